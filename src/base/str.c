@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static bool grow(struct cul_str *str, size_t more)
+{
+	size_t need, cap;
+	char *s;
+
+	if (str->failed)
+		return false;
+	if (__builtin_add_overflow(str->len, more, &need) || need == SIZE_MAX) {
+		str->failed = true;
+		return false;
+	}
+	need++;
+	if (need <= str->cap)
+		return true;
+	cap = str->cap ? str->cap : 64;
+	while (cap < need)
+		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+	s = cul_realloc(str->s, cap);
+	if (!s) {
+		str->failed = true;
+		return false;
+	}
+	str->s = s;
+	str->cap = cap;
+	return true;
+}
+
+void cul_str_addn(struct cul_str *str, const char *s, size_t n)
+{
+	if (!grow(str, n))
+		return;
+	memcpy(str->s + str->len, s, n);
+	str->len += n;
+	str->s[str->len] = '\0';
+}
+
+void cul_str_add(struct cul_str *str, const char *s)
+{
+	cul_str_addn(str, s, strlen(s));
+}
+
+void cul_str_addv(struct cul_str *str, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n < 0 || !grow(str, (size_t)n)) {
+		str->failed = true;
+		return;
+	}
+	vsnprintf(str->s + str->len, (size_t)n + 1, fmt, ap);
+	str->len += (size_t)n;
+}
+
+void cul_str_addf(struct cul_str *str, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	cul_str_addv(str, fmt, ap);
+	va_end(ap);
+}
+
+void cul_str_reset(struct cul_str *str)
+{
+	str->len = 0;
+	str->failed = false;
+	if (str->s)
+		str->s[0] = '\0';
+}
+
+void cul_str_free(struct cul_str *str)
+{
+	free(str->s);
+	memset(str, 0, sizeof(*str));
+}
+
+unsigned cul_edit_distance(const char *a, const char *b, unsigned max)
+{
+	enum { LONGEST = 128 };
+	size_t la = strlen(a), lb = strlen(b);
+	unsigned row[LONGEST + 1];
+
+	if (la > LONGEST || lb > LONGEST)
+		return max + 1;
+	if ((la > lb ? la - lb : lb - la) > max)
+		return max + 1;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		unsigned diagonal = row[0], best = (unsigned)i;
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			unsigned cost = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < cost)
+				cost = row[j] + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			row[j] = cost;
+			if (cost < best)
+				best = cost;
+		}
+		if (best > max)
+			return max + 1;
+	}
+	return row[lb] > max ? max + 1 : row[lb];
+}
+
+int cul_parse_u64(const char *s, uint64_t *value)
+{
+	unsigned long long v;
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(s, &end, 0);
+	if (end == s || *end)
+		return -EINVAL;
+	if (errno)
+		return -ERANGE;
+	*value = v;
+	return 0;
+}
+
+int cul_parse_duration(const char *s, uint64_t *ns)
+{
+	static const struct {
+		const char *suffix;
+		double scale;
+	} units[] = {
+		{"", 1e9},
+		{"s", 1e9},
+		{"ms", 1e6},
+		{"us", 1e3},
+		{"ns", 1},
+		{"m", 60e9},
+		{"h", 3600e9},
+	};
+	double v;
+	char *end;
+
+	if ((*s < '0' || *s > '9') && *s != '.')
+		return -EINVAL;
+	v = strtod(s, &end);
+	if (end == s || (s[0] == '0' && (s[1] | 32) == 'x'))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].suffix))
+			continue;
+		v *= units[i].scale;
+		if (!(v < 9.2e18))
+			return -ERANGE;
+		*ns = (uint64_t)v;
+		return 0;
+	}
+	return -EINVAL;
+}
