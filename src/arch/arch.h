@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What differs between processors, as data and pure functions: every
+ * architecture's code is built and tested on every host. No system call, no
+ * file, no kernel header of one architecture in here.
+ */
+#ifndef CUL_ARCH_ARCH_H
+#define CUL_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { CUL_MAX_REGS = 40, CUL_INSN_TEXT = 96 };
+
+/* General registers as the kernel's pt_regs of the architecture holds them, in its order. */
+struct cul_regs {
+	uint64_t r[CUL_MAX_REGS];
+};
+
+enum cul_access_kind {
+	CUL_ACCESS_NONE,
+	CUL_ACCESS_READ,
+	CUL_ACCESS_WRITE,
+	CUL_ACCESS_READ_WRITE,
+	CUL_ACCESS_EXECUTE,
+};
+
+/* How sure we are that an instruction is the one that trapped. */
+enum cul_certainty {
+	CUL_UNKNOWN, /* not found */
+	CUL_LIKELY,  /* decodes so from the function's start, address not checkable */
+	CUL_CERTAIN, /* and its operand's address was seen to cover the watched bytes */
+};
+
+/* The instruction that made a memory access. */
+struct cul_insn {
+	uint64_t addr;
+	unsigned len;
+	enum cul_access_kind access; /* what it does to the watched bytes */
+	enum cul_certainty certainty;
+	unsigned width;		  /* bytes it accesses there; 0 when unknown */
+	bool value_known;	  /* `value`: what a plain store wrote (register or immediate) */
+	uint64_t value;		  /* low `width` bytes, zero-extended */
+	uint64_t access_addr;	  /* with CUL_CERTAIN: the operand's address */
+	char text[CUL_INSN_TEXT]; /* AT&T syntax, lower case, one space: "lock decl 0x8(%rdi)" */
+};
+
+/* Machine code around a trap, as it is in memory now (alternatives and static keys applied). */
+struct cul_code {
+	const uint8_t *bytes;
+	size_t size;
+	uint64_t addr;	/* of bytes[0] */
+	bool from_entry; /* bytes[0] is the first instruction of the function */
+};
+
+struct cul_arch {
+	const char *name;     /* "x86_64": uname -m */
+	unsigned word;	      /* 8 */
+	bool trap_after;      /* a data watchpoint reports the instruction after the access */
+	unsigned watch_slots; /* debug registers a CPU has; 0: read from the machine */
+	unsigned watch_max;   /* bytes one register covers at most; powers of two, aligned */
+	bool watch_read_only; /* the hardware can trap on loads alone */
+	unsigned n_regs;
+	const char *const *reg_names; /* n_regs names, in pt_regs order */
+	unsigned reg_ip, reg_sp, reg_flags;
+
+	/*
+	 * Names the instruction that touched [addr, addr+size) when the CPU trapped with `regs`.
+	 * `certainty` is CUL_UNKNOWN when `code` does not lead to it. 0 or -ENOMEM.
+	 */
+	int (*find_access)(const struct cul_code *code, const struct cul_regs *regs, uint64_t addr,
+		uint64_t size, struct cul_insn *out);
+	/* Decodes one instruction at `addr` for printing. -EILSEQ when it is none. */
+	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
+};
+
+extern const struct cul_arch cul_arch_x86_64;
+
+/* By `uname -m` name; NULL when there is no such directory under src/arch. */
+const struct cul_arch *cul_arch_find(const char *name);
+const struct cul_arch *cul_arch_host(void);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The expression language: a subset of C, one tree for two uses.
+ *
+ *	names, numbers, characters, strings, enum constants
+ *	. -> [] * & + - ! ~ / % << >> < <= == != > >= & ^ | && || ?: and casts
+ *
+ * A text is parsed and typed against an environment (which names exist, which
+ * types); the tree is then evaluated here against memory, or compiled to BPF
+ * instructions. C's rules hold: integer promotion, usual conversions, pointer
+ * arithmetic in elements, arrays decay. Two additions: `module:symbol` and
+ * `file.c:variable` are names, and `lvalue:SIZE` is not part of the language
+ * (the watch command strips it).
+ *
+ * An expression owns its tree; types and names in it are borrowed from the
+ * environment, which must outlive it.
+ */
+#ifndef CUL_EXPR_EXPR_H
+#define CUL_EXPR_EXPR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "mem/mem.h"
+#include "sym/type.h"
+
+/* What a name stands for. */
+enum cul_name_kind {
+	CUL_NAME_OBJECT,   /* an object in target memory at `addr`, of `type` (NULL: type unknown) */
+	CUL_NAME_FUNCTION, /* code at `addr` */
+	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is copy `cpu`'s address once a CPU was chosen */
+	CUL_NAME_CONSTANT, /* an enumerator: `value` of `type` */
+	CUL_NAME_INPUT,	   /* a value handed to the expression when it runs: input number `input` */
+};
+
+struct cul_name {
+	enum cul_name_kind kind;
+	const struct cul_type *type;
+	uint64_t addr;
+	int64_t value;
+	unsigned input;
+};
+
+enum cul_tag { CUL_TAG_NONE, CUL_TAG_STRUCT, CUL_TAG_UNION, CUL_TAG_ENUM };
+
+struct cul_expr_env {
+	/*
+	 * Resolves a name (as written, with its `module:` or `file.c:` prefix). -ENOENT with the
+	 * nearest names in `err`.
+	 */
+	int (*name)(void *data, const char *name, struct cul_name *out, struct cul_error *err);
+	/* Resolves `struct tag`, `enum tag`, or a typedef or base type name; NULL when unknown. */
+	const struct cul_type *(*type)(void *data, enum cul_tag tag, const char *name);
+	struct cul_ctypes *ctypes; /* also says how wide a pointer is */
+	void *data;
+};
+
+struct cul_expr;
+
+/*
+ * Parses and types `text`. On failure `err` says what, and draws a caret under the place:
+ *
+ *	unknown member 'refz' of struct account; nearest: refs
+ *	  victim_account.refz > 0
+ *	                 ^~~~
+ */
+int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_expr **out,
+	struct cul_error *err);
+void cul_expr_free(struct cul_expr *e);
+
+const char *cul_expr_text(const struct cul_expr *e);		/* as it was written */
+const struct cul_type *cul_expr_type(const struct cul_expr *e); /* never NULL; VOID when untyped */
+bool cul_expr_is_lvalue(const struct cul_expr *e);		/* has an address */
+bool cul_expr_uses_input(const struct cul_expr *e, unsigned input);
+/* The per-CPU object at the root of an lvalue, as in `runqueues.nr_running`. */
+bool cul_expr_is_percpu(const struct cul_expr *e);
+
+/* A value: a scalar in `bits` (sign- or zero-extended by its type), or an object's bytes. */
+struct cul_value {
+	const struct cul_type *type;
+	uint64_t bits;
+};
+
+/* What an evaluation stands on. */
+struct cul_expr_run {
+	struct cul_mem *mem;	/* NULL: a dereference fails with -EFAULT */
+	const uint64_t *inputs; /* by number, extended by the input's type */
+	size_t n_inputs;
+	uint64_t percpu_offset; /* added to the address of a per-CPU name (its chosen copy) */
+};
+
+/* The scalar value. -EFAULT (unreadable memory, named in `err`), -EDOM (division by zero). */
+int cul_expr_eval(const struct cul_expr *e, const struct cul_expr_run *run,
+	struct cul_value *out, struct cul_error *err);
+
+/* Where an lvalue lies: pointers on the way are followed now. */
+struct cul_place {
+	const struct cul_type *type; /* VOID when untyped */
+	uint64_t addr;		     /* of the object, or of the storage unit that holds a bit field */
+	uint64_t size;		     /* bytes at addr; for a bit field its storage unit's */
+	uint32_t bit_offset;	     /* within the unit, from the least significant bit */
+	uint32_t bit_size;	     /* 0: not a bit field */
+};
+
+int cul_expr_place(const struct cul_expr *e, const struct cul_expr_run *run,
+	struct cul_place *out, struct cul_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Types from the kernel's BTF: /sys/kernel/btf/vmlinux and, split from it, one
+ * file a module. Our own reader: it maps the file and reads a type when it is
+ * asked for, so that start-up does not pay for 130,000 types. The bytes are
+ * checked as hostile. Format: Documentation/bpf/btf.rst.
+ */
+#ifndef CUL_SYM_BTF_H
+#define CUL_SYM_BTF_H
+
+#include "base/error.h"
+#include "sym/type.h"
+
+struct cul_btf;
+
+/*
+ * Opens `path`. `base` is vmlinux's BTF for a module's split BTF, NULL otherwise; it must outlive
+ * the result. -ENOENT when there is none, -EBADMSG with the offset when it is malformed.
+ */
+int cul_btf_open(
+	const char *path, struct cul_btf *base, struct cul_btf **out, struct cul_error *err);
+/* The same from bytes that the caller keeps until cul_btf_free. */
+int cul_btf_parse(const void *data, size_t size, struct cul_btf *base, struct cul_btf **out,
+	struct cul_error *err);
+void cul_btf_free(struct cul_btf *btf);
+
+/* struct/union/enum by tag, or (CUL_TAG-less) typedef and base types. NULL when there is none. */
+enum cul_btf_find { CUL_BTF_STRUCT, CUL_BTF_UNION, CUL_BTF_ENUM, CUL_BTF_TYPEDEF_OR_BASE };
+const struct cul_type *cul_btf_find(struct cul_btf *btf, enum cul_btf_find what, const char *name);
+
+/* The type of a variable (per-CPU ones, mostly) or a function (KIND_FUNC); NULL when not listed. */
+const struct cul_type *cul_btf_var(struct cul_btf *btf, const char *name);
+const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name);
+
+/* An enumerator of any enum by name. -ENOENT. */
+int cul_btf_enumerator(
+	struct cul_btf *btf, const char *name, const struct cul_type **type, int64_t *value);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's symbol table and its modules: /proc/kallsyms, /proc/modules.
+ *
+ * Read once, on first need. The text comes from the kernel but is parsed as
+ * hostile (tests and recordings feed it too). Strings are borrowed from the
+ * table and live as long as it does.
+ */
+#ifndef CUL_SYM_KALLSYMS_H
+#define CUL_SYM_KALLSYMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct cul_ksym {
+	uint64_t addr;	    /* per-CPU: the offset that __per_cpu_offset[cpu] is added to */
+	uint64_t size;	    /* bytes up to the next symbol: an upper bound; 0 when unknown */
+	const char *name;
+	const char *module; /* "vmlinux" for the kernel's own, never NULL */
+	char kind;	    /* the letter of nm(1): t T d D b B r R A V W ... */
+	bool percpu;
+};
+
+struct cul_kmodule {
+	const char *name;
+	uint64_t base; /* of its first (text) part, 0 when hidden */
+	uint64_t size;
+};
+
+struct cul_kallsyms;
+
+/*
+ * Reads both files (`kallsyms`, `modules`: paths, NULL for those in /proc). -EPERM when the kernel
+ * shows all addresses as zero (kptr_restrict) with the way out in `err`.
+ */
+int cul_kallsyms_open(const char *kallsyms, const char *modules, struct cul_kallsyms **out,
+	struct cul_error *err);
+void cul_kallsyms_free(struct cul_kallsyms *k);
+
+/*
+ * By name, `module` NULL for any. When several symbols bear the name (statics of different files):
+ * 0 for the first of them, with the number of them in `*n_same` (may be NULL). -ENOENT with the
+ * nearest names in `err`, -ENXIO when the module is not loaded (nearest modules in `err`).
+ */
+int cul_kallsyms_find(struct cul_kallsyms *k, const char *module, const char *name,
+	struct cul_ksym *out, size_t *n_same, struct cul_error *err);
+
+/* The i-th (0-based) of several same-named symbols, in table order. -ENOENT past the last. */
+int cul_kallsyms_find_nth(struct cul_kallsyms *k, const char *module, const char *name, size_t i,
+	struct cul_ksym *out);
+
+/* The symbol that covers an address (functions and data, not per-CPU). -ENOENT when none does. */
+int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out);
+
+/* Whether data symbols are listed at all (KALLSYMS_ALL); Debian's arm64 and armhf have none. */
+bool cul_kallsyms_has_data(struct cul_kallsyms *k);
+
+const struct cul_kmodule *cul_kallsyms_module(struct cul_kallsyms *k, const char *name);
+
+#endif
