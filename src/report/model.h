@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a case has to say, before anybody decided how it looks. A case fills
+ * these structs and hands them to a sink; text, JSON and files are sinks. All
+ * strings and arrays are borrowed for the time of the call.
+ *
+ * Units: times in nanoseconds since the run was armed unless said otherwise,
+ * sizes in bytes, addresses as the target sees them.
+ */
+#ifndef CUL_REPORT_MODEL_H
+#define CUL_REPORT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+/* A place in code, named as well as it can be. */
+struct cul_where {
+	uint64_t addr;
+	const char *function; /* NULL: no symbol covers it */
+	uint64_t offset;      /* into the function, or into the module when there is no function */
+	const char *module;   /* "vmlinux", a module's or file's base name; NULL: unknown */
+	const char *file;     /* NULL: no line information found */
+	int line;
+};
+
+/* One value, printed by its type. */
+struct cul_shown {
+	const char *text; /* NULL: not known */
+	bool is_number;   /* text is a decimal integer, which JSON can carry as such */
+};
+
+enum cul_range_kind { CUL_RANGE_NONE, CUL_RANGE_SIGNED, CUL_RANGE_UNSIGNED };
+
+struct cul_watch_armed {
+	const char *target; /* as the user wrote it */
+	const char *type;   /* "int"; NULL: bytes */
+	uint64_t addr, size;
+	uint32_t bit_offset, bit_size;  /* bit_size 0: not a bit field */
+	enum cul_access_kind access;    /* WRITE, READ_WRITE, EXECUTE */
+	bool is_percpu;                 /* copy i watched by CPU i */
+	int percpu_copy;                /* this copy, watched by every CPU; -1: see is_percpu */
+	int pid;                        /* 0: the kernel's memory */
+	const char *process;            /* name of that process */
+	unsigned n_cpus, n_cpus_online; /* kernel: CPUs armed */
+	unsigned n_threads;             /* process: threads armed at the start */
+	unsigned slots, slots_per_cpu;  /* debug registers taken for this target, and there are */
+	unsigned proved_cpus;           /* CPUs on which a known write was seen to fire */
+	uint64_t hit_cost_ns;           /* measured by the self-test */
+	struct cul_shown value;         /* when armed */
+	const char *note;               /* what it does not see; NULL: nothing to say */
+};
+
+struct cul_frame {
+	struct cul_where where;
+	bool user;
+	const char *method; /* how it was found: "regs", "orc", "fp" */
+};
+
+struct cul_watch_hit {
+	const char *target;
+	uint64_t ns;
+	int cpu, pid, tid;
+	const char *comm;
+	struct cul_shown old, new;
+	bool old_certain;
+	bool unchanged;
+	bool neighbour; /* the bit field kept its value, a neighbour in its word changed */
+	bool user_mode;
+	enum cul_access_kind access;
+	const struct cul_insn *insn; /* NULL: not found */
+	struct cul_where store;      /* of the instruction itself */
+	const struct cul_frame *frames;
+	size_t n_frames;
+	uint64_t
+		same_stack_as; /* number of the earlier hit with this stack; 0: first of its kind */
+	uint64_t number;       /* of this hit, from 1 */
+	bool violation;        /* of --expect */
+	const char *expect;    /* that expression */
+};
+
+struct cul_watch_process {
+	int pid;
+	const char *comm;
+	uint64_t hits;
+};
+
+struct cul_watch_writer {
+	const char *target;
+	struct cul_where where;
+	const struct cul_insn *insn;
+	enum cul_access_kind access;
+	uint64_t hits, unchanged, neighbour;
+	uint64_t first_ns, last_ns;
+	struct cul_shown min, max, last; /* min, max: text NULL when they make no sense */
+	const struct cul_watch_process *processes;
+	size_t n_processes;
+	bool guilty; /* broke --expect */
+};
+
+/* The value changed, no store was seen. */
+struct cul_watch_behind {
+	const char *target;
+	uint64_t from_ns, to_ns;
+	struct cul_shown old, new;
+	int copy; /* per-CPU copy; -1 otherwise */
+};
+
+enum cul_end {
+	CUL_END_SIGNAL,
+	CUL_END_TIME,
+	CUL_END_COUNT,
+	CUL_END_COMMAND,
+	CUL_END_PROCESS,
+	CUL_END_VIOLATION,
+	CUL_END_RATE
+};
+
+/* The ledger at the end of a run. */
+struct cul_watch_loss {
+	uint64_t hits;         /* that the debug registers reported while the run was on */
+	uint64_t seen;         /* of those: counted by writer, with old and new compared */
+	uint64_t detailed;     /* of those: came to user space with value, stack and process */
+	uint64_t filtered;     /* --if (or --expect) said no */
+	uint64_t dropped;      /* details lost: ring full */
+	uint64_t busy;         /* hits while another BPF program ran on that CPU: counted only */
+	uint64_t unattributed; /* writer table full: counted, not by writer */
+	uint64_t unreadable;   /* value could not be read at the hit */
+	uint64_t unchanged;
+	uint64_t behind;         /* changes with no store seen */
+	bool disarmed;           /* the rate budget ended the watch */
+	uint64_t max_rate;       /* hits a second and CPU that were allowed */
+	const char *const *gaps; /* sentences: CPUs, threads, spans of time not covered */
+	size_t n_gaps;
+	enum cul_end end;
+	int command_status; /* CUL_END_COMMAND: as waitpid gives it; -1 otherwise */
+	uint64_t ran_ns;
+};
+
+struct cul_sink;
+
+struct cul_sink_ops {
+	int (*watch_armed)(struct cul_sink *s, const struct cul_watch_armed *armed);
+	int (*watch_hit)(struct cul_sink *s, const struct cul_watch_hit *hit);
+	int (*watch_behind)(struct cul_sink *s, const struct cul_watch_behind *behind);
+	/* All writers at once, by hits; `expect` is the broken or kept invariant, or NULL. */
+	int (*watch_writers)(struct cul_sink *s, const struct cul_watch_writer *w, size_t n);
+	int (*watch_loss)(struct cul_sink *s, const struct cul_watch_loss *loss);
+	void (*free)(struct cul_sink *s);
+};
+
+/* The first member of each sink. Operations return 0 or a negative errno (-EPIPE: reader gone). */
+struct cul_sink {
+	const struct cul_sink_ops *ops;
+};
+
+#endif
