@@ -41,10 +41,10 @@ struct cul_insn {
 	unsigned len;
 	enum cul_access_kind access; /* what it does to the watched bytes */
 	enum cul_certainty certainty;
-	unsigned width;		  /* bytes it accesses there; 0 when unknown */
-	bool value_known;	  /* `value`: what a plain store wrote (register or immediate) */
-	uint64_t value;		  /* low `width` bytes, zero-extended */
-	uint64_t access_addr;	  /* with CUL_CERTAIN: the operand's address */
+	unsigned width;           /* bytes it accesses there; 0 when unknown */
+	bool value_known;         /* `value`: what a plain store wrote (register or immediate) */
+	uint64_t value;           /* low `width` bytes, zero-extended */
+	uint64_t access_addr;     /* with CUL_CERTAIN: the operand's address */
 	char text[CUL_INSN_TEXT]; /* AT&T syntax, lower case, one space: "lock decl 0x8(%rdi)" */
 };
 
@@ -52,13 +52,13 @@ struct cul_insn {
 struct cul_code {
 	const uint8_t *bytes;
 	size_t size;
-	uint64_t addr;	/* of bytes[0] */
+	uint64_t addr;   /* of bytes[0] */
 	bool from_entry; /* bytes[0] is the first instruction of the function */
 };
 
 struct cul_arch {
 	const char *name;     /* "x86_64": uname -m */
-	unsigned word;	      /* 8 */
+	unsigned word;        /* 8 */
 	bool trap_after;      /* a data watchpoint reports the instruction after the access */
 	unsigned watch_slots; /* debug registers a CPU has; 0: read from the machine */
 	unsigned watch_max;   /* bytes one register covers at most; powers of two, aligned */

@@ -25,6 +25,7 @@ __u64 budget_hits; /* hits a CPU may take in a second, 0: no limit */
 __u64 race_ns;     /* closer than this on two CPUs: which came first is not certain */
 __u64 proof_cell;  /* what the self-test writes */
 __u64 proof_cell_addr;
+__u64 proof_ns; /* how long that store took, with its trap */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -371,7 +372,10 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 SEC("raw_tp")
 int watch_proof(void *ctx)
 {
-	proof_cell_addr = (__u64)&proof_cell;
+	__u64 start = bpf_ktime_get_ns();
+
 	*(volatile __u64 *)&proof_cell += 1;
+	proof_ns = bpf_ktime_get_ns() - start;
+	proof_cell_addr = (__u64)&proof_cell;
 	return 0;
 }

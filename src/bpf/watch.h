@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the watchpoint program and user space tell each other: configuration,
- * state, counters and the record of a hit. Included by both sides; the BPF
- * side has no libc, so that the kernel's own integer types are used here.
+ * state, counters and the record of a hit. Included by both sides.
  */
 #ifndef CUL_BPF_WATCH_H
 #define CUL_BPF_WATCH_H
+
+#include <linux/types.h>
 
 enum {
 	CUL_WATCH_SLOTS = 4, /* debug registers we use at most, and so targets */

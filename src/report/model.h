@@ -15,16 +15,7 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
-
-/* A place in code, named as well as it can be. */
-struct cul_where {
-	uint64_t addr;
-	const char *function; /* NULL: no symbol covers it */
-	uint64_t offset;      /* into the function, or into the module when there is no function */
-	const char *module;   /* "vmlinux", a module's or file's base name; NULL: unknown */
-	const char *file;     /* NULL: no line information found */
-	int line;
-};
+#include "sym/where.h"
 
 /* One value, printed by its type. */
 struct cul_shown {

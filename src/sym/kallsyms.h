@@ -16,11 +16,11 @@
 #include "base/error.h"
 
 struct cul_ksym {
-	uint64_t addr;	    /* per-CPU: the offset that __per_cpu_offset[cpu] is added to */
-	uint64_t size;	    /* bytes up to the next symbol: an upper bound; 0 when unknown */
+	uint64_t addr; /* per-CPU: the offset that __per_cpu_offset[cpu] is added to */
+	uint64_t size; /* bytes up to the next symbol: an upper bound; 0 when unknown */
 	const char *name;
 	const char *module; /* "vmlinux" for the kernel's own, never NULL */
-	char kind;	    /* the letter of nm(1): t T d D b B r R A V W ... */
+	char kind;          /* the letter of nm(1): t T d D b B r R A V W ... */
 	bool percpu;
 };
 

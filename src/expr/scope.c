@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "expr/scope.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct cul_scope {
+	pid_t pid;
+	const char *const *debug_paths;
+	struct cul_kernel *kernel;
+	struct cul_process_syms *process;
+	struct cul_mem *process_mem;
+	struct cul_ctypes *ctypes;
+	struct cul_expr_env env;
+	struct cul_error kernel_error; /* why `kernel` is NULL, once tried */
+};
+
+void cul_scope_free(struct cul_scope *s)
+{
+	if (!s)
+		return;
+	cul_ctypes_free(s->ctypes);
+	cul_process_syms_free(s->process);
+	cul_mem_free(s->process_mem);
+	cul_kernel_free(s->kernel);
+	free(s);
+}
+
+struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error *err)
+{
+	if (!s->kernel && !s->kernel_error.code)
+		cul_kernel_open(s->debug_paths, &s->kernel, &s->kernel_error);
+	if (!s->kernel && err)
+		*err = s->kernel_error;
+	return s->kernel;
+}
+
+static int kernel_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
+{
+	struct cul_scope *s = data;
+	const char *colon = strchr(text, ':');
+	struct cul_kernel_symbol found;
+	struct cul_name name = {0};
+	char module[64];
+	int r;
+
+	if (colon && (size_t)(colon - text) >= sizeof(module))
+		return cul_fail(err, -ENOENT, "module name too long in '%s'", text);
+	if (colon) {
+		memcpy(module, text, (size_t)(colon - text));
+		module[colon - text] = '\0';
+	}
+	r = cul_kernel_symbol(
+		s->kernel, colon ? module : NULL, colon ? colon + 1 : text, &found, err);
+	if (r) {
+		if (colon || cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
+			return r;
+		name.kind = CUL_NAME_CONSTANT;
+		*out = name;
+		return 0;
+	}
+	name.kind = found.is_function  ? CUL_NAME_FUNCTION
+		    : found.sym.percpu ? CUL_NAME_PERCPU
+				       : CUL_NAME_OBJECT;
+	name.type = found.type;
+	name.addr = found.sym.addr;
+	*out = name;
+	return 0;
+}
+
+static int process_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
+{
+	struct cul_scope *s = data;
+	struct cul_process_symbol found;
+	struct cul_name name = {0};
+	int r;
+
+	r = cul_process_syms_find(s->process, text, &found, err);
+	if (r) {
+		if (strchr(text, ':') ||
+			cul_process_syms_enumerator(s->process, text, &name.type, &name.value))
+			return r;
+		name.kind = CUL_NAME_CONSTANT;
+		*out = name;
+		return 0;
+	}
+	name.kind = found.is_function ? CUL_NAME_FUNCTION : CUL_NAME_OBJECT;
+	name.type = found.type;
+	name.addr = found.addr;
+	if (!name.type && !found.is_function)
+		name.type = cul_ctypes_int(s->ctypes, (unsigned)found.size, false);
+	*out = name;
+	return 0;
+}
+
+static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
+{
+	static const enum cul_kind kinds[] = {
+		[CUL_TAG_NONE] = CUL_KIND_VOID,
+		[CUL_TAG_STRUCT] = CUL_KIND_STRUCT,
+		[CUL_TAG_UNION] = CUL_KIND_UNION,
+		[CUL_TAG_ENUM] = CUL_KIND_ENUM,
+	};
+	struct cul_scope *s = data;
+
+	if (s->pid)
+		return cul_process_syms_type(s->process, kinds[tag], name);
+	return cul_kernel_type(s->kernel, kinds[tag], name);
+}
+
+static int new_scope(
+	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err)
+{
+	struct cul_scope *s = cul_calloc(1, sizeof(*s));
+
+	if (!s || cul_ctypes_new(sizeof(long), &s->ctypes)) {
+		cul_scope_free(s);
+		return cul_fail(err, -ENOMEM, "out of memory");
+	}
+	s->pid = pid;
+	s->debug_paths = debug_paths;
+	s->env.name = pid ? process_name : kernel_name;
+	s->env.type = find_type;
+	s->env.ctypes = s->ctypes;
+	s->env.data = s;
+	*out = s;
+	return 0;
+}
+
+int cul_scope_kernel(const char *const *debug_paths, struct cul_scope **out, struct cul_error *err)
+{
+	struct cul_scope *s = NULL;
+	int r = new_scope(0, debug_paths, &s, err);
+
+	if (r)
+		return r;
+	if (!cul_scope_kernel_names(s, err)) {
+		r = s->kernel_error.code;
+		cul_scope_free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+int cul_scope_process(
+	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err)
+{
+	struct cul_scope *s = NULL;
+	int r = new_scope(pid, debug_paths, &s, err);
+
+	if (!r)
+		r = cul_mem_process(pid, &s->process_mem, err);
+	if (!r)
+		r = cul_process_syms_open(pid, debug_paths, &s->process, err);
+	if (r) {
+		cul_scope_free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+pid_t cul_scope_pid(const struct cul_scope *s)
+{
+	return s->pid;
+}
+
+const struct cul_expr_env *cul_scope_env(struct cul_scope *s)
+{
+	return &s->env;
+}
+
+struct cul_ctypes *cul_scope_ctypes(struct cul_scope *s)
+{
+	return s->ctypes;
+}
+
+struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err)
+{
+	if (s->pid)
+		return s->process_mem;
+	return cul_kernel_mem(s->kernel, err);
+}
+
+void cul_scope_where(struct cul_scope *s, uint64_t addr, bool user, struct cul_where *out)
+{
+	struct cul_kernel *kernel;
+
+	*out = (struct cul_where){.addr = addr};
+	if (user) {
+		if (s->process)
+			cul_process_syms_where(s->process, addr, out);
+		return;
+	}
+	kernel = cul_scope_kernel_names(s, NULL);
+	if (kernel)
+		cul_kernel_where(kernel, addr, out);
+}
+
+/* Entry of the function that covers `addr`; 0: not known. */
+static uint64_t function_entry(struct cul_scope *s, uint64_t addr, bool user)
+{
+	struct cul_where where = {0};
+	struct cul_kernel *kernel;
+	struct cul_ksym sym;
+
+	if (!user) {
+		kernel = cul_scope_kernel_names(s, NULL);
+		return kernel && !cul_kernel_function(kernel, addr, &sym) ? sym.addr : 0;
+	}
+	if (s->process)
+		cul_process_syms_where(s->process, addr, &where);
+	return where.function ? addr - where.offset : 0;
+}
+
+size_t cul_scope_code(struct cul_scope *s, uint64_t addr, size_t after, bool user, uint8_t *bytes,
+	size_t room, uint64_t *start, bool *from_entry)
+{
+	enum { BEFORE = 64 };
+	struct cul_kernel *kernel = user ? NULL : cul_scope_kernel_names(s, NULL);
+	struct cul_mem *mem = user ? s->process_mem : kernel ? cul_kernel_mem(kernel, NULL) : NULL;
+	uint64_t entry = function_entry(s, addr, user);
+	size_t want;
+
+	if (!mem)
+		return 0;
+	*from_entry = entry && addr - entry + after <= room;
+	*start = *from_entry ? entry : addr > BEFORE ? addr - BEFORE : 0;
+	want = (size_t)(addr - *start) + after;
+	/* The end of the text may come before `after` bytes do. */
+	for (; want > addr - *start; want--)
+		if (!cul_mem_read(mem, *start, bytes, want))
+			return want;
+	return cul_mem_read(mem, *start, bytes, want) ? 0 : want;
+}
+
+bool cul_scope_data_name(struct cul_scope *s, uint64_t addr, struct cul_where *out)
+{
+	cul_scope_where(s, addr, s->pid != 0, out);
+	return out->function != NULL;
+}

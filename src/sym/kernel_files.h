@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the files are that describe the running kernel: vmlinux with DWARF,
+ * and the .ko of a loaded module. A file whose build id differs from that of
+ * the running code is not taken.
+ */
+#ifndef CUL_SYM_KERNEL_FILES_H
+#define CUL_SYM_KERNEL_FILES_H
+
+#include <stdint.h>
+
+#include "sym/objfile.h"
+
+/* NULL when none is found. `text`: run-time address of _text. The caller frees the result. */
+struct cul_objfile *cul_kernel_vmlinux_file(uint64_t text, const char *const *debug_paths);
+struct cul_objfile *cul_kernel_module_file(const char *module, const char *const *debug_paths);
+
+#endif

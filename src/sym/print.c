@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sym/print.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 3, MAX_ELEMENTS = 16, MAX_BYTES = 64 };
+
+static void print(struct cul_str *out, const struct cul_print_value *v,
+	const struct cul_print_names *names, unsigned depth);
+
+static bool type_is_signed(const struct cul_type *t)
+{
+	return t && t->is_signed;
+}
+
+uint64_t cul_print_bits(const struct cul_print_value *v)
+{
+	size_t size = v->size < 8 ? v->size : 8;
+	unsigned bits = v->bit_size ? v->bit_size : (unsigned)size * 8;
+	uint64_t word = 0;
+
+	memcpy(&word, v->bytes, size);
+	if (!bits || bits > 64 || v->bit_offset > 64 - bits)
+		return word;
+	word <<= 64 - bits - v->bit_offset;
+	return type_is_signed(v->type) ? (uint64_t)((int64_t)word >> (64 - bits))
+				       : word >> (64 - bits);
+}
+
+bool cul_print_is_number(const struct cul_type *type, size_t size)
+{
+	if (!type || type->kind == CUL_KIND_VOID)
+		return size == 1 || size == 2 || size == 4 || size == 8;
+	return type->kind == CUL_KIND_INT && size <= 8;
+}
+
+static void print_bytes(struct cul_str *out, const struct cul_print_value *v)
+{
+	size_t n = v->size < MAX_BYTES ? v->size : MAX_BYTES;
+
+	for (size_t i = 0; i < n; i++)
+		cul_str_addf(out, "%s%02x", i ? " " : "", v->bytes[i]);
+	if (n < v->size)
+		cul_str_add(out, " ...");
+}
+
+static void print_integer(struct cul_str *out, const struct cul_print_value *v)
+{
+	uint64_t bits = cul_print_bits(v);
+
+	if (type_is_signed(v->type))
+		cul_str_addf(out, "%" PRId64, (int64_t)bits);
+	else
+		cul_str_addf(out, "%" PRIu64, bits);
+}
+
+static void print_char(struct cul_str *out, const struct cul_print_value *v)
+{
+	unsigned char c = v->bytes[0];
+
+	if (c == '\'' || c == '\\')
+		cul_str_addf(out, "'\\%c'", c);
+	else if (c >= ' ' && c < 0x7f)
+		cul_str_addf(out, "'%c'", c);
+	else
+		cul_str_addf(out, "'\\x%02x'", c);
+}
+
+static void print_enum(struct cul_str *out, const struct cul_print_value *v)
+{
+	int64_t bits = (int64_t)cul_print_bits(v);
+
+	if (!cul_type_fill(v->type, NULL)) {
+		for (size_t i = 0; i < v->type->n_members; i++) {
+			if (v->type->enumerators[i].value != bits)
+				continue;
+			cul_str_add(out, v->type->enumerators[i].name);
+			return;
+		}
+	}
+	print_integer(out, v);
+}
+
+static void print_pointer(
+	struct cul_str *out, const struct cul_print_value *v, const struct cul_print_names *names)
+{
+	uint64_t addr = cul_print_bits(v);
+	struct cul_where where;
+
+	if (!addr) {
+		cul_str_add(out, "NULL");
+		return;
+	}
+	cul_str_addf(out, "0x%" PRIx64, addr);
+	if (!names || !names->name || !names->name(names->data, addr, &where))
+		return;
+	cul_str_addf(out, " (%s", where.function);
+	if (where.offset)
+		cul_str_addf(out, "+0x%" PRIx64, where.offset);
+	cul_str_add(out, ")");
+}
+
+static void print_float(struct cul_str *out, const struct cul_print_value *v)
+{
+	long double ld = 0;
+	double d;
+	float f;
+
+	if (v->size == 4) {
+		memcpy(&f, v->bytes, 4);
+		cul_str_addf(out, "%.9g", (double)f);
+	} else if (v->size == 8) {
+		memcpy(&d, v->bytes, 8);
+		cul_str_addf(out, "%.17g", d);
+	} else if (v->size == sizeof(ld)) {
+		memcpy(&ld, v->bytes, 10); /* the x87 format; the rest is padding */
+		cul_str_addf(out, "%.20Lg", ld);
+	} else {
+		print_bytes(out, v);
+	}
+}
+
+static void print_string(struct cul_str *out, const struct cul_print_value *v)
+{
+	cul_str_add(out, "\"");
+	for (size_t i = 0; i < v->size && v->bytes[i]; i++) {
+		unsigned char c = v->bytes[i];
+
+		if (i == MAX_BYTES) {
+			cul_str_add(out, "\"...");
+			return;
+		}
+		if (c == '"' || c == '\\')
+			cul_str_addf(out, "\\%c", c);
+		else if (isprint(c))
+			cul_str_addf(out, "%c", c);
+		else
+			cul_str_addf(out, "\\x%02x", c);
+	}
+	cul_str_add(out, "\"");
+}
+
+static void print_array(struct cul_str *out, const struct cul_print_value *v,
+	const struct cul_print_names *names, unsigned depth)
+{
+	const struct cul_type *element;
+	size_t n;
+
+	if (cul_type_to(v->type, &element, NULL) || !element->size) {
+		print_bytes(out, v);
+		return;
+	}
+	if (element->kind == CUL_KIND_CHAR) {
+		print_string(out, v);
+		return;
+	}
+	n = v->size / element->size;
+	cul_str_add(out, "{");
+	for (size_t i = 0; i < n; i++) {
+		struct cul_print_value one = {.type = element,
+			.bytes = v->bytes + i * element->size,
+			.size = element->size};
+
+		if (i)
+			cul_str_add(out, ", ");
+		if (i == MAX_ELEMENTS) {
+			cul_str_add(out, "...");
+			break;
+		}
+		print(out, &one, names, depth + 1);
+	}
+	cul_str_add(out, "}");
+}
+
+/* The bytes that hold a member; false when the object at hand ends before them. */
+static bool member_value(
+	const struct cul_print_value *v, const struct cul_member *m, struct cul_print_value *out)
+{
+	size_t offset = m->bit_offset / 8, size;
+
+	if (!m->type)
+		return false;
+	*out = (struct cul_print_value){.type = m->type};
+	size = m->type->size;
+	if (m->bit_size) {
+		out->bit_offset = m->bit_offset % 8;
+		out->bit_size = m->bit_size;
+		size = (out->bit_offset + m->bit_size + 7) / 8;
+	}
+	if (offset > v->size || size > v->size - offset || (m->bit_size && size > 8))
+		return false;
+	out->bytes = v->bytes + offset;
+	out->size = size;
+	return true;
+}
+
+static void print_struct(struct cul_str *out, const struct cul_print_value *v,
+	const struct cul_print_names *names, unsigned depth)
+{
+	struct cul_print_value one;
+
+	if (cul_type_fill(v->type, NULL)) {
+		print_bytes(out, v);
+		return;
+	}
+	cul_str_add(out, "{");
+	for (size_t i = 0; i < v->type->n_members; i++) {
+		const struct cul_member *m = &v->type->members[i];
+
+		if (i)
+			cul_str_add(out, ", ");
+		if (i == MAX_ELEMENTS || !member_value(v, m, &one)) {
+			cul_str_add(out, "...");
+			break;
+		}
+		if (m->name && *m->name)
+			cul_str_addf(out, "%s = ", m->name);
+		print(out, &one, names, depth + 1);
+	}
+	cul_str_add(out, "}");
+}
+
+static void print(struct cul_str *out, const struct cul_print_value *v,
+	const struct cul_print_names *names, unsigned depth)
+{
+	if (depth > MAX_DEPTH) {
+		cul_str_add(out, "...");
+		return;
+	}
+	if (!v->type || v->type->kind == CUL_KIND_VOID) {
+		if (cul_print_is_number(NULL, v->size))
+			print_integer(out, v);
+		else
+			print_bytes(out, v);
+		return;
+	}
+	switch (v->type->kind) {
+	case CUL_KIND_BOOL:
+		cul_str_add(out, cul_print_bits(v) ? "true" : "false");
+		break;
+	case CUL_KIND_CHAR:
+		print_char(out, v);
+		break;
+	case CUL_KIND_ENUM:
+		print_enum(out, v);
+		break;
+	case CUL_KIND_PTR:
+		print_pointer(out, v, names);
+		break;
+	case CUL_KIND_FLOAT:
+		print_float(out, v);
+		break;
+	case CUL_KIND_ARRAY:
+		print_array(out, v, names, depth);
+		break;
+	case CUL_KIND_STRUCT:
+	case CUL_KIND_UNION:
+		print_struct(out, v, names, depth);
+		break;
+	default:
+		if (v->size <= 8)
+			print_integer(out, v);
+		else
+			print_bytes(out, v);
+	}
+}
+
+void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
+	const struct cul_print_names *names)
+{
+	print(out, value, names, 0);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A value from its bytes, as a C programmer would write it.
+ */
+#ifndef CUL_SYM_PRINT_H
+#define CUL_SYM_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "sym/type.h"
+#include "sym/where.h"
+
+/* Names a pointer's target; false when no symbol covers it. NULL function: never. */
+struct cul_print_names {
+	bool (*name)(void *data, uint64_t addr, struct cul_where *out);
+	void *data;
+};
+
+/* The bytes of a value and which of their bits are meant. */
+struct cul_print_value {
+	const struct cul_type
+		*type;        /* NULL or VOID: unsigned number of 1, 2, 4, 8 bytes, else hex */
+	const uint8_t *bytes; /* little endian */
+	size_t size;
+	uint32_t bit_offset, bit_size; /* bit_size 0: all of it */
+};
+
+/*
+ * Appends the value: 12, -1, true, 'a' (97), 1.5, RUNNING (enumerators by name), 0xffff...
+ * (init_task+0x8), "text", {refs = 1, flags = 0x3}. Bounded in depth and length.
+ */
+void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
+	const struct cul_print_names *names);
+
+/* Whether that text is a plain decimal integer. */
+bool cul_print_is_number(const struct cul_type *type, size_t size);
+
+/* The integer in at most 8 bytes, isolated and extended by its type. */
+uint64_t cul_print_bits(const struct cul_print_value *value);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/child.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sys/perf.h"
+#include "trace/breakpoint.h"
+
+enum {
+	OPTIONS = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESYSGOOD,
+	SYSCALL_STOP = SIGTRAP | 0x80,
+	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
+};
+
+/* In the child, between fork and exec: async-signal-safe calls only. */
+static void become(char *const *argv, int report)
+{
+	sigset_t none;
+	int code;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGSTOP);
+	execvp(argv[0], argv);
+	code = errno;
+	if (write(report, &code, sizeof(code)) != sizeof(code))
+		_exit(126);
+	_exit(127);
+}
+
+/* Waits for the next stop; the wait status, or a negative errno. */
+static int next_stop(pid_t pid, int *status)
+{
+	pid_t got;
+
+	do
+		got = waitpid(pid, status, __WALL);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	return WIFSTOPPED(*status) ? 0 : -ESRCH;
+}
+
+static int event_of(int status)
+{
+	return status >> 16;
+}
+
+static int seize(pid_t pid)
+{
+	int status;
+	pid_t got;
+
+	/* Its own SIGSTOP, before we trace it. */
+	do
+		got = waitpid(pid, &status, WUNTRACED);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 || !WIFSTOPPED(status))
+		return -ESRCH;
+	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS | PTRACE_O_EXITKILL) < 0)
+		return -errno;
+	return kill(pid, SIGCONT) ? -errno : 0;
+}
+
+/* Lets it run up to the stop that follows a successful exec. */
+static int wait_for_exec(pid_t pid)
+{
+	int status, r;
+
+	for (;;) {
+		r = next_stop(pid, &status);
+		if (r)
+			return r;
+		if (event_of(status) == PTRACE_EVENT_EXEC)
+			return 0;
+		/* The end of the group stop and SIGCONT itself: neither is the program's business.
+		 */
+		if (ptrace(PTRACE_CONT, pid, 0, 0) < 0)
+			return -errno;
+	}
+}
+
+static int watch_sigchld(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *err)
+{
+	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
+	int report[2], code = 0, r;
+
+	if (pipe2(report, O_CLOEXEC))
+		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
+	c.pid = fork();
+	if (!c.pid) {
+		close(report[0]);
+		become(argv, report[1]);
+	}
+	r = c.pid < 0 ? -errno : 0;
+	close(report[1]);
+	if (!r)
+		r = seize(c.pid);
+	if (!r)
+		r = wait_for_exec(c.pid);
+	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
+		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
+	else if (r)
+		cul_fail(err, r, "starting %s under trace: %s", argv[0], cul_strerror(r));
+	close(report[0]);
+	if (r) {
+		if (c.pid > 0) {
+			kill(c.pid, SIGKILL);
+			waitpid(c.pid, NULL, __WALL);
+		}
+		return r;
+	}
+	c.signal_fd = watch_sigchld();
+	c.state = CUL_CHILD_STOPPED;
+	*out = c;
+	return 0;
+}
+
+static void ended(struct cul_child *c, int status)
+{
+	c->state = CUL_CHILD_EXITED;
+	c->status = status;
+}
+
+/* The program's entry point, from its auxiliary vector; 0 when unreadable. */
+static uint64_t entry_point(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+	uint64_t pair[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	f = fopen(path, "re");
+	while (f && fread(pair, sizeof(pair), 1, f) == 1)
+		if (pair[0] == AT_ENTRY)
+			return pair[1];
+	return 0;
+}
+
+/* A breakpoint on the entry point that stops the child by SIGTRAP (since 5.13). */
+static void trap_entry(struct cul_child *c)
+{
+	struct cul_breakpoint bp = {.addr = entry_point(c->pid),
+		.access = CUL_ACCESS_EXECUTE,
+		.tid = c->pid,
+		.cpu = -1,
+		.user_only = true,
+		.sigtrap = true};
+
+	if (bp.addr)
+		c->entry_fd = cul_breakpoint_open(&bp, -1, NULL);
+	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd)) {
+		close(c->entry_fd);
+		c->entry_fd = -1;
+	}
+}
+
+static bool is_entry_trap(const struct cul_child *c, int status)
+{
+	siginfo_t info;
+
+	return c->entry_fd >= 0 && WSTOPSIG(status) == SIGTRAP && !event_of(status) &&
+	       !ptrace(PTRACE_GETSIGINFO, c->pid, 0, &info) && info.si_code == TRAP_PERF_CODE;
+}
+
+static int too_early(struct cul_error *err)
+{
+	return cul_fail(err, -ESRCH, "the command ended before the target was there");
+}
+
+int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
+{
+	int status, signal = 0, r;
+
+	*at_entry = false;
+	if (!c->stepped) {
+		c->stepped = true;
+		trap_entry(c);
+		*at_entry = c->entry_fd < 0;
+		if (*at_entry)
+			return 0;
+	}
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, c->pid, 0, signal) < 0)
+			return too_early(err);
+		r = next_stop(c->pid, &status);
+		if (r)
+			ended(c, status);
+		if (r || event_of(status) == PTRACE_EVENT_EXIT)
+			return too_early(err);
+		signal = 0;
+		if (WSTOPSIG(status) == SYSCALL_STOP)
+			return 0;
+		if (is_entry_trap(c, status)) {
+			close(c->entry_fd);
+			c->entry_fd = -1;
+			*at_entry = true;
+			return 0;
+		}
+		if (!event_of(status))
+			signal = WSTOPSIG(status);
+	}
+}
+
+int cul_child_run(struct cul_child *c, struct cul_error *err)
+{
+	/* From here on it must outlive us if we are killed. */
+	if (ptrace(PTRACE_SETOPTIONS, c->pid, 0, OPTIONS) < 0 ||
+		ptrace(PTRACE_CONT, c->pid, 0, 0) < 0)
+		return cul_fail(err, -errno, "letting the command run: %s", cul_strerror(errno));
+	c->state = CUL_CHILD_RUNNING;
+	return 0;
+}
+
+/* Answers one stop of a running child. */
+static void answer(struct cul_child *c, int status)
+{
+	int event = event_of(status), signal = 0;
+	unsigned long message;
+
+	switch (event) {
+	case PTRACE_EVENT_EXIT:
+		c->state = CUL_CHILD_EXITING;
+		if (!ptrace(PTRACE_GETEVENTMSG, c->pid, 0, &message))
+			c->status = (int)message;
+		return;
+	case PTRACE_EVENT_STOP:
+		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
+		if (WSTOPSIG(status) != SIGTRAP) {
+			ptrace(PTRACE_LISTEN, c->pid, 0, 0);
+			return;
+		}
+		break;
+	case PTRACE_EVENT_EXEC:
+		c->execed = true;
+		break;
+	case 0:
+		if (WSTOPSIG(status) != SYSCALL_STOP)
+			signal = WSTOPSIG(status);
+		break;
+	default:
+		break;
+	}
+	ptrace(PTRACE_CONT, c->pid, 0, signal);
+}
+
+void cul_child_handle(struct cul_child *c)
+{
+	struct signalfd_siginfo info;
+	int status;
+
+	if (c->signal_fd >= 0)
+		while (read(c->signal_fd, &info, sizeof(info)) == sizeof(info))
+			;
+	while (c->state == CUL_CHILD_RUNNING) {
+		pid_t got = waitpid(c->pid, &status, __WALL | WNOHANG);
+
+		if (got <= 0)
+			return;
+		if (WIFSTOPPED(status))
+			answer(c, status);
+		else
+			ended(c, status);
+	}
+}
+
+void cul_child_release(struct cul_child *c)
+{
+	int status = 0;
+
+	if (c->state != CUL_CHILD_EXITING)
+		return;
+	ptrace(PTRACE_CONT, c->pid, 0, 0);
+	while (!next_stop(c->pid, &status))
+		ptrace(PTRACE_CONT, c->pid, 0, 0);
+	ended(c, status);
+}
+
+void cul_child_free(struct cul_child *c)
+{
+	switch (c->state) {
+	case CUL_CHILD_STOPPED:
+		kill(c->pid, SIGKILL);
+		waitpid(c->pid, NULL, __WALL);
+		break;
+	case CUL_CHILD_RUNNING: {
+		/* Detaching needs a stop. */
+		int status;
+
+		if (ptrace(PTRACE_INTERRUPT, c->pid, 0, 0) == 0 && !next_stop(c->pid, &status)) {
+			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
+					     ? WSTOPSIG(status)
+					     : 0;
+			ptrace(PTRACE_DETACH, c->pid, 0, signal);
+		}
+		break;
+	}
+	case CUL_CHILD_EXITING:
+		cul_child_release(c);
+		break;
+	default:
+		break;
+	}
+	if (c->signal_fd >= 0)
+		close(c->signal_fd);
+	if (c->entry_fd >= 0)
+		close(c->entry_fd);
+	c->signal_fd = c->entry_fd = -1;
+	c->state = CUL_CHILD_NONE;
+}

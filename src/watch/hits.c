@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sym/print.h"
+#include "watch/run.h"
+
+/* A stack that was shown, and at which hit. */
+struct stack {
+	uint64_t hash;
+	uint64_t number;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct stack *x = a, *y = b;
+
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+void cul_watch_stacks_free(struct cul_watch_run *run)
+{
+	tdestroy(run->stacks, free);
+	run->stacks = NULL;
+}
+
+static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
+{
+	return cul_scope_data_name(data, addr, out);
+}
+
+void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *bytes, uint64_t bits,
+	struct cul_str *out, struct cul_shown *shown)
+{
+	const struct cul_watch_target *t = &run->targets[target];
+	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
+	struct cul_print_value value = {.type = t->type, .size = t->size};
+
+	value.bytes = bytes ? bytes : (const void *)&bits;
+	if (bytes) {
+		value.bit_offset = t->bit_offset;
+		value.bit_size = t->bit_size;
+	}
+	cul_print_value(out, &value, &names);
+	shown->text = cul_str_text(out);
+	shown->is_number = cul_print_is_number(t->type, t->size);
+}
+
+static uint64_t hash_frames(const uint64_t *frames, size_t n)
+{
+	uint64_t hash = 0xcbf29ce484222325u + n;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ frames[i]) * 0x100000001b3u ^ (hash >> 29);
+	return hash;
+}
+
+/* The number of the earlier hit with these frames; 0 when they are new, and now remembered. */
+static uint64_t seen_at(struct cul_watch_run *run, const struct cul_watch_event *e, uint64_t number)
+{
+	struct stack key = {.hash = hash_frames(e->frames, (size_t)e->n_kernel + e->n_user)};
+	struct stack **slot = tfind(&key, &run->stacks, by_hash), *fresh;
+
+	if (slot)
+		return (*slot)->number;
+	fresh = cul_calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return 0;
+	fresh->hash = key.hash;
+	fresh->number = number;
+	if (!tsearch(fresh, &run->stacks, by_hash))
+		free(fresh);
+	return 0;
+}
+
+/* Names the frames. The innermost one is the code that trapped: its instruction is known. */
+static size_t name_frames(struct cul_watch_run *run, const struct cul_watch_event *e,
+	const struct cul_watch_site *site, struct cul_frame *frames)
+{
+	size_t n = (size_t)e->n_kernel + e->n_user;
+
+	for (size_t i = 0; i < n; i++) {
+		struct cul_frame *f = &frames[i];
+		uint64_t addr = e->frames[i];
+
+		f->user = i >= e->n_kernel;
+		f->method = i == 0 ? "regs" : f->user ? "fp" : "kernel";
+		if (i == 0 && addr == site->ip) {
+			f->where = site->where;
+			continue;
+		}
+		/* A return address belongs to the call before it. */
+		cul_scope_where(run->scope, addr - 1, f->user, &f->where);
+		f->where.addr = addr;
+		f->where.offset++;
+	}
+	return n;
+}
+
+static enum cul_access_kind access_of(
+	const struct cul_watch_run *run, const struct cul_watch_site *site)
+{
+	if (run->options->access == CUL_ACCESS_READ_WRITE && site->insn.certainty != CUL_UNKNOWN)
+		return site->insn.access;
+	return run->options->access;
+}
+
+static void fill_values(struct cul_watch_run *run, const struct cul_watch_event *e,
+	struct cul_str *old_text, struct cul_str *new_text, struct cul_watch_hit *hit)
+{
+	if (run->options->access == CUL_ACCESS_EXECUTE)
+		return;
+	if (e->flags & CUL_HIT_OLD_KNOWN)
+		cul_watch_print(run, e->target, e->old, 0, old_text, &hit->old);
+	if (!(e->flags & CUL_HIT_UNREADABLE))
+		cul_watch_print(run, e->target, e->new, 0, new_text, &hit->new);
+	hit->old_certain = (e->flags & CUL_HIT_OLD_KNOWN) && !(e->flags & CUL_HIT_RACED);
+	hit->unchanged = e->flags & CUL_HIT_UNCHANGED;
+	hit->neighbour = e->flags & CUL_HIT_NEIGHBOUR;
+}
+
+static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
+{
+	bool user = e->flags & CUL_HIT_USER;
+	struct cul_watch_site *site = cul_watch_site(run, e->ip, user, e->target, e);
+	cul_autostr struct cul_str old_text = {0}, new_text = {0};
+	struct cul_frame frames[2 * CUL_WATCH_FRAMES];
+	char comm[CUL_WATCH_COMM + 1] = "";
+	struct cul_watch_hit hit = {
+		.target = run->targets[e->target].text,
+		.ns = e->ns - run->start_ns,
+		.cpu = (int)e->in.cpu,
+		.pid = (int)e->in.pid,
+		.tid = (int)e->in.tid,
+		.comm = comm,
+		.user_mode = user,
+		.frames = frames,
+		.number = run->shown + 1,
+		.violation = run->options->expect != NULL,
+		.expect = run->options->expect,
+	};
+
+	if (!site)
+		return -ENOMEM;
+	site->guilty |= hit.violation;
+	memcpy(comm, e->in.comm, CUL_WATCH_COMM);
+	fill_values(run, e, &old_text, &new_text, &hit);
+	hit.insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
+	hit.store = site->where;
+	hit.access = access_of(run, site);
+	if (e->n_kernel || e->n_user) {
+		hit.same_stack_as = seen_at(run, e, hit.number);
+		if (!hit.same_stack_as)
+			hit.n_frames = name_frames(run, e, site, frames);
+	}
+	run->shown++;
+	return run->sink->ops->watch_hit(run->sink, &hit);
+}
+
+static void stop(struct cul_watch_run *run, enum cul_end end)
+{
+	run->done = true;
+	run->end = end;
+}
+
+int cul_watch_on_event(void *data, const void *record, size_t size)
+{
+	struct cul_watch_run *run = data;
+	const struct cul_watch_options *o = run->options;
+	const struct cul_watch_event *e = record;
+	int r;
+
+	if (run->done || size < offsetof(struct cul_watch_event, frames) ||
+		e->target >= run->n_targets ||
+		size < offsetof(struct cul_watch_event, frames) +
+				((size_t)e->n_kernel + e->n_user) * sizeof(e->frames[0]))
+		return 0;
+	/* An invariant on a value that nobody knew cannot have been broken. */
+	if (o->expect && !(e->flags & CUL_HIT_OLD_KNOWN) && run->program.expect_uses_old)
+		return 0;
+	r = show(run, e);
+	if (r)
+		return r;
+	if (o->expect) {
+		run->violated = true;
+		if (!o->keep_going)
+			stop(run, CUL_END_VIOLATION);
+	}
+	if (o->count && run->shown >= o->count)
+		stop(run, CUL_END_COUNT);
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The BPF side of a watch: loaded with the targets' shapes, its filters, rings
+ * and tables. Owns all maps and programs; freeing it leaves nothing in the
+ * kernel.
+ */
+#ifndef CUL_WATCH_PROGRAM_H
+#define CUL_WATCH_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "bpf/watch.h"
+#include "trace/cpus.h"
+#include "trace/rings.h"
+#include "watch/target.h"
+
+struct watch_bpf;
+
+struct cul_watch_program {
+	struct watch_bpf *skel;
+	struct cul_rings *rings;
+	int filter_fds[CUL_WATCH_SLOTS]; /* -1: none */
+	unsigned n_possible;             /* CPU numbers go up to n_possible - 1 */
+	struct cul_watch_cpu *cpu_table; /* by CPU; written to the kernel by _set_cpus */
+	bool user;                       /* a process's memory */
+	bool expect_uses_old;
+};
+
+struct cul_watch_program_config {
+	const struct cul_watch_target *targets;
+	size_t n_targets;
+	struct cul_scope *scope;
+	enum cul_access_kind access;
+	bool kernel_stack, user_stack;
+	const char *condition, *expect; /* NULL: none */
+	struct cul_cpus possible;
+	cul_rings_fn *on_event; /* gets struct cul_watch_event */
+	void *data;
+};
+
+int cul_watch_program_load(const struct cul_watch_program_config *config,
+	struct cul_watch_program *out, struct cul_error *err);
+void cul_watch_program_free(struct cul_watch_program *p);
+
+int cul_watch_program_fd(
+	const struct cul_watch_program *p); /* of the program that breakpoints run */
+
+/* Hands `cpu_table` to the kernel. */
+int cul_watch_program_set_cpus(struct cul_watch_program *p, struct cul_error *err);
+
+/* Index into the states of a kernel target's copy. */
+unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu);
+
+/* The state of a kernel target (by index) or of a process's target. 0 or a negative errno. */
+int cul_watch_program_get_state(
+	struct cul_watch_program *p, unsigned index, struct cul_watch_state *out);
+int cul_watch_program_set_state(
+	struct cul_watch_program *p, unsigned index, const struct cul_watch_state *state);
+int cul_watch_program_get_process_state(
+	struct cul_watch_program *p, pid_t pid, unsigned target, struct cul_watch_state *out);
+int cul_watch_program_set_process_state(struct cul_watch_program *p, pid_t pid, unsigned target,
+	const struct cul_watch_state *state);
+
+/* Sums of all CPUs for one target. */
+int cul_watch_program_totals(
+	struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out);
+/* One CPU's. */
+int cul_watch_program_cpu_totals(
+	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out);
+
+/* Each entry of the writer table, its CPUs merged. A negative result of `fn` ends it. */
+int cul_watch_program_writers(struct cul_watch_program *p,
+	int (*fn)(void *data, const struct cul_watch_key *key,
+		const struct cul_watch_writer_count *w),
+	void *data);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "watch/prove.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "watch.skel.h"
+
+enum { ACCESSES = 8 };
+
+static volatile uint64_t user_cell; /* written to be seen, never read for its value */
+
+static __attribute__((noinline)) void user_code(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+enum cul_watch_proof cul_watch_proof_for(enum cul_access_kind access, bool kernel)
+{
+	if (access == CUL_ACCESS_EXECUTE)
+		return CUL_PROOF_CODE;
+	return kernel ? CUL_PROOF_KERNEL : CUL_PROOF_USER;
+}
+
+/* One store by the kernel on `cpu`, in a BPF program that is run there. */
+static int kernel_access(struct cul_watch_program *p, int cpu)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
+	int fd = bpf_program__fd(p->skel->progs.watch_proof);
+
+	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
+}
+
+int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof, uint64_t *addr,
+	struct cul_error *err)
+{
+	int r;
+
+	switch (proof) {
+	case CUL_PROOF_USER:
+		*addr = (uint64_t)(uintptr_t)&user_cell;
+		return 0;
+	case CUL_PROOF_CODE:
+		*addr = (uint64_t)(uintptr_t)user_code;
+		return 0;
+	default:
+		break;
+	}
+	if (!p->skel->bss->proof_cell_addr) {
+		r = kernel_access(p, sched_getcpu());
+		if (r)
+			return cul_fail(err, r, "running the self-test's store in the kernel: %s",
+				cul_strerror(r));
+	}
+	*addr = p->skel->bss->proof_cell_addr;
+	return 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int make_accesses(
+	struct cul_watch_program *p, enum cul_watch_proof proof, int cpu, uint64_t *cost_ns)
+{
+	uint64_t least = UINT64_MAX, start, took;
+	int r;
+
+	for (int i = 0; i < ACCESSES; i++) {
+		start = now_ns();
+		if (proof == CUL_PROOF_KERNEL) {
+			r = kernel_access(p, cpu);
+			if (r)
+				return r;
+			took = p->skel->bss->proof_ns;
+		} else {
+			if (proof == CUL_PROOF_USER)
+				user_cell++;
+			else
+				user_code();
+			took = now_ns() - start;
+		}
+		if (took < least)
+			least = took;
+	}
+	*cost_ns = least;
+	return 0;
+}
+
+int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int cpu,
+	uint64_t *cost_ns, struct cul_error *err)
+{
+	struct cul_watch_totals before, after;
+	cpu_set_t here, there;
+	int r;
+
+	r = cul_watch_program_cpu_totals(p, 0, cpu, &before);
+	if (!r && proof != CUL_PROOF_KERNEL) {
+		CPU_ZERO(&there);
+		CPU_SET(cpu, &there);
+		if (sched_getaffinity(0, sizeof(here), &here) ||
+			sched_setaffinity(0, sizeof(there), &there))
+			r = -errno;
+	}
+	if (r)
+		return cul_fail(err, r, "self-test on CPU %d: %s", cpu, cul_strerror(r));
+	r = make_accesses(p, proof, cpu, cost_ns);
+	if (proof != CUL_PROOF_KERNEL)
+		sched_setaffinity(0, sizeof(here), &here);
+	if (!r)
+		r = cul_watch_program_cpu_totals(p, 0, cpu, &after);
+	if (r)
+		return cul_fail(err, r, "self-test on CPU %d: %s", cpu, cul_strerror(r));
+	if (after.proofs - before.proofs < ACCESSES)
+		return cul_fail(err, -ENXIO,
+			"CPU %d: a debug register was armed and did not fire at a known access "
+			"(%lu of %d "
+			"seen); this machine's debug registers cannot be trusted here, which is "
+			"known of some "
+			"virtual machines",
+			cpu, (unsigned long)(after.proofs - before.proofs), ACCESSES);
+	return 0;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "watch/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "watch.skel.h"
+
+enum {
+	READ_MS = 20,     /* how often the rings are read, unless they fill up before */
+	LOOK_MS = 100,    /* how often memory is compared with what the hits left */
+	CPUS_MS = 250,    /* how often the set of online CPUs is read */
+	SHARE_OF_CPU = 5, /* the default budget: a fifth of a CPU */
+};
+
+uint64_t cul_watch_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
+{
+	struct cul_str text = {0};
+	char **slot;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cul_str_addv(&text, fmt, ap);
+	va_end(ap);
+	slot = text.failed ? NULL : cul_vec_push(&run->gaps);
+	if (slot)
+		*slot = text.s;
+	else
+		cul_str_free(&text);
+}
+
+static void wants_stacks(const struct cul_watch_run *run, bool *kernel, bool *user)
+{
+	switch (run->options->stack) {
+	case CUL_STACK_DEFAULT:
+		/* Kernel frames of a process target: only where the kernel itself stored. */
+		*kernel = true;
+		*user = run->pid != 0;
+		break;
+	default:
+		*kernel = run->options->stack == CUL_STACK_KERNEL ||
+			  run->options->stack == CUL_STACK_BOTH;
+		*user = run->options->stack == CUL_STACK_USER ||
+			run->options->stack == CUL_STACK_BOTH;
+	}
+}
+
+static int load(struct cul_watch_run *run, struct cul_error *err)
+{
+	struct cul_watch_program_config config = {
+		.targets = run->targets,
+		.n_targets = run->n_targets,
+		.scope = run->scope,
+		.access = run->options->access,
+		.condition = run->options->condition,
+		.expect = run->options->expect,
+		.on_event = cul_watch_on_event,
+		.data = run,
+	};
+	int r;
+
+	wants_stacks(run, &config.kernel_stack, &config.user_stack);
+	r = cul_cpus_possible(&config.possible, err);
+	return r ? r : cul_watch_program_load(&config, &run->program, err);
+}
+
+static int arm_cpus(struct cul_watch_run *run, struct cul_error *err)
+{
+	int r;
+
+	cul_for_each_cpu(cpu, &run->wanted)
+	{
+		r = cul_watch_arm_cpu(&run->arm, cpu, err);
+		if (!r)
+			continue;
+		if (!run->options->partial)
+			return r;
+		cul_watch_gap(run, "CPU %d was not watched: %s", cpu, err->text);
+	}
+	return run->arm.events.len ? 0 : err->code;
+}
+
+static int arm(struct cul_watch_run *run, struct cul_error *err)
+{
+	run->arm.arch = run->arch;
+	run->arm.program = &run->program;
+	run->arm.targets = run->targets;
+	run->arm.n_targets = run->n_targets;
+	run->arm.access = run->options->access;
+	run->arm.pid = run->pid;
+	return run->pid ? cul_watch_arm_process(&run->arm, err) : arm_cpus(run, err);
+}
+
+/* The budget, from what a hit was seen to cost here. */
+static void set_budget(struct cul_watch_run *run)
+{
+	uint64_t cost = run->arm.hit_cost_ns ? run->arm.hit_cost_ns : 1000;
+
+	run->max_rate = run->options->max_rate;
+	if (run->max_rate == CUL_RATE_AUTO)
+		run->max_rate = (int64_t)(1000000000u / SHARE_OF_CPU / cost) + 1;
+	run->program.skel->bss->budget_hits = (uint64_t)run->max_rate;
+	/* Two traps overlap when they are closer than what one takes; with room for doubt. */
+	run->program.skel->bss->race_ns = 4 * cost;
+}
+
+static const char *process_name(pid_t pid, char name[64])
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	name[0] = '\0';
+	f = fopen(path, "re");
+	if (f) {
+		if (!fgets(name, 64, f))
+			name[0] = '\0';
+		fclose(f);
+	}
+	name[strcspn(name, "\n")] = '\0';
+	return name[0] ? name : NULL;
+}
+
+static void note(struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_str *out)
+{
+	if (run->options->access == CUL_ACCESS_EXECUTE)
+		return;
+	if (t->percpu && t->copy < 0)
+		cul_str_add(out,
+			"each CPU watches its own copy: a write to another CPU's copy is not "
+			"seen (--cpu N watches copy N from every CPU)");
+	else if (!run->pid && cul_cpus_count(&run->arm.armed) < cul_cpus_count(&run->wanted))
+		cul_str_add(out, "writes by the other CPUs are not seen");
+}
+
+static int say_armed(struct cul_watch_run *run)
+{
+	struct cul_cpus online = {0};
+	int r = 0;
+
+	cul_cpus_online(&online, NULL);
+	for (unsigned i = 0; !r && i < run->n_targets; i++) {
+		const struct cul_watch_target *t = &run->targets[i];
+		cul_autostr struct cul_str type = {0}, value = {0}, notes = {0};
+		struct cul_watch_armed armed = {
+			.target = t->text,
+			.addr = t->addr,
+			.size = t->size,
+			.bit_offset = t->bit_offset,
+			.bit_size = t->bit_size,
+			.access = run->options->access,
+			.is_percpu = t->percpu,
+			.percpu_copy = t->copy,
+			.pid = run->pid,
+			.n_cpus = run->pid ? 0 : cul_cpus_count(&run->arm.armed),
+			.n_cpus_online = cul_cpus_count(&online),
+			.n_threads = run->arm.n_threads,
+			.slots = t->n_pieces,
+			.slots_per_cpu = run->arch->watch_slots,
+			.proved_cpus = cul_cpus_count(&run->arm.armed),
+			.hit_cost_ns = run->arm.hit_cost_ns,
+		};
+		struct cul_watch_state state;
+		char name[64];
+		unsigned index =
+			t->percpu && t->copy < 0 ? (unsigned)cul_cpus_next(&run->arm.armed, -1) : 0;
+
+		armed.process = run->pid ? process_name(run->pid, name) : NULL;
+		if (t->type) {
+			cul_type_print(&type, t->type);
+			armed.type = cul_str_text(&type);
+		}
+		r = run->pid ? cul_watch_program_get_process_state(
+				       &run->program, run->pid, i, &state)
+			     : cul_watch_program_get_state(&run->program,
+				       cul_watch_program_state_index(&run->program, i, (int)index),
+				       &state);
+		if (!r && state.known)
+			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
+		note(run, t, &notes);
+		armed.note = notes.len ? cul_str_text(&notes) : NULL;
+		r = run->sink->ops->watch_armed(run->sink, &armed);
+	}
+	return r;
+}
+
+static int start(struct cul_watch_run *run, struct cul_error *err)
+{
+	int r;
+
+	r = cul_watch_resolve(run, err);
+	if (!r)
+		r = load(run, err);
+	if (!r)
+		r = arm(run, err);
+	if (r)
+		return r;
+	set_budget(run);
+	r = cul_watch_first_values(run, err);
+	if (r)
+		return r;
+	run->looked_ns = run->start_ns;
+	r = say_armed(run);
+	if (r)
+		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
+}
+
+static void end(struct cul_watch_run *run, enum cul_end why)
+{
+	if (run->done)
+		return;
+	run->done = true;
+	run->end = why;
+}
+
+static void disarm_if_tripped(struct cul_watch_run *run)
+{
+	if (run->disarmed || !__atomic_load_n(&run->program.skel->bss->tripped, __ATOMIC_ACQUIRE))
+		return;
+	cul_watch_arm_disable(&run->arm);
+	run->disarmed = true;
+	run->end_ns = cul_watch_now();
+	/* A command goes on to its end, unwatched. */
+	if (run->child.state != CUL_CHILD_RUNNING)
+		end(run, CUL_END_RATE);
+}
+
+static void follow_cpus(struct cul_watch_run *run)
+{
+	struct cul_error err = {0};
+	struct cul_cpus online;
+	double at = (double)(cul_watch_now() - run->start_ns) / 1e9;
+
+	if (run->pid || run->disarmed || run->options->cpus || cul_cpus_online(&online, NULL))
+		return;
+	for (int cpu = 0; cpu < (int)run->program.n_possible; cpu++) {
+		bool is_on = cul_cpus_has(&online, cpu), was_on = cul_cpus_has(&run->wanted, cpu);
+
+		if (is_on == was_on)
+			continue;
+		if (!is_on)
+			cul_watch_gap(run, "CPU %d went offline about %.3f s in", cpu, at);
+		else if (cul_watch_arm_cpu(&run->arm, cpu, &err))
+			cul_watch_gap(run, "CPU %d came online and could not be armed: %s", cpu,
+				err.text);
+		else
+			cul_watch_gap(run,
+				"CPU %d came online and is watched since %.3f s; what it wrote in "
+				"the %d ms "
+				"before may have been missed",
+				cpu, at, CPUS_MS);
+	}
+	run->wanted = online;
+}
+
+/* What ends a run from outside: the user, the command, the process, the clock. */
+static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, uint64_t now)
+{
+	const struct cul_watch_options *o = run->options;
+
+	if (fds[1].revents)
+		end(run, CUL_END_SIGNAL);
+	if (run->child.state != CUL_CHILD_NONE) {
+		cul_child_handle(&run->child);
+		if (run->child.state == CUL_CHILD_EXITING || run->child.state == CUL_CHILD_EXITED)
+			end(run, CUL_END_COMMAND);
+	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
+		end(run, CUL_END_PROCESS);
+	}
+	if (o->for_ns && now - run->start_ns >= o->for_ns)
+		end(run, CUL_END_TIME);
+}
+
+static int loop(struct cul_watch_run *run)
+{
+	struct pollfd fds[] = {
+		{.fd = cul_rings_fd(run->program.rings), .events = POLLIN},
+		{.fd = run->options->stop_fd, .events = POLLIN},
+		{.fd = run->child.signal_fd, .events = POLLIN},
+		{.fd = run->pid_fd, .events = POLLIN},
+	};
+	uint64_t look = run->start_ns, cpus = run->start_ns, now;
+	int r = 0;
+
+	while (!run->done && !r) {
+		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
+		now = cul_watch_now();
+		disarm_if_tripped(run);
+		r = cul_rings_read(run->program.rings, false);
+		if (!r && now - look >= LOOK_MS * 1000000u) {
+			look = now;
+			r = cul_watch_look_behind(run);
+		}
+		if (!r && now - cpus >= CPUS_MS * 1000000u) {
+			cpus = now;
+			follow_cpus(run);
+		}
+		look_for_end(run, fds, now);
+	}
+	return r;
+}
+
+/*
+ * Gives the registers back, then tells what is left to tell. A command that is held at its exit
+ * goes last: until then its code can be read and named.
+ */
+static int finish(struct cul_watch_run *run)
+{
+	int r = 0;
+
+	if (!run->disarmed) {
+		r = cul_watch_look_behind(run);
+		cul_watch_arm_disable(&run->arm);
+		run->end_ns = cul_watch_now();
+	}
+	if (!r)
+		r = cul_rings_read(run->program.rings, true);
+	if (!r)
+		r = cul_watch_summary(run);
+	cul_child_release(&run->child);
+	return r;
+}
+
+static void free_run(struct cul_watch_run *run)
+{
+	cul_watch_arm_free(&run->arm);
+	cul_child_free(&run->child);
+	cul_watch_program_free(&run->program);
+	cul_watch_sites_free(run);
+	cul_watch_stacks_free(run);
+	while (run->n_targets)
+		cul_watch_target_free(&run->targets[--run->n_targets]);
+	for (size_t i = 0; i < run->gaps.len; i++)
+		free(run->gaps.data[i]);
+	free(run->gaps.data);
+	cul_scope_free(run->scope);
+	if (run->pid_fd >= 0)
+		close(run->pid_fd);
+}
+
+int cul_watch_run(const struct cul_watch_options *options, struct cul_sink *sink,
+	struct cul_watch_outcome *outcome, struct cul_error *err)
+{
+	__attribute__((cleanup(free_run))) struct cul_watch_run run = {
+		.options = options,
+		.sink = sink,
+		.arch = cul_arch_host(),
+		.pid_fd = -1,
+		.child = {.signal_fd = -1, .entry_fd = -1},
+	};
+	int r;
+
+	if (!run.arch)
+		return cul_fail(
+			err, -ENOTSUP, "culprit knows no debug registers of this processor yet");
+	r = start(&run, err);
+	if (r)
+		return r;
+	r = loop(&run);
+	if (!r)
+		r = finish(&run);
+	if (r && r != -EPIPE)
+		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+	outcome->end = run.end;
+	outcome->violated = run.violated;
+	return 0;
+}

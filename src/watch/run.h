@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run of a watch: what its stages share. Made by run.c, which alone owns
+ * and frees it.
+ */
+#ifndef CUL_WATCH_RUN_H
+#define CUL_WATCH_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "expr/scope.h"
+#include "report/model.h"
+#include "trace/child.h"
+#include "trace/cpus.h"
+#include "watch/arm.h"
+#include "watch/program.h"
+#include "watch/target.h"
+#include "watch/watch.h"
+
+struct cul_watch_site;
+
+struct cul_watch_run {
+	const struct cul_watch_options *options;
+	struct cul_sink *sink;
+	const struct cul_arch *arch;
+	struct cul_scope *scope;
+	struct cul_watch_target targets[CUL_WATCH_SLOTS];
+	size_t n_targets;
+	struct cul_watch_program program;
+	struct cul_watch_arm arm;
+	struct cul_child child;
+	pid_t pid;              /* process target; 0: kernel */
+	int pid_fd;             /* readable when it has ended; -1: none */
+	struct cul_cpus wanted; /* kernel: CPUs to arm */
+	uint64_t start_ns;      /* CLOCK_MONOTONIC when the run went live */
+	uint64_t end_ns;
+	uint64_t looked_ns; /* when memory was last compared */
+	uint64_t busy;      /* cul_watch_arm_busy() at that time */
+	uint64_t shown;     /* hits handed to the sink */
+	uint64_t behind;    /* changes with no store seen */
+	bool violated;
+	bool disarmed; /* by the rate budget */
+	bool done;
+	enum cul_end end;
+	int64_t max_rate; /* in force */
+	void *sites;      /* tsearch: struct cul_watch_site by address */
+	void *stacks;     /* tsearch: stacks seen, by hash */
+	CUL_VEC(char *) gaps;
+	char notes[CUL_WATCH_SLOTS][256];
+};
+
+uint64_t cul_watch_now(void); /* CLOCK_MONOTONIC, ns */
+
+/* Adds a sentence to the ledger's gaps. Out of memory: the sentence is lost, not the run. */
+void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* resolve.c: scope, targets, and where the command stands. */
+int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err);
+
+/* behind.c: reads what is in memory as the first value, and from then on compares. */
+int cul_watch_first_values(struct cul_watch_run *run, struct cul_error *err);
+int cul_watch_look_behind(struct cul_watch_run *run);
+
+/* sites.c: the instruction behind a trap address. `e` NULL: by address alone. NULL: no memory. */
+struct cul_watch_site {
+	uint64_t ip;
+	bool user;
+	struct cul_insn insn;   /* certainty UNKNOWN: not found */
+	struct cul_where where; /* of the instruction, or of `ip` when it was not found */
+	bool guilty;            /* a hit of it broke --expect */
+};
+
+struct cul_watch_site *cul_watch_site(struct cul_watch_run *run, uint64_t ip, bool user,
+	unsigned target, const struct cul_watch_event *e);
+void cul_watch_sites_free(struct cul_watch_run *run);
+
+/* hits.c: a record from the kernel becomes a hit in the report; a cul_rings_fn. */
+int cul_watch_on_event(void *run, const void *record, size_t size);
+void cul_watch_stacks_free(struct cul_watch_run *run);
+
+/* summary.c: the writers and the ledger. */
+int cul_watch_summary(struct cul_watch_run *run);
+
+/* Prints a value of a target; `bits` as its isolated scalar, or `bytes` when not NULL. */
+void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *bytes, uint64_t bits,
+	struct cul_str *out, struct cul_shown *shown);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "watch/run.h"
+
+/* One instruction's doings at one target, over all processes. */
+struct writer {
+	struct cul_watch_key key; /* tgid 0 */
+	struct cul_watch_writer_count sum;
+	bool is_signed;
+	CUL_VEC(struct cul_watch_process) processes;
+	struct cul_str texts[3]; /* min, max, last */
+};
+
+struct table {
+	struct cul_watch_run *run;
+	CUL_VEC(struct writer) writers;
+	int failed;
+};
+
+static void free_table(struct table *t)
+{
+	for (size_t i = 0; i < t->writers.len; i++) {
+		struct writer *w = &t->writers.data[i];
+
+		for (size_t p = 0; p < w->processes.len; p++)
+			free((char *)w->processes.data[p].comm);
+		free(w->processes.data);
+		for (size_t s = 0; s < 3; s++)
+			cul_str_free(&w->texts[s]);
+	}
+	free(t->writers.data);
+}
+
+static struct writer *find_writer(struct table *t, const struct cul_watch_key *key)
+{
+	struct writer *w;
+
+	for (size_t i = 0; i < t->writers.len; i++) {
+		w = &t->writers.data[i];
+		if (w->key.ip == key->ip && w->key.target == key->target)
+			return w;
+	}
+	w = cul_vec_push(&t->writers);
+	if (w) {
+		w->key = *key;
+		w->key.tgid = 0;
+		w->is_signed = t->run->targets[key->target].type &&
+			       t->run->targets[key->target].type->is_signed;
+	}
+	return w;
+}
+
+static void merge(struct writer *w, const struct cul_watch_writer_count *one)
+{
+	struct cul_watch_writer_count *sum = &w->sum;
+
+	if (!sum->hits) {
+		*sum = *one;
+		return;
+	}
+	sum->hits += one->hits;
+	sum->unchanged += one->unchanged;
+	sum->neighbour += one->neighbour;
+	if (one->first_ns < sum->first_ns)
+		sum->first_ns = one->first_ns;
+	if (one->last_ns > sum->last_ns) {
+		sum->last_ns = one->last_ns;
+		sum->last = one->last;
+	}
+	if (w->is_signed ? (int64_t)one->min < (int64_t)sum->min : one->min < sum->min)
+		sum->min = one->min;
+	if (w->is_signed ? (int64_t)one->max > (int64_t)sum->max : one->max > sum->max)
+		sum->max = one->max;
+}
+
+static int add(
+	void *data, const struct cul_watch_key *key, const struct cul_watch_writer_count *one)
+{
+	struct table *t = data;
+	struct cul_watch_process *p;
+	struct writer *w;
+
+	if (!one->hits || key->target >= t->run->n_targets)
+		return 0;
+	w = find_writer(t, key);
+	p = w ? cul_vec_push(&w->processes) : NULL;
+	if (!p)
+		return -ENOMEM;
+	merge(w, one);
+	p->pid = (int)key->tgid;
+	p->comm = cul_strndup(one->comm, sizeof(one->comm));
+	p->hits = one->hits;
+	return p->comm ? 0 : -ENOMEM;
+}
+
+static int more_hits_first(const void *a, const void *b)
+{
+	const struct writer *x = a, *y = b;
+
+	if (x->sum.hits != y->sum.hits)
+		return x->sum.hits < y->sum.hits ? 1 : -1;
+	return x->key.ip < y->key.ip ? -1 : x->key.ip > y->key.ip;
+}
+
+static int busier_first(const void *a, const void *b)
+{
+	const struct cul_watch_process *x = a, *y = b;
+
+	return x->hits < y->hits ? 1 : x->hits > y->hits ? -1 : x->pid - y->pid;
+}
+
+static bool is_kernel_address(uint64_t addr)
+{
+	return addr >> 63; /* on every architecture with 64-bit addresses so far */
+}
+
+static void fill_range(struct cul_watch_run *run, struct writer *w, struct cul_watch_writer *out)
+{
+	const struct cul_watch_target *t = &run->targets[w->key.target];
+
+	if (run->options->access == CUL_ACCESS_EXECUTE || !cul_watch_target_is_scalar(t))
+		return;
+	cul_watch_print(run, w->key.target, NULL, w->sum.last, &w->texts[2], &out->last);
+	if (t->type && !cul_type_is_integer(t->type))
+		return;
+	cul_watch_print(run, w->key.target, NULL, w->sum.min, &w->texts[0], &out->min);
+	cul_watch_print(run, w->key.target, NULL, w->sum.max, &w->texts[1], &out->max);
+}
+
+static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_watch_writer *out)
+{
+	const struct cul_watch_site *site =
+		cul_watch_site(run, w->key.ip, !is_kernel_address(w->key.ip), w->key.target, NULL);
+
+	memset(out, 0, sizeof(*out));
+	out->target = run->targets[w->key.target].text;
+	out->hits = w->sum.hits;
+	out->unchanged = w->sum.unchanged;
+	out->neighbour = w->sum.neighbour;
+	out->first_ns = w->sum.first_ns - run->start_ns;
+	out->last_ns = w->sum.last_ns - run->start_ns;
+	out->access = run->options->access;
+	out->where.addr = w->key.ip;
+	if (site) {
+		out->where = site->where;
+		out->insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
+		if (out->insn && out->access == CUL_ACCESS_READ_WRITE)
+			out->access = out->insn->access;
+		out->guilty = site->guilty;
+	}
+	fill_range(run, w, out);
+	qsort(w->processes.data, w->processes.len, sizeof(*w->processes.data), busier_first);
+	out->processes = w->processes.data;
+	out->n_processes = w->processes.len;
+}
+
+static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
+{
+	__attribute__((cleanup(free_table))) struct table t = {.run = run};
+	cul_autofree struct cul_watch_writer *out = NULL;
+	int r;
+
+	r = cul_watch_program_writers(&run->program, add, &t);
+	if (r)
+		return r;
+	if (t.writers.len)
+		qsort(t.writers.data, t.writers.len, sizeof(*t.writers.data), more_hits_first);
+	out = cul_calloc(t.writers.len + 1, sizeof(*out));
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < t.writers.len; i++) {
+		fill_writer(run, &t.writers.data[i], &out[i]);
+		loss->unchanged += out[i].unchanged;
+	}
+	return run->sink->ops->watch_writers(run->sink, out, t.writers.len);
+}
+
+static void add_up(struct cul_watch_run *run, struct cul_watch_loss *loss)
+{
+	struct cul_watch_totals sum;
+
+	for (unsigned i = 0; i < run->n_targets; i++) {
+		if (cul_watch_program_totals(&run->program, i, &sum))
+			continue;
+		loss->seen += sum.hits - sum.early;
+		loss->detailed += sum.emitted;
+		loss->filtered += sum.filtered;
+		loss->dropped += sum.dropped;
+		loss->unattributed += sum.unattributed;
+		loss->unreadable += sum.unreadable;
+	}
+	loss->busy = cul_watch_arm_busy(&run->arm);
+	loss->hits = loss->seen + loss->busy;
+	loss->behind = run->behind;
+}
+
+int cul_watch_summary(struct cul_watch_run *run)
+{
+	struct cul_watch_loss loss = {
+		.disarmed = run->disarmed,
+		.max_rate = run->max_rate > 0 ? (uint64_t)run->max_rate : 0,
+		.end = run->end,
+		.command_status = run->child.state >= CUL_CHILD_EXITING ? run->child.status : -1,
+		.ran_ns = run->end_ns - run->start_ns,
+	};
+	unsigned share = cul_watch_arm_share(&run->arm);
+	int r;
+
+	if (share < 99)
+		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
+	add_up(run, &loss);
+	r = show_writers(run, &loss);
+	if (r)
+		return r;
+	loss.gaps = (const char *const *)run->gaps.data;
+	loss.n_gaps = run->gaps.len;
+	return run->sink->ops->watch_loss(run->sink, &loss);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "watch/target.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+int cul_watch_split(
+	uint64_t addr, uint64_t size, unsigned max, struct cul_watch_piece pieces[CUL_WATCH_WORDS])
+{
+	uint64_t at = 0;
+	int n = 0;
+
+	if (!size || size > CUL_WATCH_BYTES || addr + size < addr)
+		return -E2BIG;
+	while (at < size) {
+		uint64_t len = max;
+
+		while (len > size - at || (addr + at) % len)
+			len /= 2;
+		if (n == CUL_WATCH_WORDS)
+			return -E2BIG;
+		pieces[n].offset = (uint32_t)at;
+		pieces[n].len = (uint32_t)len;
+		n++;
+		at += len;
+	}
+	return n;
+}
+
+void cul_watch_target_free(struct cul_watch_target *t)
+{
+	cul_expr_free(t->expr);
+	free(t->source);
+	free(t->copies);
+	memset(t, 0, sizeof(*t));
+}
+
+uint64_t cul_watch_target_addr(const struct cul_watch_target *t, int cpu)
+{
+	return t->copies && t->copy < 0 ? t->copies[cpu] : t->addr;
+}
+
+bool cul_watch_target_is_scalar(const struct cul_watch_target *t)
+{
+	if (t->size > 8)
+		return false;
+	return !t->type ? (t->size & (t->size - 1)) == 0 : cul_type_is_scalar(t->type);
+}
+
+/* Takes a trailing ":SIZE" off `source`; 0 in *size when there is none. */
+static int take_size(char *source, uint64_t *size, struct cul_error *err)
+{
+	char *colon = strrchr(source, ':');
+
+	*size = 0;
+	if (!colon || !isdigit((unsigned char)colon[1]) || strchr(source, '?'))
+		return 0;
+	if (cul_parse_u64(colon + 1, size) || !*size)
+		return cul_fail(
+			err, -EINVAL, "'%s': the size after ':' is not a number of bytes", source);
+	*colon = '\0';
+	return 0;
+}
+
+/* NAME, NAME+NUMBER, NAME-NUMBER or NUMBER: a place without regard to type. False: none of these.
+ */
+static bool plain_place(const char *source, struct cul_scope *scope, struct cul_name *name,
+	struct cul_error *err, int *result)
+{
+	const struct cul_expr_env *env = cul_scope_env(scope);
+	size_t len = strcspn(source, "+-");
+	cul_autofree char *symbol = NULL;
+	uint64_t offset = 0;
+
+	memset(name, 0, sizeof(*name));
+	if (!cul_parse_u64(source, &name->addr)) {
+		*result = 0;
+		return true;
+	}
+	if (source[len] && cul_parse_u64(source + len + 1, &offset))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)source[i]) && !strchr("_.:", source[i]))
+			return false;
+	symbol = cul_strndup(source, len);
+	if (!symbol) {
+		*result = cul_fail(err, -ENOMEM, "out of memory");
+		return true;
+	}
+	*result = env->name(env->data, symbol, name, err);
+	if (*result)
+		return true;
+	name->addr += source[len] == '-' ? -offset : offset;
+	return true;
+}
+
+/* Addresses of a per-CPU name's copies. */
+static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
+	const struct cul_cpus *cpus, struct cul_error *err)
+{
+	struct cul_kernel *kernel = cul_scope_kernel_names(scope, err);
+	struct cul_expr_run run = {.mem = t->expr ? cul_scope_mem(scope, err) : NULL};
+	struct cul_place place;
+	int r;
+
+	if (!kernel)
+		return err ? err->code : -ENOENT;
+	t->copies = cul_calloc(CUL_MAX_CPUS, sizeof(*t->copies));
+	if (!t->copies)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	cul_for_each_cpu(cpu, cpus)
+	{
+		int of = t->copy >= 0 ? t->copy : cpu;
+
+		r = cul_kernel_percpu_offset(kernel, of, &run.percpu_offset, err);
+		if (r)
+			return r;
+		t->copies[cpu] = symbol + run.percpu_offset;
+		if (t->expr) {
+			r = cul_expr_place(t->expr, &run, &place, err);
+			if (r)
+				return r;
+			t->copies[cpu] = place.addr;
+		}
+		if (!t->addr)
+			t->addr = t->copies[cpu];
+	}
+	return 0;
+}
+
+static int untyped(const struct cul_watch_target *t, struct cul_error *err)
+{
+	return cul_fail(err, -ENODATA,
+		"%s has no type here (no BTF or DWARF describes it); say how many bytes: %s:4, or "
+		"give a "
+		"type: *(int *)&%s, or the file that has its debug information: --debug FILE",
+		t->source, t->source, t->source);
+}
+
+/* Fills the target from an expression's place. */
+static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, uint64_t size,
+	const struct cul_cpus *cpus, struct cul_error *err)
+{
+	struct cul_expr_run run = {0};
+	struct cul_place place;
+	int r;
+
+	r = cul_expr_parse(t->source, cul_scope_env(scope), &t->expr, err);
+	if (r)
+		return r;
+	if (!cul_expr_is_lvalue(t->expr))
+		return cul_fail(err, -EINVAL,
+			"%s is a value, not a place in memory; to watch the memory at an address: "
+			"*(int *)(%s)",
+			t->source, t->source);
+	run.mem = cul_scope_mem(scope, err);
+	if (!run.mem)
+		return err ? err->code : -EIO;
+	t->percpu = cul_expr_is_percpu(t->expr);
+	if (t->percpu) {
+		int first = t->copy >= 0 ? t->copy : cul_cpus_next(cpus, -1);
+
+		r = cul_kernel_percpu_offset(
+			cul_scope_kernel_names(scope, err), first, &run.percpu_offset, err);
+		if (r)
+			return r;
+	}
+	r = cul_expr_place(t->expr, &run, &place, err);
+	if (r)
+		return r;
+	t->addr = place.addr;
+	t->size = size ? size : place.size;
+	t->bit_offset = size ? 0 : place.bit_offset;
+	t->bit_size = size ? 0 : place.bit_size;
+	t->type = size && size != place.size ? NULL : place.type;
+	if (t->type && t->type->kind == CUL_KIND_VOID)
+		t->type = NULL;
+	if (!t->size)
+		return untyped(t, err);
+	return t->percpu ? place_copies(t, scope, 0, cpus, err) : 0;
+}
+
+static int from_plain(struct cul_watch_target *t, struct cul_scope *scope,
+	const struct cul_name *name, uint64_t size, const struct cul_cpus *cpus,
+	struct cul_error *err)
+{
+	if (name->kind == CUL_NAME_CONSTANT)
+		return cul_fail(
+			err, -EINVAL, "%s is an enumerator, not a place in memory", t->source);
+	t->size = size;
+	t->addr = name->addr;
+	if (name->kind == CUL_NAME_PERCPU) {
+		t->percpu = true;
+		t->addr = 0;
+		return place_copies(t, scope, name->addr, cpus, err);
+	}
+	return 0;
+}
+
+static int check_code(
+	struct cul_watch_target *t, const struct cul_name *name, struct cul_error *err)
+{
+	if (name->kind == CUL_NAME_OBJECT && (name->type || !name->addr))
+		return cul_fail(err, -EINVAL,
+			"%s is data; --exec takes a function, or an address of code", t->source);
+	return 0;
+}
+
+static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const struct cul_arch *arch,
+	enum cul_access_kind access, const struct cul_cpus *cpus, struct cul_error *err)
+{
+	struct cul_name name;
+	uint64_t size;
+	int r;
+
+	r = take_size(t->source, &size, err);
+	if (r)
+		return r;
+	if (access == CUL_ACCESS_EXECUTE || size) {
+		if (plain_place(t->source, scope, &name, err, &r)) {
+			if (!r && access == CUL_ACCESS_EXECUTE)
+				r = check_code(t, &name, err);
+			if (!r)
+				r = from_plain(t, scope, &name,
+					access == CUL_ACCESS_EXECUTE ? 1 : size, cpus, err);
+		} else {
+			r = from_expression(t, scope, size, cpus, err);
+		}
+	} else {
+		r = from_expression(t, scope, 0, cpus, err);
+	}
+	if (r)
+		return r;
+	if (access == CUL_ACCESS_EXECUTE) {
+		t->pieces[0].len = 1;
+		t->n_pieces = 1;
+		return 0;
+	}
+	r = cul_watch_split(t->addr, t->size, arch->watch_max, t->pieces);
+	if (r < 0)
+		return cul_fail(err, -E2BIG,
+			"%s has %" PRIu64 " bytes at 0x%" PRIx64
+			": more than %u debug registers of %u bytes "
+			"cover; name a member of it, or part of it: %s:8",
+			t->source, t->size, t->addr, CUL_WATCH_WORDS, arch->watch_max, t->source);
+	t->n_pieces = (unsigned)r;
+	return 0;
+}
+
+int cul_watch_target_resolve(const char *text, struct cul_scope *scope, const struct cul_arch *arch,
+	enum cul_access_kind access, const struct cul_cpus *cpus, int copy,
+	struct cul_watch_target *out, struct cul_error *err)
+{
+	struct cul_watch_target t = {.text = text, .copy = copy};
+	int r;
+
+	t.source = cul_strdup(text);
+	if (!t.source)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	r = resolve(&t, scope, arch, access, cpus, err);
+	if (r) {
+		cul_watch_target_free(&t);
+		return r;
+	}
+	if (!t.percpu)
+		t.copy = -1;
+	*out = t;
+	return 0;
+}
