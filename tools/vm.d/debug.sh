@@ -77,7 +77,7 @@ debug_install() { # DIR
 	release=$(cat "$1/headers/include/config/kernel.release")
 	make -s -C "$1/headers" INSTALL_MOD_PATH="$1" modules_install >>"$1/build.log" 2>&1 ||
 		die "cannot install the modules; see $1/build.log"
-	ln -sfn ../../../headers "$1/lib/modules/$release/build"
+	ln -sfn "$1/headers" "$1/lib/modules/$release/build"
 	rm -f "$1/lib/modules/$release/source"
 	cp "$1/headers/arch/x86/boot/bzImage" "$1/vmlinuz"
 	cp "$1/headers/.config" "$1/config"

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pty.h>
@@ -56,10 +57,13 @@ struct run {
 static void log_line(const char *level, const char *text)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[600];
+	int len = snprintf(line, sizeof(line), "<%s>%s\n", level, text);
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "<%s>%s\n", level, text);
+	/* Not dprintf: it seeks, and this file refuses that. */
+	write(fd, line, (size_t)len);
 	close(fd);
 }
 
@@ -126,16 +130,21 @@ static void load_modules(void)
 	fclose(list);
 }
 
+/* The port's name has the number of its virtio device in it, and that depends on the others. */
 static int open_link(void)
 {
 	for (int tries = 0; tries < 2000; tries++) {
-		int fd = open(LINK_PORT, O_RDWR | O_CLOEXEC);
+		glob_t found;
+		int fd = -1;
 
+		if (glob("/dev/vport*p1", 0, NULL, &found) == 0)
+			fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+		globfree(&found);
 		if (fd >= 0)
 			return fd;
 		usleep(5000);
 	}
-	die("open %s", LINK_PORT);
+	die("open the port to the host");
 }
 
 static void link_read(int link, void *buf, size_t len)

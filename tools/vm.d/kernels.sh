@@ -101,6 +101,44 @@ debian_headers() { # RELEASE
 	package_depends "linux-headers-$1" | grep -E '^linux-(headers-.*-common|kbuild-)'
 }
 
+u32_at() { # FILE OFFSET: a little-endian number
+	od -A n -t u4 -j "$2" -N 4 "$1" | tr -d ' '
+}
+
+# The kernel as linked, without symbols, out of a bzImage: Documentation/arch/x86/boot.rst of Linux says where
+# (setup_sects at 0x1f1, payload_offset at 0x248, payload_length at 0x24c).
+image_extract() { # BZIMAGE VMLINUX
+	sectors=$(($(u32_at "$1" 496) >> 8 & 255))
+	from=$(((sectors + 1) * 512 + $(u32_at "$1" 584)))
+	tail -c +$((from + 1)) "$1" | head -c "$(u32_at "$1" 588)" >"$2.packed"
+	# The length behind the packed kernel is not part of it and makes every unpacker grumble.
+	case $(od -A n -t x1 -N 4 "$2.packed" | tr -d ' ') in
+	fd377a58) xz -dc --single-stream "$2.packed" ;;
+	28b52ffd) zstd -dcq "$2.packed" ;;
+	1f8b*) gzip -dcq "$2.packed" ;;
+	esac >"$2" 2>/dev/null || :
+	rm "$2.packed"
+	readelf -SW "$2" 2>/dev/null | grep -q ' \.BTF ' || {
+		say "no types in $1: modules will be built without"
+		rm "$2"
+	}
+}
+
+# Older headers lack this tool of the build; it has work only where a module offers functions to BPF.
+debian_btfids() { # DIR
+	[ ! -e "$1/resolve_btfids" ] || return 0
+	mkdir -p "$1"
+	cat >"$1/resolve_btfids" <<-'END'
+	#!/bin/sh
+	for module; do :; done
+	! readelf -SW "$module" | grep -q ' \.BTF_ids ' || {
+		echo "$module has a .BTF_ids section, and there is no resolve_btfids for this kernel" >&2
+		exit 1
+	}
+	END
+	chmod +x "$1/resolve_btfids"
+}
+
 debian_unpack() { # DIR RELEASE
 	for deb in "$1"/debs/*.deb; do
 		dpkg -x "$deb" "$1" || die "cannot unpack $deb"
@@ -117,9 +155,12 @@ debian_unpack() { # DIR RELEASE
 	grep -q 'real System.map' "$1/boot/System.map-$2" || ln -s "boot/System.map-$2" "$1/System.map"
 	ln -s "usr/src/linux-headers-$2" "$1/headers"
 	sed -i "s,^include /usr/src/,include $1/usr/src/," "$1/headers/Makefile"
-	ln -sfn "../../../usr/src/linux-headers-$2" "$1/lib/modules/$2/build"
-	ln -sfn "../../../$(sed -n 's,^include .*\(usr/src/.*\)/Makefile$,\1,p' "$1/headers/Makefile")" \
-		"$1/lib/modules/$2/source"
+	# Absolute: the guest sees this directory as /lib/modules/RELEASE too.
+	ln -sfn "$1/headers" "$1/lib/modules/$2/build"
+	ln -sfn "$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$1/headers/Makefile")" "$1/lib/modules/$2/source"
+	# Newer headers bring the kernel's types along, so that modules get theirs.
+	[ -e "$1/headers/vmlinux" ] || image_extract "$1/vmlinuz" "$1/headers/vmlinux"
+	debian_btfids "$1/headers/tools/bpf/resolve_btfids"
 	depmod -b "$1" "$2" || die "depmod failed for $2"
 }
 

@@ -10,7 +10,6 @@
 
 #include <stdint.h>
 
-#define LINK_PORT  "/dev/vport0p1" /* virtserialport nr=1 of the only virtio-serial bus */
 #define LINK_MAX   (32 * 1024)	   /* longest payload of a data frame; a job may be longer */
 #define LINK_START "culprit-guest: the command starts"
 #define LINK_END   "culprit-guest: the command ended"
