@@ -115,7 +115,7 @@ test_kernel() {
 	in_guest --append 'culprit.word=1' -- cat /proc/cmdline
 	check '--append' 'grep -q culprit.word=1 "$work/out"'
 	case $kernel in
-	debug-*) module=data_breakpoint ;;
+	debug-*) module=preemptirq_delay_test ;;
 	*) module=dummy ;;
 	esac
 	in_guest -- sh -c "modprobe $module && grep -c '^$module ' /proc/modules && rmmod $module"
@@ -177,7 +177,7 @@ test_bad_ends() {
 	wait $guest 2>/dev/null
 	sleep 0.5
 	# What nobody reaps is dead all the same.
-	check 'QEMU does not outlive a killed tools/vm' '[ -n "$qemu" ] && ! grep -q "^State:[[:space:]]*[^ZX]" "/proc/$qemu/status" 2>/dev/null'
+	check 'QEMU does not outlive a killed tools/vm' '[ -n "$qemu" ] && ! grep -q "^State:[[:space:]][^ZX]" "/proc/$qemu/status" 2>/dev/null'
 }
 
 [ $# -gt 0 ] || for kernel in debian-6.1 debian-6.12 debian-6.12-rt debug-6.12; do

@@ -20,7 +20,7 @@ static const char complaints[] = "BUG:|kernel BUG at|Oops[: ]|Kernel panic|gener
 				 "rcu: INFO: |self-detected stall|detected stalls|kthread (starved|timer wakeup)|"
 				 "scheduling while atomic|sleeping function called|Voluntary context switch|"
 				 "circular locking|recursive locking|inconsistent lock state|bad unlock balance|"
-				 "suspicious RCU usage|held lock freed|lock held when returning|MAX_LOCKDEP|"
+				 "suspicious RCU usage|held lock freed|lock held when returning|"
 				 "soft lockup|[Hh]ard LOCKUP|KASAN|UBSAN|KFENCE|KCSAN|refcount_t: |list_(add|del) corruption|"
 				 "unable to handle|Unable to handle|unchecked MSR|Bad page state|workqueue lockup|"
 				 "stack-protector|irq .*: nobody cared|invalid opcode|corrupted stack|^.{0,20}culprit-guest: [^t]";
