@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The two programs of a guest (host.c, guest.c) and the initramfs that brings it up. Sourced by tools/vm.
+# shellcheck shell=sh
+
+programs_key() {
+	cat "$parts"/*.[ch] | sha256sum | cut -c1-12
+}
+
+programs_compile() { # DIR
+	warn='-Wall -Wextra -Wshadow -Wno-unused-result'
+	# shellcheck disable=SC2086 # lists of words
+	${CC:-cc} -std=gnu11 -O2 $warn -o "$1/host" "$parts/host.c" "$parts/log.c" &&
+		${CC:-cc} -std=gnu11 -Os -s $warn -static -o "$1/guest" "$parts/guest.c"
+}
+
+programs_want() { # prints the directory that holds them
+	dir=$cache/programs/$(programs_key)
+	if [ ! -d "$dir" ]; then
+		mkdir -p "$cache/programs"
+		new=$(mktemp -d "$cache/programs/new.XXXXXX")
+		programs_compile "$new" || die "cannot compile the programs of the guest (tools/deps installs a compiler)"
+		# Whoever comes second finds the name taken by the same programs.
+		mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
+	fi
+	echo "$dir"
+}
+
+# In the order in which they load; nothing for what is built in.
+image_modules() { # DIR RELEASE
+	for m in virtio_pci virtio_console 9pnet_virtio 9p overlay; do
+		modprobe -d "$1" -S "$2" --show-depends "$m" || die "the kernel $2 has no $m"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+}
+
+image_build() { # DIR PROGRAMS IMAGE
+	tree=$(mktemp -d "$1/new.XXXXXX")
+	mkdir "$tree/modules"
+	cp "$2/guest" "$tree/init"
+	for path in $(image_modules "$1" "$(cat "$1/release")"); do
+		name=${path##*/}
+		case $name in
+		*.xz) xz -dc "$path" >"$tree/modules/${name%.xz}" ;;
+		*) cp "$path" "$tree/modules/$name" ;;
+		esac || die "cannot take $path into the initramfs"
+		echo "${name%.xz}" >>"$tree/modules/order"
+	done
+	(cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tree.cpio" || die "cannot write the initramfs"
+	mv "$tree.cpio" "$3"
+	rm -rf "$tree"
+}
+
+image_want() { # DIR PROGRAMS: prints the initramfs
+	image=$1/initrd-${2##*/}.cpio
+	[ -e "$image" ] || image_build "$1" "$2" "$image"
+	echo "$image"
+}
