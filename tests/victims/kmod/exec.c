@@ -66,6 +66,7 @@ static int exec_init(void)
 	book_exec_me.var = "exec_me";
 	book_exec_me.addr = exec_me;
 	book_exec_me.size = 1;
+	book_exec_me.unchecked = true;
 	return 0;
 }
 
@@ -78,7 +79,11 @@ static const struct fault faults[] = {
 };
 
 static struct book *const books[] = {
-	&book_read_rw, &book_write_rw, &book_bump_rw, &book_exec_me, NULL,
+	&book_read_rw,
+	&book_write_rw,
+	&book_bump_rw,
+	&book_exec_me,
+	NULL,
 };
 
 const struct family exec_family = {.faults = faults, .books = books, .init = exec_init};

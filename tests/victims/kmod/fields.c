@@ -70,16 +70,17 @@ BOOK(clear_block, stats.block, 'u', "rep-stosq", block_a_shadow);
 BOOK(write_text, stats.text[0], 'u', "mov-reg", text_shadow);
 
 /* A bit-field has no address: that of its word, whose size is given. */
-#define BOOK_BITS(fn, member, how, before) \
-	static struct book book_##fn = { \
-		.name = #fn, \
-		.var = "victim_bits." #member, \
-		.insn = "bit-field", \
-		.kind = how, \
-		.size = sizeof(victim_bits), \
-		.addr = (void *)&victim_bits, \
-		.shadow = &(before), \
-		.cpu = -1, \
+#define BOOK_BITS(fn, member, how, before)                                                         \
+	static struct book book_##fn = {                                                           \
+		.name = #fn,                                                                       \
+		.var = "victim_bits." #member,                                                     \
+		.insn = "bit-field",                                                               \
+		.kind = how,                                                                       \
+		.size = sizeof(victim_bits),                                                       \
+		.addr = (void *)&victim_bits,                                                      \
+		.shadow = &(before),                                                               \
+		.unchecked = true,                                                                 \
+		.cpu = -1,                                                                         \
 	}
 
 BOOK_BITS(write_ready, ready, 'u', ready_shadow);
@@ -269,10 +270,12 @@ static const struct fault faults[] = {
 	{.name = "write_delta", .store = write_delta, .help = "stats.delta = -ARG"},
 	{.name = "write_tiny", .store = write_tiny, .help = "stats.tiny = -ARG"},
 	{.name = "write_quad", .store = write_quad, .help = "stats.quad = ARG << 32 | ARG"},
-	{.name = "write_mode", .store = write_mode,
+	{.name = "write_mode",
+		.store = write_mode,
 		.help = "stats.mode = by ARG % 4: idle, running, broken, lost"},
 	{.name = "count_error", .store = count_error, .help = "stats.errors[2] + 1"},
-	{.name = "set_handler", .store = set_handler,
+	{.name = "set_handler",
+		.store = set_handler,
 		.help = "stats.handler = odd: handle_badly, even: handle_well"},
 	{.name = "set_cell", .store = set_cell, .help = "stats.cell = &cells[ARG & 1]"},
 	{.name = "write_block", .store = write_block, .help = "stats.block in three stores"},
@@ -287,12 +290,29 @@ static const struct fault faults[] = {
 };
 
 static struct book *const books[] = {
-	&book_write_byte, &book_write_bool, &book_write_half, &book_write_word,
-	&book_write_balance, &book_write_delta, &book_write_tiny, &book_write_quad,
-	&book_write_mode, &book_count_error, &book_set_handler, &book_set_cell,
-	&book_write_block_a, &book_write_block_b, &book_write_block_c, &book_clear_block,
-	&book_write_text, &book_write_ready, &book_write_phase, &book_write_count,
-	&book_write_drift, &book_write_owner, NULL,
+	&book_write_byte,
+	&book_write_bool,
+	&book_write_half,
+	&book_write_word,
+	&book_write_balance,
+	&book_write_delta,
+	&book_write_tiny,
+	&book_write_quad,
+	&book_write_mode,
+	&book_count_error,
+	&book_set_handler,
+	&book_set_cell,
+	&book_write_block_a,
+	&book_write_block_b,
+	&book_write_block_c,
+	&book_clear_block,
+	&book_write_text,
+	&book_write_ready,
+	&book_write_phase,
+	&book_write_count,
+	&book_write_drift,
+	&book_write_owner,
+	NULL,
 };
 
 const struct family fields_family = {.faults = faults, .books = books, .init = fields_init};

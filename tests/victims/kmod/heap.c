@@ -80,8 +80,10 @@ static void place_books(struct object *object)
 	book_hold_object.addr = object ? &object->refs : NULL;
 	book_spoil_object.addr = book_hold_object.addr;
 	book_spoil_next.addr = object ? &object->next->refs : NULL;
-	object_refs_shadow = 1;
-	next_shadow = 1;
+	if (object) {
+		object_refs_shadow = 1;
+		next_shadow = 1;
+	}
 }
 
 /* The pointer itself changes hands: a new object first, then the old one is freed. */
@@ -259,6 +261,8 @@ static int heap_init(void)
 	book_spoil_next.var = "victim_object->next->refs";
 	book_spoil_next.size = sizeof(int);
 	book_write_stale.var = "(freed)";
+	book_write_stale.size = sizeof(int);
+	book_write_stale.unchecked = true;
 	cache = kmem_cache_create("victim_object", sizeof(struct object), 0, 0, object_ctor);
 	if (!cache)
 		return -ENOMEM;
@@ -280,26 +284,43 @@ static void heap_exit(void)
 }
 
 static const struct fault faults[] = {
-	{.name = "replace_object", .run = replace_objects, .max = 1000000,
+	{.name = "replace_object",
+		.run = replace_objects,
+		.max = 1000000,
 		.help = "victim_object = a new one, the old one is freed"},
-	{.name = "drop_object", .store = drop_object, .max = 1,
+	{.name = "drop_object",
+		.store = drop_object,
+		.max = 1,
 		.help = "victim_object = NULL, the old one is freed"},
 	{.name = "hold_object", .store = hold_once, .help = "victim_object->refs + 1"},
 	{.name = "spoil_object", .store = spoil_once, .help = "victim_object->refs = -77"},
 	{.name = "spoil_next", .store = spoil_next_once, .help = "victim_object->next->refs = ARG"},
-	{.name = "write_stale", .run = write_stale_once, .max = 1000000,
+	{.name = "write_stale",
+		.run = write_stale_once,
+		.max = 1000000,
 		.help = "after drop_object: writes refs of the freed object"},
-	{.name = "copy_name", .run = copy_names, .max = 1000000,
+	{.name = "copy_name",
+		.run = copy_names,
+		.max = 1000000,
 		.help = "copies ARG (20) bytes into the 16 of victim_card.name, byte by byte"},
-	{.name = "copy_name_rep", .run = copy_names_rep, .max = 1000000,
+	{.name = "copy_name_rep",
+		.run = copy_names_rep,
+		.max = 1000000,
 		.help = "the same with rep movsb"},
 	{.name = "set_card", .store = set_card, .help = "victim_card.balance = ARG"},
 	{},
 };
 
 static struct book *const books[] = {
-	&book_replace_object, &book_drop_object, &book_hold_object, &book_spoil_object,
-	&book_spoil_next, &book_write_stale, &book_copy_name, &book_copy_name_rep, &book_set_card,
+	&book_replace_object,
+	&book_drop_object,
+	&book_hold_object,
+	&book_spoil_object,
+	&book_spoil_next,
+	&book_write_stale,
+	&book_copy_name,
+	&book_copy_name_rep,
+	&book_set_card,
 	NULL,
 };
 

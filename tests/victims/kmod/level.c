@@ -127,9 +127,18 @@ static const struct fault faults[] = {
 };
 
 static struct book *const books[] = {
-	&book_raise_level, &book_lower_level, &book_set_level, &book_corrupt_level,
-	&book_add_level, &book_swap_level, &book_claim_level, &book_miss_level,
-	&book_mask_level, &book_mark_level, &book_same_level, &book_hide_in_level,
+	&book_raise_level,
+	&book_lower_level,
+	&book_set_level,
+	&book_corrupt_level,
+	&book_add_level,
+	&book_swap_level,
+	&book_claim_level,
+	&book_miss_level,
+	&book_mask_level,
+	&book_mark_level,
+	&book_same_level,
+	&book_hide_in_level,
 	NULL,
 };
 

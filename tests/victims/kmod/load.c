@@ -49,7 +49,8 @@ static int run_million(const struct run *run)
 	count = write_million(count);
 	loop_ns = ktime_get_ns() - start;
 	book_write_million.cpu = raw_smp_processor_id();
-	book_stores(&book_write_million, count, silent, count > 1 ? count - 1 : million_shadow, count);
+	book_stores(
+		&book_write_million, count, silent, count > 1 ? count - 1 : million_shadow, count);
 	return 0;
 }
 
@@ -157,18 +158,26 @@ static void load_exit(void)
 }
 
 static const struct fault faults[] = {
-	{.name = "million", .run = run_million,
+	{.name = "million",
+		.run = run_million,
 		.help = "victim_million = 1, 2, ... COUNT (1000000) in a tight loop"},
-	{.name = "storm", .run = start_storm, .max = STORM_MAX_MS,
+	{.name = "storm",
+		.run = start_storm,
+		.max = STORM_MAX_MS,
 		.help = "a kthread stores to victim_storm for COUNT ms (10000); returns at once"},
 	{.name = "storm_stop", .run = end_storm, .help = "ends the storm"},
-	{.name = "tick", .run = run_ticks, .max = 6000,
+	{.name = "tick",
+		.run = run_ticks,
+		.max = 6000,
 		.help = "victim_tick + 1 from a timer every ARG (10) ms, COUNT times"},
 	{},
 };
 
 static struct book *const books[] = {
-	&book_write_million, &book_write_storm, &book_write_tick, NULL,
+	&book_write_million,
+	&book_write_storm,
+	&book_write_tick,
+	NULL,
 };
 
 const struct family load_family = {

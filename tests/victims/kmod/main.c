@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The debugfs face of the module: run performs faults, books and faults are read. */
+#define pr_fmt(fmt) "victim: " fmt
+
 #include <linux/cpu.h>
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -13,8 +15,17 @@
 #include "victim.h"
 
 static const struct family *const families[] = {
-	&level_family, &fields_family, &percpu_family, &heap_family, &refs_family, &context_family,
-	&race_family, &exec_family, &alias_family, &load_family, &probe_family,
+	&level_family,
+	&fields_family,
+	&percpu_family,
+	&heap_family,
+	&refs_family,
+	&context_family,
+	&race_family,
+	&exec_family,
+	&alias_family,
+	&load_family,
+	&probe_family,
 };
 
 static DEFINE_MUTEX(run_lock);
@@ -52,7 +63,8 @@ int victim_nth_cpu(int n)
 {
 	int cpu;
 
-	for_each_online_cpu (cpu) {
+	for_each_online_cpu(cpu)
+	{
 		if (!n--)
 			return cpu;
 	}
@@ -126,6 +138,46 @@ static int perform(const char *name, const struct run *run)
 	return 0;
 }
 
+static s64 read_memory(const struct book *book)
+{
+	bool is_signed = book->kind == 'd';
+
+	switch (book->size) {
+	case 1:
+		return is_signed ? READ_ONCE(*(s8 *)book->addr) : (s64)READ_ONCE(*(u8 *)book->addr);
+	case 2:
+		return is_signed ? READ_ONCE(*(s16 *)book->addr)
+				 : (s64)READ_ONCE(*(u16 *)book->addr);
+	case 4:
+		return is_signed ? READ_ONCE(*(s32 *)book->addr)
+				 : (s64)READ_ONCE(*(u32 *)book->addr);
+	default:
+		return READ_ONCE(*(s64 *)book->addr);
+	}
+}
+
+/* Are the books right? Compares memory with the shadows; this is the one reader of the variables.
+ */
+static int check_books(void)
+{
+	struct book *const *book;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		for (book = families[i]->books; *book; book++) {
+			if ((*book)->unchecked || !(*book)->addr)
+				continue;
+			if (read_memory(*book) == *(*book)->shadow)
+				continue;
+			pr_err("%s: memory has %lld, the books %lld\n", (*book)->name,
+				read_memory(*book), *(*book)->shadow);
+			err = -EIO;
+		}
+	}
+	return err;
+}
+
 static void reset_book(struct book *book)
 {
 	book->writes = 0;
@@ -170,6 +222,8 @@ static ssize_t run_write(struct file *file, const char __user *from, size_t len,
 		return -EINTR;
 	if (!strcmp(name, "reset"))
 		reset_all();
+	else if (!strcmp(name, "check"))
+		err = check_books();
 	else
 		err = perform(name, &run);
 	mutex_unlock(&run_lock);

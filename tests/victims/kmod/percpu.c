@@ -45,7 +45,8 @@ static int count_everywhere(const struct run *run)
 	struct tally tally = {.count = run->count};
 	int cpu, err = 0;
 
-	for_each_online_cpu (cpu) {
+	for_each_online_cpu(cpu)
+	{
 		if (!run->has_arg || run->arg == cpu)
 			err = err ?: victim_on_cpu(cpu, count_here, &tally);
 	}
@@ -87,7 +88,8 @@ static void more_copies(struct seq_file *m, const struct book *book)
 {
 	int cpu;
 
-	for_each_online_cpu (cpu) {
+	for_each_online_cpu(cpu)
+	{
 		seq_printf(m, " cpu%d_writes=%llu cpu%d_value=%lld cpu%d_addr=0x%px", cpu,
 			own_writes[cpu], cpu, copies[cpu], cpu, per_cpu_ptr(&victim_ticks, cpu));
 	}
@@ -101,13 +103,19 @@ static void percpu_reset(void)
 static int percpu_init(void)
 {
 	book_count_tick.more = more_copies;
+	book_count_tick.unchecked = true;
+	book_write_remote.unchecked = true;
 	return 0;
 }
 
 static const struct fault faults[] = {
-	{.name = "count_tick", .run = count_everywhere, .max = 1000000,
+	{.name = "count_tick",
+		.run = count_everywhere,
+		.max = 1000000,
 		.help = "each CPU (or CPU ARG) adds COUNT to its copy of victim_ticks"},
-	{.name = "write_remote", .run = write_remotely, .max = 100000,
+	{.name = "write_remote",
+		.run = write_remotely,
+		.max = 100000,
 		.help = "the second CPU writes the first one's copy"},
 	{},
 };

@@ -56,16 +56,16 @@ BOOK_ARGS(victim_args_pointer);
 BOOK_ARGS(victim_args_nest);
 
 /* A call, from the line of the function's name on; last_new is what it returns. */
-#define CALLED(fn, result) \
-	do { \
-		book_##fn.func = __func__; \
-		book_##fn.line = __LINE__ - 2; \
-		book_##fn.reads++; \
-		book_##fn.last_new = (s64)(result); \
-		sink++; \
+#define CALLED(fn, result)                                                                         \
+	do {                                                                                       \
+		book_##fn.func = __func__;                                                         \
+		book_##fn.line = __LINE__ - 2;                                                     \
+		book_##fn.reads++;                                                                 \
+		book_##fn.addr = fn;                                                               \
+		book_##fn.last_new = (s64)(result);                                                \
+		sink++;                                                                            \
 	} while (0)
 
-/* clang-format off: the name of the function stands two lines above CALLED */
 static VICTIM int victim_args_eight(int a, int b, int c, int d, int e, int f, int g, int h)
 {
 	CALLED(victim_args_eight, a + b + c + d + e + f + g + h);
@@ -131,7 +131,6 @@ static VICTIM int victim_args_nest(int depth)
 	CALLED(victim_args_nest, depth);
 	return depth > 0 ? victim_args_nest(depth - 1) + 1 : 0;
 }
-/* clang-format on */
 
 static void call_all(s64 value)
 {
@@ -164,10 +163,18 @@ static const struct fault faults[] = {
 };
 
 static struct book *const books[] = {
-	&book_victim_args_eight, &book_victim_args_small, &book_victim_args_pair,
-	&book_victim_args_big, &book_victim_args_node, &book_victim_args_enum,
-	&book_victim_args_string, &book_victim_args_narrow, &book_victim_args_fails,
-	&book_victim_args_pointer, &book_victim_args_nest, NULL,
+	&book_victim_args_eight,
+	&book_victim_args_small,
+	&book_victim_args_pair,
+	&book_victim_args_big,
+	&book_victim_args_node,
+	&book_victim_args_enum,
+	&book_victim_args_string,
+	&book_victim_args_narrow,
+	&book_victim_args_fails,
+	&book_victim_args_pointer,
+	&book_victim_args_nest,
+	NULL,
 };
 
 static int probe_init(void)
@@ -177,6 +184,9 @@ static int probe_init(void)
 	for (book = books; *book; book++) {
 		(*book)->more = more_calls;
 		(*book)->var = (*book)->name;
+		(*book)->addr = NULL; /* until the first call */
+		(*book)->size = 1;
+		(*book)->unchecked = true;
 	}
 	return 0;
 }

@@ -167,7 +167,8 @@ static int race_init(void)
 }
 
 static const struct fault faults[] = {
-	{.name = "race_plain", .run = race_plainly,
+	{.name = "race_plain",
+		.run = race_plainly,
 		.help = "two CPUs each add 1 to victim_race COUNT times, not atomically"},
 	{.name = "race_atomic", .run = race_atomically, .help = "the same, atomically"},
 	{},

@@ -91,7 +91,9 @@ static void refs_exit(void)
 
 static const struct fault faults[] = {
 	{.name = "use_account", .store = use_account, .help = "3 get_ref and 3 put_ref, balanced"},
-	{.name = "close_account", .store = close_once, .max = 100000,
+	{.name = "close_account",
+		.store = close_once,
+		.max = 100000,
 		.help = "in a kworker: get_ref, put_ref and one put_twice too many"},
 	{.name = "reset_refs", .store = reset_refs, .help = "account.refs = 0"},
 	{.name = "hide_in_refs", .store = hide_in_refs, .help = "refs.c:hidden = ARG"},
@@ -99,7 +101,12 @@ static const struct fault faults[] = {
 };
 
 static struct book *const books[] = {
-	&book_get_ref, &book_put_ref, &book_put_twice, &book_reset_refs, &book_hide_in_refs, NULL,
+	&book_get_ref,
+	&book_put_ref,
+	&book_put_twice,
+	&book_reset_refs,
+	&book_hide_in_refs,
+	NULL,
 };
 
 const struct family refs_family = {.faults = faults, .books = books, .exit = refs_exit};

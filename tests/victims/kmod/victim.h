@@ -30,7 +30,8 @@ struct book {
 	char kind;        /* how values are printed: d, u, or x (pointer) */
 	unsigned int size;
 	void *addr;
-	s64 *shadow; /* of the variable, shared by its writers */
+	s64 *shadow;    /* of the variable, shared by its writers */
+	bool unchecked; /* code, a bit-field or a copy: memory at addr is not the shadow */
 
 	const char *func; /* NULL and 0 until the first store */
 	int line;
@@ -44,27 +45,27 @@ struct book {
 	void (*more)(struct seq_file *m, const struct book *book); /* further key=value pairs */
 };
 
-#define BOOK(fn, variable, how, shape, before) \
-	static struct book book_##fn = { \
-		.name = #fn, \
-		.var = #variable, \
-		.insn = shape, \
-		.kind = how, \
-		.size = sizeof(variable), \
-		.addr = (void *)&(variable), \
-		.shadow = &(before), \
-		.cpu = -1, \
+#define BOOK(fn, variable, how, shape, before)                                                     \
+	static struct book book_##fn = {                                                           \
+		.name = #fn,                                                                       \
+		.var = #variable,                                                                  \
+		.insn = shape,                                                                     \
+		.kind = how,                                                                       \
+		.size = sizeof(variable),                                                          \
+		.addr = (void *)&(variable),                                                       \
+		.shadow = &(before),                                                               \
+		.cpu = -1,                                                                         \
 	}
 
 /* The guilty store, on one line with this macro: the book learns function, line and CPU. */
-#define GUILTY(fn, store) \
-	do { \
-		book_##fn.func = __func__; \
-		book_##fn.line = __LINE__; \
-		preempt_disable(); \
-		store; \
-		book_##fn.cpu = raw_smp_processor_id(); \
-		preempt_enable(); \
+#define GUILTY(fn, store)                                                                          \
+	do {                                                                                       \
+		book_##fn.func = __func__;                                                         \
+		book_##fn.line = __LINE__;                                                         \
+		preempt_disable();                                                                 \
+		store;                                                                             \
+		book_##fn.cpu = raw_smp_processor_id();                                            \
+		preempt_enable();                                                                  \
 	} while (0)
 
 struct run {
@@ -86,7 +87,7 @@ struct family {
 	const struct fault *faults; /* ended by one without a name */
 	struct book *const *books;  /* ended by NULL */
 	int (*init)(void);
-	void (*exit)(void); /* also after an init that failed or never ran */
+	void (*exit)(void);  /* also after an init that failed or never ran */
 	void (*reset)(void); /* what is counted outside the books */
 };
 
