@@ -10,7 +10,7 @@
 
 #define shape_lvalue(var) (*(volatile __typeof__(var) *)&(var))
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(__clang__) /* clang knows no %z */
 
 /* mov $imm, mem: the value has to be a constant */
 #define st_imm(var, imm) asm volatile("mov%z0 %1, %0" : "=m"(var) : "i"(imm))
