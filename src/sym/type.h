@@ -99,8 +99,10 @@ int cul_type_fill(const struct cul_type *t, struct cul_error *err);
 int cul_type_member(
 	const struct cul_type *t, const char *name, struct cul_member *out, struct cul_error *err);
 
-bool cul_type_is_scalar(const struct cul_type *t);  /* fits a register: INT..ENUM, PTR */
-bool cul_type_is_integer(const struct cul_type *t); /* INT, CHAR, BOOL, ENUM */
+/* INT, CHAR, BOOL, ENUM of 1, 2, 4 or 8 bytes: no __int128, no odd size from hostile bytes. */
+bool cul_type_is_integer(const struct cul_type *t);
+bool cul_type_is_scalar(
+	const struct cul_type *t); /* fits a register: integer, PTR, FLOAT but long double */
 
 /* Appends the type in C notation: "struct task_struct *", "int [4]", "enum foo". */
 void cul_type_print(struct cul_str *out, const struct cul_type *t);
@@ -114,9 +116,12 @@ struct cul_ctypes;
 
 int cul_ctypes_new(unsigned word, struct cul_ctypes **out);
 void cul_ctypes_free(struct cul_ctypes *c);
+unsigned cul_ctypes_word(const struct cul_ctypes *c);
 const struct cul_type *cul_ctypes_find(
 	struct cul_ctypes *c, const char *name); /* NULL: not basic */
+/* The integer of 1, 2, 4 or 8 bytes; NULL for another size. */
 const struct cul_type *cul_ctypes_int(struct cul_ctypes *c, unsigned size, bool is_signed);
+/* One node for each type: equal types are equal pointers. NULL when out of memory. */
 const struct cul_type *cul_ctypes_pointer(struct cul_ctypes *c, const struct cul_type *to);
 const struct cul_type *cul_ctypes_array(
 	struct cul_ctypes *c, const struct cul_type *element, uint64_t count);
