@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -81,15 +82,18 @@ int cul_sys_read_file(const char *path, size_t max, char **data, size_t *size)
 {
 	cul_autofree char *buf = NULL;
 	cul_autoclose int fd = cul_sys_open(path, O_RDONLY);
-	size_t len = 0, cap = 0;
+	size_t len = 0, cap = 0, expected = 16 * 1024;
+	struct stat st;
 
 	if (fd < 0)
 		return fd;
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size < max)
+		expected = (size_t)st.st_size + 2;
 	for (;;) {
 		ssize_t n;
 
 		if (cap - len < 2) {
-			size_t more = cap ? cap * 2 : 16 * 1024;
+			size_t more = cap ? cap * 2 : expected;
 			char *bigger = cul_realloc(buf, more);
 
 			if (!bigger)
