@@ -155,21 +155,23 @@ static uint64_t size_between(uint64_t addr, uint64_t next)
 	return next - addr <= MAX_SYMBOL_SIZE ? next - addr : 0;
 }
 
-/* The size by a walk over all lines, for a single symbol: no index is needed. */
+/*
+ * The size by a walk over all lines, for a single symbol: no index is needed. Per-CPU symbols of a
+ * module and its others lie in different spaces; those of the kernel in one.
+ */
 static uint64_t size_by_walk(const struct cul_kallsyms *k, const struct cul_ksym *sym)
 {
+	bool apart = strcmp(sym->module, own) != 0;
 	struct cul_kallsyms_line line;
 	uint64_t next = UINT64_MAX;
 	size_t pos = 0;
 
-	if (sym->percpu && !strcmp(sym->module, own))
-		next = k->text.percpu_end;
 	while (cul_kallsyms_text_next(&k->text, &pos, &line)) {
 		uint64_t addr = cul_kallsyms_text_addr(&line);
 
 		if (addr <= sym->addr || addr >= next || !in_module(&line, sym->module))
 			continue;
-		if (cul_kallsyms_index_percpu(&k->text, &line, addr) == sym->percpu)
+		if (!apart || cul_kallsyms_index_percpu(&k->text, &line, addr) == sym->percpu)
 			next = addr;
 	}
 	return next == UINT64_MAX ? 0 : size_between(sym->addr, next);
@@ -374,6 +376,8 @@ int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out)
 	if (upto == 0)
 		return -ENOENT;
 	name_of(k, upto, &sym);
+	if (sym.percpu)
+		return -ENOENT;
 	sym.size = size_by_index(k, &sym, upto);
 	if (addr - sym.addr >= (sym.size ? sym.size : LAST_SYMBOL_REACH))
 		return -ENOENT;

@@ -77,7 +77,7 @@ int cul_kallsyms_index_build(const struct cul_kallsyms_text *text, struct cul_ka
 		uint64_t addr = cul_kallsyms_text_addr(&line);
 
 		start = (size_t)(line.start - text->buf);
-		if (cul_kallsyms_index_percpu(text, &line, addr))
+		if (line.module && cul_kallsyms_index_percpu(text, &line, addr))
 			continue;
 		if (n == cap) {
 			void *bigger = cul_realloc_array(entries, cap *= 2, sizeof(*entries));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lines of a kallsyms text in the order of their addresses, for the
- * question which symbol covers an address. Per-CPU symbols are not in it:
- * their "addresses" are offsets.
+ * question which symbol covers an address. Per-CPU symbols of modules are not
+ * in it: their "addresses" lie anywhere. Those of the kernel are, as bounds of
+ * what lies around them in the image.
  */
 #ifndef CUL_SYM_KALLSYMS_INDEX_H
 #define CUL_SYM_KALLSYMS_INDEX_H
