@@ -32,18 +32,30 @@ static inline int cul_mem_read(struct cul_mem *mem, uint64_t addr, void *buf, si
 	return mem->ops->read(mem, addr, buf, size);
 }
 
-/* At most size-1 bytes of a NUL terminated string; always terminates. -EFAULT when unreadable. */
+/*
+ * The first size-1 bytes, at most, of a NUL terminated string; `buf` is terminated in any case.
+ * -EFAULT when a byte before its end is unreadable (`buf` then has those before it). Nothing
+ * beyond the page of the terminator is touched. `size` is not 0.
+ */
 int cul_mem_read_string(struct cul_mem *mem, uint64_t addr, char *buf, size_t size);
 
 void cul_mem_free(struct cul_mem *mem); /* accepts NULL */
 
-/* A live process. */
+/*
+ * A live process, all threads of which share the memory. Pages without read permission are read
+ * too, as debuggers do. -ESRCH; -EPERM with the way out in `err`. The pid names the process at
+ * each read: that it was not reused meanwhile is the caller's to know.
+ */
 int cul_mem_process(pid_t pid, struct cul_mem **out, struct cul_error *err);
 
 /*
  * The running kernel, through /proc/kcore (its ELF program headers say which virtual addresses
- * are there: fs/proc/kcore.c). -ENOENT or -EPERM with the way out in `err`.
+ * are there: fs/proc/kcore.c). -ENOENT or -EPERM with the way out in `err`. Within its segments
+ * the kernel hands out zeros for what is not mapped (holes of the vmalloc and module areas): a
+ * read of zeros there proves nothing.
  */
 int cul_mem_kernel(struct cul_mem **out, struct cul_error *err);
+/* The same from another file of that form. -EBADMSG when it is malformed. */
+int cul_mem_kcore(const char *path, struct cul_mem **out, struct cul_error *err);
 
 #endif

@@ -16,8 +16,8 @@
 #include "base/error.h"
 
 struct cul_ksym {
-	uint64_t addr; /* per-CPU: the offset that __per_cpu_offset[cpu] is added to */
-	uint64_t size; /* bytes up to the next symbol: an upper bound; 0 when unknown */
+	uint64_t addr; /* per-CPU: what __per_cpu_offset[cpu] is added to, an offset or not */
+	uint64_t size; /* bytes up to the module's next symbol: an upper bound; 0: unknown */
 	const char *name;
 	const char *module; /* "vmlinux" for the kernel's own, never NULL */
 	char kind;          /* the letter of nm(1): t T d D b B r R A V W ... */
@@ -34,7 +34,8 @@ struct cul_kallsyms;
 
 /*
  * Reads both files (`kallsyms`, `modules`: paths, NULL for those in /proc). -EPERM when the kernel
- * shows all addresses as zero (kptr_restrict) with the way out in `err`.
+ * shows all addresses as zero (kptr_restrict) with the way out in `err`. A kernel without modules
+ * has no /proc/modules; that is no error.
  */
 int cul_kallsyms_open(const char *kallsyms, const char *modules, struct cul_kallsyms **out,
 	struct cul_error *err);
@@ -52,12 +53,23 @@ int cul_kallsyms_find(struct cul_kallsyms *k, const char *module, const char *na
 int cul_kallsyms_find_nth(struct cul_kallsyms *k, const char *module, const char *name, size_t i,
 	struct cul_ksym *out);
 
-/* The symbol that covers an address (functions and data, not per-CPU). -ENOENT when none does. */
+/*
+ * The symbol that covers an address (functions and data, not per-CPU). Of several at one address
+ * the first that is no mere mark of a section. -ENOENT when none does, -ENOMEM. The first call
+ * sorts all symbols.
+ */
 int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out);
+
+/*
+ * All symbols in table order: start with `*cursor` 0. False after the last. `out->size` is 0. For
+ * patterns and completion; a walk over everything costs about 2 ms.
+ */
+bool cul_kallsyms_next(struct cul_kallsyms *k, size_t *cursor, struct cul_ksym *out);
 
 /* Whether data symbols are listed at all (KALLSYMS_ALL); Debian's arm64 and armhf have none. */
 bool cul_kallsyms_has_data(struct cul_kallsyms *k);
 
+/* A loaded module, '-' and '_' being the same in names. NULL when there is none. */
 const struct cul_kmodule *cul_kallsyms_module(struct cul_kallsyms *k, const char *name);
 
 #endif
