@@ -8,9 +8,17 @@
  *
  * Addresses in and out are run-time addresses: the caller says once where the
  * file is loaded.
+ *
+ * The bytes are hostile. What libelf and libdw hand out is checked before it is
+ * used; no work is unbounded. Not here: which files a process has mapped
+ * (sym/process.h), frames (unwind/).
+ *
+ * sym/objfile.c opens; objfile_debug.c finds separate debug files;
+ * objfile_symbols.c has the symbol table; dwarf_units.c finds the units that
+ * mention a name; dwarf_vars.c, dwarf_types.c and dwarf_lines.c answer.
  */
-#ifndef CUL_SYM_DWARF_H
-#define CUL_SYM_DWARF_H
+#ifndef CUL_SYM_OBJFILE_H
+#define CUL_SYM_OBJFILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,23 +50,39 @@ int cul_objfile_open(const char *path, const char *name, const struct cul_objfil
 	struct cul_objfile **out, struct cul_error *err);
 void cul_objfile_free(struct cul_objfile *o);
 
+/*
+ * For a file opened with bias 0: works the bias out from one of its mappings (run-time address and
+ * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits.
+ */
+int cul_objfile_place(
+	struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err);
+
 const char *cul_objfile_name(const struct cul_objfile *o);
 /* Bytes of the build id, 0 when it has none. `id` stays owned by `o`. */
 size_t cul_objfile_build_id(struct cul_objfile *o, const uint8_t **id);
 bool cul_objfile_has_dwarf(struct cul_objfile *o); /* its own or a separate file's */
+/* Where the DWARF is: the path of the separate debug file, or NULL when it is in the file itself.
+ */
+const char *cul_objfile_debug_path(struct cul_objfile *o);
 
 struct cul_elf_symbol {
 	const char *name; /* borrowed */
-	uint64_t addr;	  /* run time */
-	uint64_t size;	  /* st_size, 0 when the symbol has none */
+	uint64_t addr;    /* run time */
+	uint64_t size;    /* st_size, 0 when the symbol has none */
 	bool is_function, is_object, is_tls, is_global;
+	bool is_ifunc; /* is_function too: the address is that of the resolver */
 };
 
 /* From .symtab, else .dynsym (and the separate debug file's .symtab). -ENOENT: nearest in `err`. */
-int cul_objfile_symbol(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out,
-	struct cul_error *err);
+int cul_objfile_symbol(
+	struct cul_objfile *o, const char *name, struct cul_elf_symbol *out, struct cul_error *err);
 /* The symbol that covers `addr`. -ENOENT. */
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
+/*
+ * Whether an executable holds its own copy of a shared library's variable (R_*_COPY): then the
+ * whole process uses this copy and the library's own is dead.
+ */
+bool cul_objfile_copies(struct cul_objfile *o, const char *name);
 
 struct cul_variable {
 	const struct cul_type *type;
@@ -70,7 +94,10 @@ struct cul_variable {
  * A global or static variable by name, by DWARF (its address by DW_OP_addr, or by the symbol where
  * DWARF has none). `file` limits it to compilation units whose source file has that base name
  * ("file.c"); NULL for any. -ENOENT; -ENOTUNIQ when statics of several files bear the name, with
- * the files in `err`; -ENODATA when the file has no DWARF.
+ * the files in `err`; -ENODATA when the file has no DWARF, or the symbol table alone knows `name`.
+ *
+ * A definition of external linkage goes before statics; statics inside functions are looked at
+ * when nothing at the top level bears the name.
  */
 int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *name,
 	struct cul_variable *out, struct cul_error *err);
