@@ -40,7 +40,7 @@ int cul_dwarf_find_tag(struct cul_objfile *o, int tag, const char *name, Dwarf_D
 		s.tag2 = DW_TAG_class_type;
 	if (tag == DW_TAG_class_type)
 		s.tag2 = DW_TAG_structure_type;
-	if (!name || cul_dwarf_units_naming(o, name, visit_unit, &s, NULL) < 0 || !s.found)
+	if (!name || cul_dwarf_units_naming(o, name, NULL, visit_unit, &s, NULL) < 0 || !s.found)
 		return -ENOENT;
 	*out = s.die;
 	return 0;
@@ -114,7 +114,7 @@ int cul_objfile_enumerator(
 	struct search s = {.name = name};
 	const struct cul_type *t;
 
-	if (cul_dwarf_units_naming(o, name, visit_unit_enums, &s, NULL) < 0 || !s.found)
+	if (cul_dwarf_units_naming(o, name, NULL, visit_unit_enums, &s, NULL) < 0 || !s.found)
 		return -ENOENT;
 	t = cul_dwarf_type(o, &s.die);
 	if (!t || t->kind != CUL_KIND_ENUM || cul_type_fill(t, NULL) != 0)

@@ -35,6 +35,8 @@ struct hint {
 	size_t str_offsets_size;
 	bool indirect; /* .debug_str_offsets has one of the places */
 	bool big_endian;
+	uint8_t addr[9]; /* DW_OP_addr and its operand */
+	size_t addr_len; /* 0: any address */
 };
 
 static uint32_t u32_at(const struct hint *h, const uint8_t *p)
@@ -105,13 +107,26 @@ static const char *last_component(const char *start, const char *end)
 	return start;
 }
 
-static void hint_for(struct cul_objfile *o, const char *name, struct hint *h)
+static void hint_address(struct cul_objfile *o, uint64_t addr, struct hint *h)
+{
+	unsigned width = o->is_64 ? 8 : 4;
+
+	addr = cul_objfile_linked(o, addr);
+	h->addr[0] = DW_OP_addr;
+	for (unsigned i = 0; i < width; i++)
+		h->addr[1 + i] = (uint8_t)(addr >> 8 * (o->big_endian ? width - 1 - i : i));
+	h->addr_len = 1 + width;
+}
+
+static void hint_for(struct cul_objfile *o, const char *name, const uint64_t *addr, struct hint *h)
 {
 	const uint8_t *str;
 	size_t size;
 	GElf_Shdr shdr;
 
 	memset(h, 0, sizeof(*h));
+	if (addr)
+		hint_address(o, *addr, h);
 	if (!name)
 		return;
 	h->name = last_component(name, name + strlen(name));
@@ -123,8 +138,8 @@ static void hint_for(struct cul_objfile *o, const char *name, struct hint *h)
 	if (!h->info || h->len < 2 ||
 		cul_objfile_elf_section(dwarf_getelf(o->dwarf), ".gnu_debugaltlink", &shdr))
 		return;
-	h->usable = find_places(h, str, size);
-	h->indirect = h->usable && has_place(h, h->str_offsets, h->str_offsets_size, 4);
+	h->usable = addr || find_places(h, str, size);
+	h->indirect = h->usable && !addr && has_place(h, h->str_offsets, h->str_offsets_size, 4);
 }
 
 /* The part of .debug_str_offsets that this unit indexes, up to the end of the section. */
@@ -152,6 +167,8 @@ static bool may_mention(struct cul_objfile *o, const struct hint *h, size_t unit
 
 	if (!h->usable || u->in_types || u->end > h->info_size)
 		return true;
+	if (h->addr_len)
+		return memmem(h->info + u->off, u->end - u->off, h->addr, h->addr_len);
 	if (has_place(h, h->info + u->off, u->end - u->off, 1) ||
 		memmem(h->info + u->off, u->end - u->off, h->name, h->len))
 		return true;
@@ -205,7 +222,7 @@ bool cul_dwarf_units_die(struct cul_objfile *o, size_t unit, Dwarf_Die *die)
 			    : dwarf_offdie(o->dwarf, u->die, die)) != NULL;
 }
 
-int cul_dwarf_units_naming(struct cul_objfile *o, const char *name,
+int cul_dwarf_units_naming(struct cul_objfile *o, const char *name, const uint64_t *addr,
 	int (*visit)(struct cul_objfile *o, Dwarf_Die *unit, void *data), void *data,
 	struct cul_error *err)
 {
@@ -214,7 +231,7 @@ int cul_dwarf_units_naming(struct cul_objfile *o, const char *name,
 
 	if (ret != 0)
 		return ret;
-	hint_for(o, name, &hint);
+	hint_for(o, name, addr, &hint);
 	for (size_t i = 0; i < o->units.len; i++) {
 		Dwarf_Die die;
 

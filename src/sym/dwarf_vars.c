@@ -22,12 +22,14 @@ enum { MAX_HITS = 32, MAX_NESTING = 64 };
 
 struct search {
 	const char *name, *file;
+	bool by_unit;         /* `file` is that of a unit, not of an included header */
+	bool stop;            /* at the first definition */
 	const char *unit;     /* being read */
 	const char *function; /* being read */
 	struct hit hits[MAX_HITS];
 	size_t n;
-	bool declared, optimised;
-	Dwarf_Die declaration, gone; /* valid by the flags above */
+	bool declared, optimised, unloaded;
+	Dwarf_Die declaration; /* when `declared` */
 };
 
 static bool file_matches(const char *path, const char *wanted)
@@ -107,9 +109,12 @@ static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die)
 			s->declaration = *die;
 			s->declared = true;
 		} else {
-			s->gone = *die;
 			s->optimised = true;
 		}
+		return;
+	}
+	if (cul_objfile_unloaded(o, hit.addr)) {
+		s->unloaded = true;
 		return;
 	}
 	if (!hit.is_tls)
@@ -129,11 +134,11 @@ static int visit_variable(
 
 	if (dwarf_tag(die) != DW_TAG_variable || !cul_dwarf_units_is(die, in, s->name))
 		return 0;
-	if (s->file && !file_matches(s->unit, s->file) &&
+	if (s->file && !s->by_unit && !file_matches(s->unit, s->file) &&
 		!file_matches(dwarf_decl_file(die), s->file))
 		return 0;
 	add_hit(o, s, die);
-	return 0;
+	return s->stop && s->n ? 1 : 0;
 }
 
 static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
@@ -141,6 +146,8 @@ static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 	struct search *s = data;
 
 	s->unit = dwarf_diename(unit);
+	if (s->file && s->by_unit && !file_matches(s->unit, s->file))
+		return 0;
 	return cul_dwarf_units_children(o, unit, visit_variable, s);
 }
 
@@ -215,6 +222,11 @@ static int not_found(struct cul_objfile *o, const struct search *s, struct cul_e
 		return cul_fail(err, -ENOENT,
 			"%s: \"%s\" has no place in memory: the compiler has optimised it away",
 			o->name, s->name);
+	if (s->unloaded)
+		return cul_fail(err, -ENOENT,
+			"%s: \"%s\" is in a section that is not loaded (init data are freed after "
+			"start-up)",
+			o->name, s->name);
 	if (!s->file && cul_objfile_symbol(o, s->name, &sym, NULL) == 0 && !sym.is_function)
 		return cul_fail(err, -ENODATA,
 			"%s: \"%s\" is in the symbol table, but its type is not in the debug "
@@ -259,23 +271,53 @@ static int give(struct cul_objfile *o, Dwarf_Die *die, uint64_t addr, bool is_tl
 	return 0;
 }
 
+/* When the symbol table leaves no doubt which is meant, its address leads to the unit. */
+static bool search_by_symbol(struct cul_objfile *o, struct search *s)
+{
+	uint64_t addr;
+
+	if (s->file || !cul_objfile_symbol_sole(o, s->name, &addr))
+		return false;
+	s->stop = true;
+	cul_dwarf_units_naming(o, s->name, &addr, visit_unit, s, NULL);
+	if (s->n == 1 && s->hits[0].addr == addr)
+		return true;
+	*s = (struct search){.name = s->name};
+	return false;
+}
+
+/* At the top level of units, then in functions. */
+static int search(struct cul_objfile *o, struct search *s, struct cul_error *err)
+{
+	int ret = cul_dwarf_units(o, err);
+
+	if (ret != 0 || search_by_symbol(o, s))
+		return ret;
+	if (s->file) {
+		s->by_unit = true;
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
+		s->by_unit = false;
+	}
+	if (ret == 0 && s->n == 0)
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
+	if (ret == 0 && s->n == 0 && !s->declared)
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit_functions, s, err);
+	return ret;
+}
+
 int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *name,
 	struct cul_variable *out, struct cul_error *err)
 {
 	struct search s = {.name = name, .file = file};
 	struct cul_elf_symbol sym;
 	const struct hit *hit;
-	int ret = cul_dwarf_units_naming(o, name, visit_unit, &s, err);
+	int ret = search(o, &s, err);
 
 	if (ret != 0)
 		return ret;
 	if (s.n == 0 && s.declared && cul_objfile_symbol(o, name, &sym, NULL) == 0 &&
 		!sym.is_function)
 		return give(o, &s.declaration, sym.addr, sym.is_tls, out, err);
-	if (s.n == 0)
-		ret = cul_dwarf_units_naming(o, name, visit_unit_functions, &s, err);
-	if (ret != 0)
-		return ret;
 	if (s.n == 0)
 		return not_found(o, &s, err);
 	hit = choose(&s);

@@ -25,7 +25,7 @@ static int open_regular(const char *path)
 	return cul_take_fd(&fd);
 }
 
-int cul_objfile_elf_open(const char *path, int *fd_out, Elf **out)
+int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd_out, Elf **out)
 {
 	cul_autoclose int fd = open_regular(path);
 	Elf *elf;
@@ -33,7 +33,7 @@ int cul_objfile_elf_open(const char *path, int *fd_out, Elf **out)
 	if (fd < 0)
 		return fd;
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	elf = elf_begin(fd, how, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF) {
 		elf_end(elf);
 		return -ENOEXEC;
@@ -113,11 +113,15 @@ uint64_t cul_objfile_runtime(struct cul_objfile *o, uint64_t linked)
 
 uint64_t cul_objfile_linked(struct cul_objfile *o, uint64_t addr)
 {
-	return o->type == ET_REL ? addr : addr - o->load.bias;
+	return o->type == ET_REL || is_percpu_offset(o, addr) ? addr : addr - o->load.bias;
 }
 
-/* libdwfl asks for the file, the places of its sections and its debug file: */
+bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr)
+{
+	return o->type == ET_REL && addr >> 48 == OBJFILE_UNLOADED;
+}
 
+/* libdwfl decompresses a file, and asks for it this way: */
 static int dwfl_file(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
 	char **file_name, Elf **elf)
 {
@@ -127,39 +131,11 @@ static int dwfl_file(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr
 	return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static int dwfl_section(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
-	const char *section, GElf_Word index, const GElf_Shdr *shdr, Dwarf_Addr *addr)
+static const Dwfl_Callbacks dwfl_callbacks = {.find_elf = dwfl_file};
+
+static int open_compressed(struct cul_objfile *o)
 {
-	uint64_t at;
-
-	/* All ones: not loaded (an .init section after start-up); its addresses stay small. */
-	*addr = cul_objfile_section_addr(*data, section, &at) == 0 ? at : (Dwarf_Addr)-1;
-	return 0;
-}
-
-static int dwfl_debug_file(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
-	const char *file_name, const char *link, GElf_Word crc, char **path)
-{
-	struct cul_objfile *o = *data;
-	Elf *debug = NULL;
-	int fd = -1;
-
-	if (cul_objfile_debug_find(o, o->elf, &o->debug_path, &fd, &debug) != 0)
-		return -1;
-	elf_end(debug);
-	*path = strdup(o->debug_path);
-	return fd;
-}
-
-static const Dwfl_Callbacks dwfl_callbacks = {
-	.find_elf = dwfl_file,
-	.find_debuginfo = dwfl_debug_file,
-	.section_address = dwfl_section,
-};
-
-/* Through libdwfl: a relocatable file, or one that is compressed as a whole. */
-static int open_dwfl(struct cul_objfile *o)
-{
+	Dwfl_Module *module;
 	GElf_Addr bias;
 	void **data;
 
@@ -168,14 +144,13 @@ static int open_dwfl(struct cul_objfile *o)
 		return -ENOMEM;
 	dwfl_report_begin(o->dwfl);
 	/* The extent serves libdwfl's look-up by address only, which is not used. */
-	o->module = dwfl_report_module(o->dwfl, o->name, 0, UINT64_MAX);
+	module = dwfl_report_module(o->dwfl, o->name, 0, UINT64_MAX);
 	dwfl_report_end(o->dwfl, NULL, NULL);
-	if (!o->module)
+	if (!module)
 		return -ENOMEM;
-	dwfl_module_info(o->module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
+	dwfl_module_info(module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
 	*data = o;
-	o->elf = dwfl_module_getelf(o->module, &bias);
-	o->elf_is_dwfls = true;
+	o->elf = dwfl_module_getelf(module, &bias);
 	return o->elf && elf_kind(o->elf) == ELF_K_ELF ? 0 : -ENOEXEC;
 }
 
@@ -188,6 +163,7 @@ static int read_header(struct cul_objfile *o)
 		return -EBADMSG;
 	o->type = ehdr.e_type;
 	o->machine = ehdr.e_machine;
+	o->is_64 = ehdr.e_ident[EI_CLASS] == ELFCLASS64;
 	o->big_endian = ehdr.e_ident[EI_DATA] == ELFDATA2MSB;
 	if (o->type != ET_REL && cul_objfile_elf_section(o->elf, ".data..percpu", &shdr) &&
 		shdr.sh_addr == 0)
@@ -197,19 +173,20 @@ static int read_header(struct cul_objfile *o)
 
 static int open_elf(struct cul_objfile *o)
 {
-	int ret = cul_objfile_elf_open(o->path, &o->fd, &o->elf);
+	int ret = cul_objfile_elf_open(o->path, ELF_C_READ_MMAP, &o->fd, &o->elf);
 
-	if (ret == -ENOEXEC) { /* compressed, perhaps */
+	if (ret == -ENOEXEC) {
 		o->fd = open_regular(o->path);
-		return o->fd < 0 ? o->fd : open_dwfl(o) ?: read_header(o);
+		return o->fd < 0 ? o->fd : open_compressed(o) ?: read_header(o);
 	}
 	if (ret == 0)
 		ret = read_header(o);
 	if (ret != 0 || o->type != ET_REL)
 		return ret;
+	/* Its debug sections will be relocated in place. */
 	elf_end(o->elf);
-	o->elf = NULL;
-	return open_dwfl(o);
+	o->elf = elf_begin(o->fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+	return o->elf ? 0 : -ENOMEM;
 }
 
 static int copy_paths(struct cul_objfile *o, const char *const *paths)
@@ -275,12 +252,11 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->symbols.data);
 	free(o->units.data);
 	free(o->ranges.data);
-	if (o->dwfl)
-		dwfl_end(o->dwfl); /* with its ELF and DWARF */
-	else
-		dwarf_end(o->dwarf);
+	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
-	if (!o->elf_is_dwfls)
+	if (o->dwfl)
+		dwfl_end(o->dwfl); /* with its ELF */
+	else
 		elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);

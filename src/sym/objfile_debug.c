@@ -22,6 +22,7 @@ struct wanted {
 	size_t id_len;
 	const char *link; /* NULL: the file names no debug file */
 	uint32_t crc;
+	Elf_Cmd how;
 	char **path;
 	int *fd;
 	Elf **elf;
@@ -70,7 +71,8 @@ static int try_path(struct wanted *w, const char *path, bool given)
 	Elf *elf = NULL;
 	char *copy;
 
-	if (cul_objfile_elf_open(path, &fd, &elf) != 0)
+	/* Private: a module's will be relocated in place. */
+	if (cul_objfile_elf_open(path, w->how, &fd, &elf) != 0)
 		return -ENOENT;
 	copy = has_debug_info(elf) && belongs(w, elf, fd, given) ? cul_strdup(path) : NULL;
 	if (!copy) {
@@ -170,6 +172,7 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 {
 	struct wanted w = {.path = path, .fd = fd, .elf = debug};
 
+	w.how = o->type == ET_REL ? ELF_C_READ_MMAP_PRIVATE : ELF_C_READ_MMAP;
 	w.id_len = cul_objfile_elf_build_id(elf, &w.id);
 	read_debuglink(o, elf, &w);
 	if (try_build_id(&w, system_dir) == 0 || try_debuglink(o, &w) == 0)
@@ -180,22 +183,10 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 	return -ENOENT;
 }
 
-static int open_dwfl_dwarf(struct cul_objfile *o)
-{
-	Dwarf_Addr bias;
-
-	o->dwarf = dwfl_module_getdwarf(o->module, &bias);
-	return o->dwarf ? 0
-			: cul_fail(&o->debug_error, -ENODATA, "%s: has no debug information (%s)",
-				  o->name, dwfl_errmsg(-1));
-}
-
 static int open_dwarf(struct cul_objfile *o)
 {
 	Elf *elf = o->elf;
 
-	if (o->dwfl)
-		return open_dwfl_dwarf(o);
 	if (!has_debug_info(elf)) {
 		if (cul_objfile_debug_find(o, elf, &o->debug_path, &o->debug_fd, &o->debug_elf) !=
 			0)
@@ -205,6 +196,8 @@ static int open_dwarf(struct cul_objfile *o)
 				o->name, system_dir);
 		elf = o->debug_elf;
 	}
+	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
+		return -ENODATA;
 	o->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 	if (!o->dwarf)
 		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",

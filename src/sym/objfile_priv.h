@@ -24,6 +24,11 @@ struct objfile_symbol {
 	bool is_function, is_object, is_tls, is_global, is_ifunc;
 };
 
+struct objfile_section {
+	uint64_t addr, end;
+	bool loaded; /* at `addr`; else no address of it means anything */
+};
+
 struct dwarf_unit {
 	Dwarf_Off off, end; /* in its section */
 	Dwarf_Off die;
@@ -53,13 +58,11 @@ struct cul_objfile {
 
 	int fd;
 	Elf *elf;
-	bool elf_is_dwfls; /* dwfl_end frees it */
-	int type;          /* ET_* */
+	int type; /* ET_* */
 	unsigned machine;
-	bool big_endian;
+	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
-	Dwfl *dwfl; /* ET_REL: applies relocations to the debug sections; also compressed files */
-	Dwfl_Module *module;
+	Dwfl *dwfl;          /* only for a file that is compressed as a whole */
 
 	bool debug_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
@@ -83,7 +86,7 @@ struct cul_objfile {
 };
 
 /* objfile.c */
-int cul_objfile_elf_open(const char *path, int *fd, Elf **elf);
+int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd, Elf **elf);
 size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id);
 Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr);
 /* Where a section of an ET_REL was loaded. -ENOENT. */
@@ -91,13 +94,24 @@ int cul_objfile_section_addr(struct cul_objfile *o, const char *name, uint64_t *
 /* A linked address from symbols or DWARF to run time and back; ET_REL's are run time already. */
 uint64_t cul_objfile_runtime(struct cul_objfile *o, uint64_t linked);
 uint64_t cul_objfile_linked(struct cul_objfile *o, uint64_t addr);
+/* Of a section of an ET_REL file that is not loaded (any more). */
+bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr);
+enum { OBJFILE_UNLOADED = 0xde }; /* the top 16 bits of such an address: not canonical */
 
 /* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);
 /* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
 
+/* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
+int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
+unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: unknown */
+
 /* objfile_symbols.c */
+/* Each section of `elf` by number, in the arena. NULL: malformed or out of memory. */
+struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n);
+/* The only data symbol of that name, or the only global one: no static can be meant instead. */
+bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
 
 /* dwarf_units.c */
@@ -106,9 +120,10 @@ int cul_dwarf_units(struct cul_objfile *o, struct cul_error *err);
 bool cul_dwarf_units_die(struct cul_objfile *o, size_t unit, Dwarf_Die *die);
 /*
  * Calls `visit` for each unit that may mention `name` (NULL: for each) until it returns other than
- * 0, and returns that. A negative errno when units cannot be read.
+ * 0, and returns that. A negative errno when units cannot be read. With `addr` (run time; else
+ * NULL) only units that contain DW_OP_addr of it: clang's DWARF 5 has such addresses elsewhere.
  */
-int cul_dwarf_units_naming(struct cul_objfile *o, const char *name,
+int cul_dwarf_units_naming(struct cul_objfile *o, const char *name, const uint64_t *addr,
 	int (*visit)(struct cul_objfile *o, Dwarf_Die *unit, void *data), void *data,
 	struct cul_error *err);
 /* The namespaces around a DIE, the innermost first. */

@@ -21,11 +21,6 @@ struct table {
 	size_t n;
 };
 
-struct section {
-	uint64_t addr, end; /* run time */
-	bool loaded;
-};
-
 static bool find_table(Elf *elf, GElf_Word type, struct table *out)
 {
 	Elf_Scn *scn = NULL;
@@ -57,9 +52,9 @@ static bool pick_table(struct cul_objfile *o, struct table *out)
 	return find_table(o->elf, SHT_DYNSYM, out);
 }
 
-static struct section *read_sections(struct cul_objfile *o, Elf *elf, size_t *n)
+struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n)
 {
-	struct section *sections;
+	struct objfile_section *sections;
 	size_t names;
 	Elf_Scn *scn = NULL;
 
@@ -67,7 +62,7 @@ static struct section *read_sections(struct cul_objfile *o, Elf *elf, size_t *n)
 		return NULL;
 	sections = cul_arena_alloc(&o->arena, (*n + 1) * sizeof(*sections));
 	while (sections && (scn = elf_nextscn(elf, scn))) {
-		struct section *s = &sections[elf_ndxscn(scn)];
+		struct objfile_section *s = &sections[elf_ndxscn(scn)];
 		GElf_Shdr shdr;
 		const char *name;
 
@@ -80,6 +75,8 @@ static struct section *read_sections(struct cul_objfile *o, Elf *elf, size_t *n)
 		} else {
 			name = elf_strptr(elf, names, shdr.sh_name);
 			s->loaded = name && cul_objfile_section_addr(o, name, &s->addr) == 0;
+			if (!s->loaded && o->is_64)
+				s->addr = (uint64_t)OBJFILE_UNLOADED << 48;
 		}
 		s->end = s->addr + shdr.sh_size < s->addr ? UINT64_MAX : s->addr + shdr.sh_size;
 	}
@@ -112,8 +109,8 @@ static const char *plain_name(struct cul_objfile *o, const char *name)
 	return at && at != name ? cul_arena_strndup(&o->arena, name, (size_t)(at - name)) : name;
 }
 
-static int add_symbol(
-	struct cul_objfile *o, const GElf_Sym *sym, const char *name, const struct section *section)
+static int add_symbol(struct cul_objfile *o, const GElf_Sym *sym, const char *name,
+	const struct objfile_section *section)
 {
 	unsigned type = GELF_ST_TYPE(sym->st_info), bind = GELF_ST_BIND(sym->st_info);
 	struct objfile_symbol *s = cul_vec_push(&o->symbols);
@@ -170,7 +167,7 @@ static void sort_symbols(struct cul_objfile *o)
 static int read_table(struct cul_objfile *o, struct table *t)
 {
 	size_t n_sections = 0;
-	struct section *sections = read_sections(o, t->elf, &n_sections);
+	struct objfile_section *sections = cul_objfile_sections(o, t->elf, &n_sections);
 
 	if (!sections)
 		return -EBADMSG;
@@ -313,6 +310,36 @@ int cul_objfile_symbol(
 	return -ENOENT;
 }
 
+bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr)
+{
+	const struct objfile_symbol *local = NULL, *global = NULL;
+	size_t len = strlen(name), n_local = 0, n_global = 0;
+
+	if (read_symbols(o, NULL) != 0)
+		return false;
+	for (size_t i = 0; i < o->symbols.len; i++) {
+		const struct objfile_symbol *s = &o->symbols.data[i];
+
+		/* "x.lto_priv.0", "x.0": other statics of the name x */
+		if (strncmp(s->name, name, len) != 0 || (s->name[len] && s->name[len] != '.') ||
+			s->is_function)
+			continue;
+		if (s->is_global && !s->name[len]) {
+			global = s;
+			n_global++;
+		} else {
+			local = s;
+			n_local++;
+		}
+	}
+	if (n_global == 1)
+		local = global;
+	else if (n_global != 0 || n_local != 1 || local->name[len])
+		return false;
+	*addr = local->addr;
+	return !local->is_tls;
+}
+
 /* The last of the symbols that start at or before `addr`, plus one. */
 static size_t upper_bound(struct cul_objfile *o, uint64_t addr)
 {
@@ -357,23 +384,6 @@ int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_s
 	return 0;
 }
 
-static unsigned copy_reloc(unsigned machine)
-{
-	switch (machine) {
-	case EM_X86_64:
-	case EM_386:
-		return 5; /* R_X86_64_COPY, R_386_COPY */
-	case EM_AARCH64:
-		return R_AARCH64_COPY;
-	case EM_ARM:
-		return R_ARM_COPY;
-	case EM_MIPS:
-		return R_MIPS_COPY;
-	default:
-		return 0;
-	}
-}
-
 static bool copies_here(struct cul_objfile *o, Elf_Scn *scn, const GElf_Shdr *shdr,
 	const struct table *dyn, const char *name)
 {
@@ -393,7 +403,7 @@ static bool copies_here(struct cul_objfile *o, Elf_Scn *scn, const GElf_Shdr *sh
 				continue;
 			rela.r_info = rel.r_info;
 		}
-		if (GELF_R_TYPE(rela.r_info) != copy_reloc(o->machine) ||
+		if (GELF_R_TYPE(rela.r_info) != cul_objfile_reloc_copy(o) ||
 			!gelf_getsym(dyn->syms, (int)GELF_R_SYM(rela.r_info), &sym))
 			continue;
 		this = elf_strptr(dyn->elf, dyn->strings, sym.st_name);
@@ -409,7 +419,7 @@ bool cul_objfile_copies(struct cul_objfile *o, const char *name)
 	GElf_Shdr shdr;
 	struct table dyn;
 
-	if (!copy_reloc(o->machine) || !find_table(o->elf, SHT_DYNSYM, &dyn))
+	if (!cul_objfile_reloc_copy(o) || !find_table(o->elf, SHT_DYNSYM, &dyn))
 		return false;
 	while ((scn = elf_nextscn(o->elf, scn)))
 		if (gelf_getshdr(scn, &shdr) && (shdr.sh_flags & SHF_ALLOC) &&
