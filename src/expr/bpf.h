@@ -28,17 +28,17 @@ void cul_bpf_code_free(struct cul_bpf_code *code);
 
 /* Where input number i lies when the program runs, relative to the register `inputs_reg`. */
 struct cul_bpf_input {
-	int16_t offset;	   /* bytes from the inputs register */
-	uint8_t size;	   /* 1, 2, 4, 8: width in memory; the type says how it is extended */
+	int16_t offset;     /* bytes from the inputs register */
+	uint8_t size;       /* 1, 2, 4, 8: width in memory; the type says how it is extended */
 	uint16_t is_string; /* not 0: `size` is ignored, a char array of this many bytes (comm) */
 };
 
 struct cul_bpf_layout {
 	const struct cul_bpf_input *inputs;
 	size_t n_inputs;
-	uint8_t inputs_reg;    /* R6..R9: points to the inputs; preserved by the code */
-	int16_t stack_free;    /* first free byte of the stack, as a negative offset from R10 */
-	bool user_memory;      /* dereferences read user memory instead of kernel memory */
+	uint8_t inputs_reg; /* R6..R9: points to the inputs; preserved by the code */
+	int16_t stack_free; /* first free byte of the stack, as a negative offset from R10 */
+	bool user_memory;   /* dereferences read user memory instead of kernel memory */
 };
 
 /*

@@ -28,11 +28,12 @@
 
 /* What a name stands for. */
 enum cul_name_kind {
-	CUL_NAME_OBJECT,   /* an object in target memory at `addr`, of `type` (NULL: type unknown) */
+	CUL_NAME_OBJECT, /* an object in target memory at `addr`, of `type` (NULL: type unknown) */
 	CUL_NAME_FUNCTION, /* code at `addr` */
-	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is copy `cpu`'s address once a CPU was chosen */
+	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is copy `cpu`'s address once a CPU was chosen
+			    */
 	CUL_NAME_CONSTANT, /* an enumerator: `value` of `type` */
-	CUL_NAME_INPUT,	   /* a value handed to the expression when it runs: input number `input` */
+	CUL_NAME_INPUT,    /* a value handed to the expression when it runs: input number `input` */
 };
 
 struct cul_name {
@@ -70,9 +71,9 @@ int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_
 	struct cul_error *err);
 void cul_expr_free(struct cul_expr *e);
 
-const char *cul_expr_text(const struct cul_expr *e);		/* as it was written */
+const char *cul_expr_text(const struct cul_expr *e);            /* as it was written */
 const struct cul_type *cul_expr_type(const struct cul_expr *e); /* never NULL; VOID when untyped */
-bool cul_expr_is_lvalue(const struct cul_expr *e);		/* has an address */
+bool cul_expr_is_lvalue(const struct cul_expr *e);              /* has an address */
 bool cul_expr_uses_input(const struct cul_expr *e, unsigned input);
 /* The per-CPU object at the root of an lvalue, as in `runqueues.nr_running`. */
 bool cul_expr_is_percpu(const struct cul_expr *e);
@@ -85,26 +86,26 @@ struct cul_value {
 
 /* What an evaluation stands on. */
 struct cul_expr_run {
-	struct cul_mem *mem;	/* NULL: a dereference fails with -EFAULT */
+	struct cul_mem *mem;    /* NULL: a dereference fails with -EFAULT */
 	const uint64_t *inputs; /* by number, extended by the input's type */
 	size_t n_inputs;
 	uint64_t percpu_offset; /* added to the address of a per-CPU name (its chosen copy) */
 };
 
 /* The scalar value. -EFAULT (unreadable memory, named in `err`), -EDOM (division by zero). */
-int cul_expr_eval(const struct cul_expr *e, const struct cul_expr_run *run,
-	struct cul_value *out, struct cul_error *err);
+int cul_expr_eval(const struct cul_expr *e, const struct cul_expr_run *run, struct cul_value *out,
+	struct cul_error *err);
 
 /* Where an lvalue lies: pointers on the way are followed now. */
 struct cul_place {
 	const struct cul_type *type; /* VOID when untyped */
-	uint64_t addr;		     /* of the object, or of the storage unit that holds a bit field */
-	uint64_t size;		     /* bytes at addr; for a bit field its storage unit's */
-	uint32_t bit_offset;	     /* within the unit, from the least significant bit */
-	uint32_t bit_size;	     /* 0: not a bit field */
+	uint64_t addr;       /* of the object, or of the storage unit that holds a bit field */
+	uint64_t size;       /* bytes at addr; for a bit field its storage unit's */
+	uint32_t bit_offset; /* within the unit, from the least significant bit */
+	uint32_t bit_size;   /* 0: not a bit field */
 };
 
-int cul_expr_place(const struct cul_expr *e, const struct cul_expr_run *run,
-	struct cul_place *out, struct cul_error *err);
+int cul_expr_place(const struct cul_expr *e, const struct cul_expr_run *run, struct cul_place *out,
+	struct cul_error *err);
 
 #endif

@@ -24,30 +24,31 @@
 
 enum cul_kind {
 	CUL_KIND_VOID,
-	CUL_KIND_INT,	/* size 1..16, is_signed */
-	CUL_KIND_CHAR,	/* as INT of one byte, printed as a character too */
+	CUL_KIND_INT,  /* size 1..16, is_signed */
+	CUL_KIND_CHAR, /* as INT of one byte, printed as a character too */
 	CUL_KIND_BOOL,
 	CUL_KIND_FLOAT, /* 4, 8 or 16 bytes */
 	CUL_KIND_ENUM,
-	CUL_KIND_PTR,	/* size 4 or 8 */
+	CUL_KIND_PTR,   /* size 4 or 8 */
 	CUL_KIND_ARRAY, /* count elements of `to` */
 	CUL_KIND_STRUCT,
 	CUL_KIND_UNION,
-	CUL_KIND_FUNC,	/* a function; `to` is what it returns (void: KIND_VOID) */
+	CUL_KIND_FUNC, /* a function; `to` is what it returns (void: KIND_VOID) */
 };
 
 struct cul_type;
 
 struct cul_member {
-	const char *name;	     /* "" for an unnamed struct or union, and for a parameter without name */
+	const char *name; /* "" for an unnamed struct or union, and for a parameter without name */
 	const struct cul_type *type; /* NULL when the provider cannot describe it */
-	uint64_t bit_offset;	     /* from the start of the struct; 0 for parameters */
-	uint32_t bit_size;	     /* 0: not a bit field */
+	uint64_t bit_offset;         /* from the start of the struct; 0 for parameters */
+	uint32_t bit_size;           /* 0: not a bit field */
 };
 
 struct cul_enumerator {
 	const char *name;
-	int64_t value; /* as stored in an enum of that size, sign-extended when the enum is signed */
+	int64_t value; /* as stored in an enum of that size, sign-extended when the enum is signed
+			*/
 };
 
 struct cul_type_provider;
@@ -68,18 +69,18 @@ struct cul_type_provider {
 
 struct cul_type {
 	enum cul_kind kind;
-	bool is_signed;	    /* INT, CHAR, ENUM */
-	bool filled_to;	    /* `to` is valid */
+	bool is_signed; /* INT, CHAR, ENUM */
+	bool filled_to; /* `to` is valid */
 	bool filled_members;
 	const char *name; /* tag, base type or typedef name; NULL when it has none */
-	uint64_t size;	  /* bytes; 0 when incomplete or VOID/FUNC */
-	uint64_t count;	  /* ARRAY: elements; 0 for a flexible array */
+	uint64_t size;    /* bytes; 0 when incomplete or VOID/FUNC */
+	uint64_t count;   /* ARRAY: elements; 0 for a flexible array */
 	struct cul_type_provider *provider;
 	uint64_t id; /* the provider's own: BTF id, DWARF offset */
 	/* Through the accessors below: */
 	const struct cul_type *to;
 	union {
-		struct cul_member *members;	    /* STRUCT, UNION; FUNC: parameters */
+		struct cul_member *members;         /* STRUCT, UNION; FUNC: parameters */
 		struct cul_enumerator *enumerators; /* ENUM */
 	};
 	size_t n_members;
@@ -98,8 +99,10 @@ int cul_type_fill(const struct cul_type *t, struct cul_error *err);
 int cul_type_member(
 	const struct cul_type *t, const char *name, struct cul_member *out, struct cul_error *err);
 
-bool cul_type_is_scalar(const struct cul_type *t);  /* fits a register: INT..ENUM, PTR */
-bool cul_type_is_integer(const struct cul_type *t); /* INT, CHAR, BOOL, ENUM */
+/* INT, CHAR, BOOL, ENUM of 1, 2, 4 or 8 bytes: no __int128, no odd size from hostile bytes. */
+bool cul_type_is_integer(const struct cul_type *t);
+bool cul_type_is_scalar(
+	const struct cul_type *t); /* fits a register: integer, PTR, FLOAT but long double */
 
 /* Appends the type in C notation: "struct task_struct *", "int [4]", "enum foo". */
 void cul_type_print(struct cul_str *out, const struct cul_type *t);
@@ -113,8 +116,12 @@ struct cul_ctypes;
 
 int cul_ctypes_new(unsigned word, struct cul_ctypes **out);
 void cul_ctypes_free(struct cul_ctypes *c);
-const struct cul_type *cul_ctypes_find(struct cul_ctypes *c, const char *name); /* NULL: not basic */
+unsigned cul_ctypes_word(const struct cul_ctypes *c);
+const struct cul_type *cul_ctypes_find(
+	struct cul_ctypes *c, const char *name); /* NULL: not basic */
+/* The integer of 1, 2, 4 or 8 bytes; NULL for another size. */
 const struct cul_type *cul_ctypes_int(struct cul_ctypes *c, unsigned size, bool is_signed);
+/* One node for each type: equal types are equal pointers. NULL when out of memory. */
 const struct cul_type *cul_ctypes_pointer(struct cul_ctypes *c, const struct cul_type *to);
 const struct cul_type *cul_ctypes_array(
 	struct cul_ctypes *c, const struct cul_type *element, uint64_t count);
