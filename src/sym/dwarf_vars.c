@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Variables by name: where they are and of which type. */
+#include "sym/objfile_priv.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+struct hit {
+	Dwarf_Die die;
+	const char *unit;     /* its source file */
+	const char *function; /* of a static inside a function, else NULL */
+	uint64_t addr;
+	bool is_tls, is_global;
+};
+
+enum { MAX_HITS = 32, MAX_NESTING = 64 };
+
+struct search {
+	const char *name, *file;
+	bool by_unit;         /* `file` is that of a unit, not of an included header */
+	bool stop;            /* at the first definition */
+	const char *unit;     /* being read */
+	const char *function; /* being read */
+	struct hit hits[MAX_HITS];
+	size_t n;
+	bool declared, optimised, unloaded;
+	Dwarf_Die declaration; /* when `declared` */
+};
+
+static bool file_matches(const char *path, const char *wanted)
+{
+	size_t len, want = strlen(wanted);
+
+	if (!path)
+		return false;
+	len = strlen(path);
+	return len >= want && strcmp(path + len - want, wanted) == 0 &&
+	       (len == want || path[len - want - 1] == '/');
+}
+
+/* The constant that the first operation pushes. */
+static bool operand(Dwarf_Attribute *location, Dwarf_Op *op, uint64_t *value)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Addr addr;
+
+	switch (op->atom) {
+	case DW_OP_addr:
+	case DW_OP_const4u:
+	case DW_OP_const8u:
+	case DW_OP_constu:
+		*value = op->number;
+		return true;
+	case DW_OP_addrx:
+	case DW_OP_constx:
+	case DW_OP_GNU_addr_index:
+	case DW_OP_GNU_const_index:
+		if (dwarf_getlocation_attr(location, op, &mem) != 0 ||
+			dwarf_formaddr(&mem, &addr) != 0)
+			return false;
+		*value = addr;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A fixed place in memory, which is all that a global variable has. Linked address. */
+static bool location_of(Dwarf_Die *die, uint64_t *addr, bool *is_tls)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (!dwarf_attr(die, DW_AT_location, &mem) || dwarf_getlocation(&mem, &ops, &n) != 0)
+		return false;
+	if (n < 1 || n > 2 || !operand(&mem, &ops[0], addr))
+		return false;
+	*is_tls = n == 2 && (ops[1].atom == DW_OP_form_tls_address ||
+				    ops[1].atom == DW_OP_GNU_push_tls_address);
+	if (n == 2 && ops[1].atom == DW_OP_plus_uconst)
+		*addr += ops[1].number;
+	else if (n == 2 && !*is_tls)
+		return false;
+	return *is_tls || ops[0].atom == DW_OP_addr || ops[0].atom == DW_OP_addrx ||
+	       ops[0].atom == DW_OP_GNU_addr_index;
+}
+
+static bool is_external(Dwarf_Die *die)
+{
+	Dwarf_Attribute mem;
+	bool flag = false;
+
+	return dwarf_attr_integrate(die, DW_AT_external, &mem) &&
+	       dwarf_formflag(&mem, &flag) == 0 && flag;
+}
+
+static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die)
+{
+	struct hit hit = {.die = *die, .unit = s->unit, .function = s->function};
+
+	if (!location_of(die, &hit.addr, &hit.is_tls)) {
+		if (dwarf_flag(die, DW_AT_declaration)) {
+			s->declaration = *die;
+			s->declared = true;
+		} else {
+			s->optimised = true;
+		}
+		return;
+	}
+	if (cul_objfile_unloaded(o, hit.addr)) {
+		s->unloaded = true;
+		return;
+	}
+	if (!hit.is_tls)
+		hit.addr = cul_objfile_runtime(o, hit.addr);
+	hit.is_global = is_external(die);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->hits[i].addr == hit.addr && s->hits[i].is_tls == hit.is_tls)
+			return; /* one variable, described twice (C++ inline, inlined function) */
+	if (s->n < MAX_HITS)
+		s->hits[s->n++] = hit;
+}
+
+static int visit_variable(
+	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
+{
+	struct search *s = data;
+
+	if (dwarf_tag(die) != DW_TAG_variable || !cul_dwarf_units_is(die, in, s->name))
+		return 0;
+	if (s->file && !s->by_unit && !file_matches(s->unit, s->file) &&
+		!file_matches(dwarf_decl_file(die), s->file))
+		return 0;
+	add_hit(o, s, die);
+	return s->stop && s->n ? 1 : 0;
+}
+
+static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
+{
+	struct search *s = data;
+
+	s->unit = dwarf_diename(unit);
+	if (s->file && s->by_unit && !file_matches(s->unit, s->file))
+		return 0;
+	return cul_dwarf_units_children(o, unit, visit_variable, s);
+}
+
+/* Statics inside functions: a definition in any block of one. */
+static void search_block(struct cul_objfile *o, Dwarf_Die *block, struct search *s, unsigned depth)
+{
+	Dwarf_Die die;
+
+	if (depth > MAX_NESTING || dwarf_child(block, &die) != 0)
+		return;
+	do {
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_variable:
+			if (!dwarf_flag(&die, DW_AT_declaration))
+				visit_variable(o, &die, NULL, s);
+			break;
+		case DW_TAG_lexical_block:
+		case DW_TAG_inlined_subroutine:
+		case DW_TAG_subprogram:
+			search_block(o, &die, s, depth + 1);
+			break;
+		}
+	} while (dwarf_next(&die));
+}
+
+static int visit_function(
+	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
+{
+	struct search *s = data;
+	Dwarf_Attribute mem;
+
+	if (dwarf_tag(die) != DW_TAG_subprogram)
+		return 0;
+	s->function = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &mem));
+	search_block(o, die, s, 0);
+	s->function = NULL;
+	return 0;
+}
+
+static int visit_unit_functions(struct cul_objfile *o, Dwarf_Die *unit, void *data)
+{
+	struct search *s = data;
+
+	s->unit = dwarf_diename(unit);
+	return cul_dwarf_units_children(o, unit, visit_function, s);
+}
+
+static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_error *err)
+{
+	cul_autostr struct cul_str where = {0};
+
+	for (size_t i = 0; i < s->n && i < 8; i++) {
+		const struct hit *h = &s->hits[i];
+
+		cul_str_addf(&where, "%s%s", i ? ", " : "", h->unit ? h->unit : "?");
+		if (h->function)
+			cul_str_addf(&where, " (in %s)", h->function);
+	}
+	if (s->n > 8)
+		cul_str_add(&where, ", ...");
+	return cul_fail(err, -ENOTUNIQ,
+		"%s: \"%s\" is a static of several files; write FILE:%s: %s", o->name, s->name,
+		s->name, cul_str_text(&where));
+}
+
+static int not_found(struct cul_objfile *o, const struct search *s, struct cul_error *err)
+{
+	struct cul_elf_symbol sym;
+	const char *in = s->file ? s->file : "";
+
+	if (s->optimised)
+		return cul_fail(err, -ENOENT,
+			"%s: \"%s\" has no place in memory: the compiler has optimised it away",
+			o->name, s->name);
+	if (s->unloaded)
+		return cul_fail(err, -ENOENT,
+			"%s: \"%s\" is in a section that is not loaded (init data are freed after "
+			"start-up)",
+			o->name, s->name);
+	if (!s->file && cul_objfile_symbol(o, s->name, &sym, NULL) == 0 && !sym.is_function)
+		return cul_fail(err, -ENODATA,
+			"%s: \"%s\" is in the symbol table, but its type is not in the debug "
+			"information%s",
+			o->name, s->name,
+			cul_dwarf_units_split(o) ? ", which is in .dwo files (-gsplit-dwarf): "
+						   "they are not read"
+						 : "; give its size or a type");
+	cul_fail(err, -ENOENT, "%s: has no variable \"%s%s%s\"", o->name, in, s->file ? ":" : "",
+		s->name);
+	cul_objfile_nearest(o, s->name, err);
+	return -ENOENT;
+}
+
+/* One definition: the only one, or the only one of external linkage. */
+static const struct hit *choose(const struct search *s)
+{
+	const struct hit *global = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (global && s->hits[i].is_global)
+			return NULL;
+		if (s->hits[i].is_global)
+			global = &s->hits[i];
+	}
+	return global ? global : s->n == 1 ? &s->hits[0] : NULL;
+}
+
+static int give(struct cul_objfile *o, Dwarf_Die *die, uint64_t addr, bool is_tls,
+	struct cul_variable *out, struct cul_error *err)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Die type;
+	const struct cul_type *t = NULL;
+
+	if (dwarf_formref_die(dwarf_attr_integrate(die, DW_AT_type, &mem), &type))
+		t = cul_dwarf_type(o, &type);
+	if (!t)
+		return cul_fail(err, -ENODATA, "%s: the type of \"%s\" cannot be read from DWARF",
+			o->name, dwarf_diename(die));
+	*out = (struct cul_variable){.type = t, .addr = addr, .is_tls = is_tls};
+	return 0;
+}
+
+/* When the symbol table leaves no doubt which is meant, its address leads to the unit. */
+static bool search_by_symbol(struct cul_objfile *o, struct search *s)
+{
+	uint64_t addr;
+
+	if (s->file || !cul_objfile_symbol_sole(o, s->name, &addr))
+		return false;
+	s->stop = true;
+	cul_dwarf_units_naming(o, s->name, &addr, visit_unit, s, NULL);
+	if (s->n == 1 && s->hits[0].addr == addr)
+		return true;
+	*s = (struct search){.name = s->name};
+	return false;
+}
+
+/* At the top level of units, then in functions. */
+static int search(struct cul_objfile *o, struct search *s, struct cul_error *err)
+{
+	int ret = cul_dwarf_units(o, err);
+
+	if (ret != 0 || search_by_symbol(o, s))
+		return ret;
+	if (s->file) {
+		s->by_unit = true;
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
+		s->by_unit = false;
+	}
+	if (ret == 0 && s->n == 0)
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
+	if (ret == 0 && s->n == 0 && !s->declared)
+		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit_functions, s, err);
+	return ret;
+}
+
+int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *name,
+	struct cul_variable *out, struct cul_error *err)
+{
+	struct search s = {.name = name, .file = file};
+	struct cul_elf_symbol sym;
+	const struct hit *hit;
+	int ret = search(o, &s, err);
+
+	if (ret != 0)
+		return ret;
+	if (s.n == 0 && s.declared && cul_objfile_symbol(o, name, &sym, NULL) == 0 &&
+		!sym.is_function)
+		return give(o, &s.declaration, sym.addr, sym.is_tls, out, err);
+	if (s.n == 0)
+		return not_found(o, &s, err);
+	hit = choose(&s);
+	if (!hit)
+		return not_unique(o, &s, err);
+	return give(o, &((struct hit *)hit)->die, hit->addr, hit->is_tls, out, err);
+}

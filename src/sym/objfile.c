@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sym/objfile_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+/* A path may come from a hostile container: nothing but a regular file is read. */
+static int open_regular(const char *path)
+{
+	cul_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -ENOEXEC;
+	return cul_take_fd(&fd);
+}
+
+int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd_out, Elf **out)
+{
+	cul_autoclose int fd = open_regular(path);
+	Elf *elf;
+
+	if (fd < 0)
+		return fd;
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, how, NULL);
+	if (!elf || elf_kind(elf) != ELF_K_ELF) {
+		elf_end(elf);
+		return -ENOEXEC;
+	}
+	*fd_out = cul_take_fd(&fd);
+	*out = elf;
+	return 0;
+}
+
+/* The first section of that name, or NULL. */
+Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr)
+{
+	size_t names;
+	Elf_Scn *scn = NULL;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return NULL;
+	while ((scn = elf_nextscn(elf, scn))) {
+		const char *this;
+
+		if (!gelf_getshdr(scn, shdr))
+			continue;
+		this = elf_strptr(elf, names, shdr->sh_name);
+		if (this && strcmp(this, name) == 0)
+			return scn;
+	}
+	return NULL;
+}
+
+size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	while ((scn = elf_nextscn(elf, scn))) {
+		size_t off = 0, name, desc, next;
+		GElf_Nhdr note;
+		Elf_Data *data;
+
+		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_NOTE)
+			continue;
+		data = elf_getdata(scn, NULL);
+		while (data && (next = gelf_getnote(data, off, &note, &name, &desc)) > off) {
+			const char *bytes = data->d_buf;
+
+			if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+				memcmp(bytes + name, "GNU", 4) == 0 && note.n_descsz) {
+				*id = (const uint8_t *)bytes + desc;
+				return note.n_descsz;
+			}
+			off = next;
+		}
+	}
+	return 0;
+}
+
+int cul_objfile_section_addr(struct cul_objfile *o, const char *name, uint64_t *addr)
+{
+	return o->load.section ? o->load.section(o->load.data, name, addr) : -ENOENT;
+}
+
+/*
+ * x86 links the kernel's per-CPU section at 0 (before 6.15): such an address is an offset, and the
+ * shift of KASLR is not added to it.
+ */
+static bool is_percpu_offset(struct cul_objfile *o, uint64_t linked)
+{
+	return linked < o->percpu_end;
+}
+
+uint64_t cul_objfile_runtime(struct cul_objfile *o, uint64_t linked)
+{
+	if (o->type == ET_REL || is_percpu_offset(o, linked))
+		return linked;
+	return linked + o->load.bias;
+}
+
+uint64_t cul_objfile_linked(struct cul_objfile *o, uint64_t addr)
+{
+	return o->type == ET_REL || is_percpu_offset(o, addr) ? addr : addr - o->load.bias;
+}
+
+bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr)
+{
+	return o->type == ET_REL && addr >> 48 == OBJFILE_UNLOADED;
+}
+
+/* libdwfl decompresses a file, and asks for it this way: */
+static int dwfl_file(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
+	char **file_name, Elf **elf)
+{
+	struct cul_objfile *o = *data;
+
+	*file_name = strdup(o->path);
+	return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static const Dwfl_Callbacks dwfl_callbacks = {.find_elf = dwfl_file};
+
+static int open_compressed(struct cul_objfile *o)
+{
+	Dwfl_Module *module;
+	GElf_Addr bias;
+	void **data;
+
+	o->dwfl = dwfl_begin(&dwfl_callbacks);
+	if (!o->dwfl)
+		return -ENOMEM;
+	dwfl_report_begin(o->dwfl);
+	/* The extent serves libdwfl's look-up by address only, which is not used. */
+	module = dwfl_report_module(o->dwfl, o->name, 0, UINT64_MAX);
+	dwfl_report_end(o->dwfl, NULL, NULL);
+	if (!module)
+		return -ENOMEM;
+	dwfl_module_info(module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
+	*data = o;
+	o->elf = dwfl_module_getelf(module, &bias);
+	return o->elf && elf_kind(o->elf) == ELF_K_ELF ? 0 : -ENOEXEC;
+}
+
+static int read_header(struct cul_objfile *o)
+{
+	GElf_Ehdr ehdr;
+	GElf_Shdr shdr;
+
+	if (!gelf_getehdr(o->elf, &ehdr))
+		return -EBADMSG;
+	o->type = ehdr.e_type;
+	o->machine = ehdr.e_machine;
+	o->is_64 = ehdr.e_ident[EI_CLASS] == ELFCLASS64;
+	o->big_endian = ehdr.e_ident[EI_DATA] == ELFDATA2MSB;
+	if (o->type != ET_REL && cul_objfile_elf_section(o->elf, ".data..percpu", &shdr) &&
+		shdr.sh_addr == 0)
+		o->percpu_end = shdr.sh_size;
+	return 0;
+}
+
+static int open_elf(struct cul_objfile *o)
+{
+	int ret = cul_objfile_elf_open(o->path, ELF_C_READ_MMAP, &o->fd, &o->elf);
+
+	if (ret == -ENOEXEC) {
+		o->fd = open_regular(o->path);
+		return o->fd < 0 ? o->fd : open_compressed(o) ?: read_header(o);
+	}
+	if (ret == 0)
+		ret = read_header(o);
+	if (ret != 0 || o->type != ET_REL)
+		return ret;
+	/* Its debug sections will be relocated in place. */
+	elf_end(o->elf);
+	o->elf = elf_begin(o->fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+	return o->elf ? 0 : -ENOMEM;
+}
+
+static int copy_paths(struct cul_objfile *o, const char *const *paths)
+{
+	const char **copy;
+	size_t n = 0;
+
+	o->load.debug_paths = NULL;
+	if (!paths)
+		return 0;
+	while (paths[n])
+		n++;
+	copy = cul_arena_alloc(&o->arena, (n + 1) * sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = cul_arena_strdup(&o->arena, paths[i]);
+		if (!copy[i])
+			return -ENOMEM;
+	}
+	o->load.debug_paths = copy;
+	return 0;
+}
+
+static void objfile_cleanup(struct cul_objfile **o)
+{
+	cul_objfile_free(*o);
+}
+
+int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
+	struct cul_objfile **out, struct cul_error *err)
+{
+	cul_cleanup(objfile_cleanup) struct cul_objfile *o = cul_calloc(1, sizeof(*o));
+	int ret;
+
+	if (!o)
+		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
+	o->fd = o->debug_fd = -1;
+	o->provider.ops = &cul_dwarf_type_ops;
+	if (load)
+		o->load = *load;
+	o->name = cul_strdup(name);
+	o->path = cul_strdup(path);
+	if (!o->name || !o->path || copy_paths(o, o->load.debug_paths) != 0)
+		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
+	ret = open_elf(o);
+	if (ret == -ENOEXEC)
+		return cul_fail(err, ret, "%s: is not an ELF file", name);
+	if (ret == -EBADMSG)
+		return cul_fail(err, ret, "%s: has a malformed ELF header", name);
+	if (ret != 0)
+		return cul_fail(
+			err, ret, "%s: cannot be opened: %s (%s)", name, cul_strerror(ret), path);
+	*out = cul_take(o);
+	return 0;
+}
+
+void cul_objfile_free(struct cul_objfile *o)
+{
+	if (!o)
+		return;
+	cul_dwarf_types_free(o);
+	free(o->symbols.data);
+	free(o->units.data);
+	free(o->ranges.data);
+	dwarf_end(o->dwarf);
+	elf_end(o->debug_elf);
+	if (o->dwfl)
+		dwfl_end(o->dwfl); /* with its ELF */
+	else
+		elf_end(o->elf);
+	if (o->debug_fd >= 0)
+		close(o->debug_fd);
+	if (o->fd >= 0)
+		close(o->fd);
+	cul_arena_free(&o->arena);
+	free(o->debug_path);
+	free(o->name);
+	free(o->path);
+	free(o);
+}
+
+int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err)
+{
+	size_t n;
+
+	if (elf_getphdrnum(o->elf, &n) != 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t page = 4095, first;
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(o->elf, (int)i, &ph) || ph.p_type != PT_LOAD)
+			continue;
+		/* A segment is mapped from the page (of up to p_align bytes) its first byte is in.
+		 */
+		if (ph.p_align > 4096 && (ph.p_align & (ph.p_align - 1)) == 0)
+			page = ph.p_align - 1;
+		first = ph.p_offset & ~page;
+		if (offset < first || offset >= ph.p_offset + ph.p_filesz)
+			continue;
+		o->load.bias = start - offset + ph.p_offset - ph.p_vaddr;
+		return 0;
+	}
+	return cul_fail(err, -ENOEXEC,
+		"%s: no program header fits the mapping of file offset 0x%llx: has the file "
+		"changed?",
+		o->name, (unsigned long long)offset);
+}
+
+const char *cul_objfile_name(const struct cul_objfile *o)
+{
+	return o->name;
+}
+
+size_t cul_objfile_build_id(struct cul_objfile *o, const uint8_t **id)
+{
+	return cul_objfile_elf_build_id(o->elf, id);
+}
+
+bool cul_objfile_has_dwarf(struct cul_objfile *o)
+{
+	return cul_objfile_debug(o, NULL) == 0;
+}
+
+const char *cul_objfile_debug_path(struct cul_objfile *o)
+{
+	return cul_objfile_debug(o, NULL) == 0 ? o->debug_path : NULL;
+}

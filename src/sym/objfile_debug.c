@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Separate debug files, as gdb finds them: by build id, then by .gnu_debuglink
+ * (gdb manual, "Separate Debug Files"), then in the places the user gave.
+ */
+#include "sym/objfile_priv.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+static const char system_dir[] = "/usr/lib/debug";
+
+struct wanted {
+	const uint8_t *id;
+	size_t id_len;
+	const char *link; /* NULL: the file names no debug file */
+	uint32_t crc;
+	Elf_Cmd how;
+	char **path;
+	int *fd;
+	Elf **elf;
+};
+
+static bool has_debug_info(Elf *elf)
+{
+	GElf_Shdr shdr;
+
+	return (cul_objfile_elf_section(elf, ".debug_info", &shdr) ||
+		       cul_objfile_elf_section(elf, ".zdebug_info", &shdr)) &&
+	       shdr.sh_type != SHT_NOBITS;
+}
+
+static bool crc_matches(int fd, uint32_t crc)
+{
+	cul_autofree unsigned char *buf = cul_calloc(1, 1 << 16);
+	uLong sum = crc32(0, NULL, 0);
+	off_t at = 0;
+	ssize_t n;
+
+	while (buf && (n = pread(fd, buf, 1 << 16, at)) > 0) {
+		sum = crc32(sum, buf, (uInt)n);
+		at += n;
+	}
+	return buf && sum == crc;
+}
+
+/* `given`: the user named the file, so that it is taken without proof when there can be none. */
+static bool belongs(const struct wanted *w, Elf *elf, int fd, bool given)
+{
+	const uint8_t *id;
+	size_t len = cul_objfile_elf_build_id(elf, &id);
+
+	if (w->id_len && len)
+		return w->id_len == len && memcmp(w->id, id, len) == 0;
+	if (w->link && crc_matches(fd, w->crc))
+		return true;
+	return given;
+}
+
+/* 0 when `path` is the debug file. */
+static int try_path(struct wanted *w, const char *path, bool given)
+{
+	cul_autoclose int fd = -1;
+	Elf *elf = NULL;
+	char *copy;
+
+	/* Private: a module's will be relocated in place. */
+	if (cul_objfile_elf_open(path, w->how, &fd, &elf) != 0)
+		return -ENOENT;
+	copy = has_debug_info(elf) && belongs(w, elf, fd, given) ? cul_strdup(path) : NULL;
+	if (!copy) {
+		elf_end(elf);
+		return -ENOENT;
+	}
+	*w->path = copy;
+	*w->fd = cul_take_fd(&fd);
+	*w->elf = elf;
+	return 0;
+}
+
+static int try_format(struct wanted *w, bool given, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int try_format(struct wanted *w, bool given, const char *fmt, ...)
+{
+	cul_autostr struct cul_str path = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	cul_str_addv(&path, fmt, ap);
+	va_end(ap);
+	return path.failed ? -ENOMEM : try_path(w, cul_str_text(&path), given);
+}
+
+static int try_build_id(struct wanted *w, const char *dir)
+{
+	cul_autostr struct cul_str path = {0};
+
+	if (w->id_len < 2)
+		return -ENOENT;
+	cul_str_addf(&path, "%s/.build-id/%02x/", dir, w->id[0]);
+	for (size_t i = 1; i < w->id_len && i < 64; i++)
+		cul_str_addf(&path, "%02x", w->id[i]);
+	cul_str_add(&path, ".debug");
+	return path.failed ? -ENOMEM : try_path(w, cul_str_text(&path), false);
+}
+
+static int try_links_at(struct wanted *w, const char *dir)
+{
+	if (try_format(w, false, "%s/%s", dir, w->link) == 0 ||
+		try_format(w, false, "%s/.debug/%s", dir, w->link) == 0 ||
+		try_format(w, false, "%s%s/%s", system_dir, dir, w->link) == 0)
+		return 0;
+	return -ENOENT;
+}
+
+static int try_debuglink(struct cul_objfile *o, struct wanted *w)
+{
+	cul_autofree char *real = realpath(o->path, NULL);
+	cul_autofree char *named = cul_strdup(o->name);
+
+	if (!w->link)
+		return -ENOENT;
+	if (real && try_links_at(w, dirname(real)) == 0)
+		return 0;
+	if (named && named[0] == '/' && try_links_at(w, dirname(named)) == 0)
+		return 0;
+	return -ENOENT;
+}
+
+static int try_given(struct cul_objfile *o, struct wanted *w, const char *given)
+{
+	const char *slash = strrchr(o->name, '/');
+	const char *base = slash ? slash + 1 : o->name;
+
+	if (try_path(w, given, true) == 0 || try_build_id(w, given) == 0 ||
+		(w->link && try_format(w, false, "%s/%s", given, w->link) == 0) ||
+		try_format(w, true, "%s/%s.debug", given, base) == 0 ||
+		try_format(w, true, "%s/%s", given, base) == 0)
+		return 0;
+	return -ENOENT;
+}
+
+/* The name in .gnu_debuglink: a base name, NUL, padding to 4, CRC in the file's byte order. */
+static void read_debuglink(struct cul_objfile *o, Elf *elf, struct wanted *w)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = cul_objfile_elf_section(elf, ".gnu_debuglink", &shdr);
+	Elf_Data *data = scn ? elf_rawdata(scn, NULL) : NULL;
+	const uint8_t *crc;
+	size_t len;
+
+	if (!data || !data->d_buf)
+		return;
+	len = strnlen(data->d_buf, data->d_size);
+	if (len == 0 || memchr(data->d_buf, '/', len) || (len + 4) / 4 * 4 + 4 > data->d_size)
+		return;
+	crc = (const uint8_t *)data->d_buf + (len + 4) / 4 * 4;
+	w->link = data->d_buf;
+	w->crc = o->big_endian ? (uint32_t)crc[0] << 24 | crc[1] << 16 | crc[2] << 8 | crc[3]
+			       : (uint32_t)crc[3] << 24 | crc[2] << 16 | crc[1] << 8 | crc[0];
+}
+
+int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug)
+{
+	struct wanted w = {.path = path, .fd = fd, .elf = debug};
+
+	w.how = o->type == ET_REL ? ELF_C_READ_MMAP_PRIVATE : ELF_C_READ_MMAP;
+	w.id_len = cul_objfile_elf_build_id(elf, &w.id);
+	read_debuglink(o, elf, &w);
+	if (try_build_id(&w, system_dir) == 0 || try_debuglink(o, &w) == 0)
+		return 0;
+	for (size_t i = 0; o->load.debug_paths && o->load.debug_paths[i]; i++)
+		if (try_given(o, &w, o->load.debug_paths[i]) == 0)
+			return 0;
+	return -ENOENT;
+}
+
+static int open_dwarf(struct cul_objfile *o)
+{
+	Elf *elf = o->elf;
+
+	if (!has_debug_info(elf)) {
+		if (cul_objfile_debug_find(o, elf, &o->debug_path, &o->debug_fd, &o->debug_elf) !=
+			0)
+			return cul_fail(&o->debug_error, -ENODATA,
+				"%s: has no debug information, and no debug file of it is in %s; "
+				"install its debug package or build with -g",
+				o->name, system_dir);
+		elf = o->debug_elf;
+	}
+	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
+		return -ENODATA;
+	o->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	if (!o->dwarf)
+		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",
+			o->debug_path ? o->debug_path : o->name, dwarf_errmsg(-1));
+	return 0;
+}
+
+int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err)
+{
+	if (!o->debug_sought) {
+		o->debug_sought = true;
+		open_dwarf(o);
+	}
+	if (o->dwarf)
+		return 0;
+	if (err)
+		*err = o->debug_error;
+	return -ENODATA;
+}

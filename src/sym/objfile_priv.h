@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files behind sym/objfile.h share; nobody else includes this.
+ * Addresses here are run-time addresses unless "linked" is said.
+ */
+#ifndef CUL_SYM_OBJFILE_PRIV_H
+#define CUL_SYM_OBJFILE_PRIV_H
+
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <gelf.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "sym/objfile.h"
+
+struct objfile_symbol {
+	const char *name;
+	uint64_t addr;
+	uint64_t size;
+	uint64_t end;     /* sized: addr + size; else the end of its section */
+	uint64_t max_end; /* the largest `end` of all symbols up to this one */
+	uint8_t rank;     /* of symbols at one address the highest is shown */
+	bool is_function, is_object, is_tls, is_global, is_ifunc;
+};
+
+struct objfile_section {
+	uint64_t addr, end;
+	bool loaded; /* at `addr`; else no address of it means anything */
+};
+
+struct dwarf_unit {
+	Dwarf_Off off, end; /* in its section */
+	Dwarf_Off die;
+	bool in_types; /* .debug_types, not .debug_info */
+};
+
+struct dwarf_range {
+	uint64_t start, end; /* linked */
+	uint64_t max_end;    /* of all ranges up to this one */
+	size_t unit;
+};
+
+struct dwarf_type {
+	struct cul_type type; /* first */
+	Dwarf_Die die;        /* stripped; `addr` NULL for void */
+	Dwarf_Die definition; /* where the members are: `die`, or in another unit */
+	const char *alias;    /* of an unnamed struct: part of what tells nodes apart */
+	unsigned dimension;   /* ARRAY: the first of those left */
+};
+
+struct cul_objfile {
+	struct cul_type_provider provider; /* first: types find their file by it */
+	char *name;
+	char *path;
+	struct cul_objfile_load load; /* debug_paths: our own copy */
+	struct cul_arena arena;
+
+	int fd;
+	Elf *elf;
+	int type; /* ET_* */
+	unsigned machine;
+	bool big_endian, is_64;
+	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
+	Dwfl *dwfl;          /* only for a file that is compressed as a whole */
+
+	bool debug_sought;
+	struct cul_error debug_error; /* why there is no DWARF */
+	char *debug_path;             /* NULL when the DWARF is in the file itself */
+	int debug_fd;
+	Elf *debug_elf;
+	Dwarf *dwarf;
+
+	bool symbols_read;
+	CUL_VEC(struct objfile_symbol) symbols; /* by address */
+
+	bool units_read;
+	CUL_VEC(struct dwarf_unit) units;
+	bool ranges_read;
+	CUL_VEC(struct dwarf_range) ranges; /* by start */
+
+	/* dwarf_types.c: open addressing, a power of two of slots */
+	struct dwarf_type **types;
+	size_t n_types, cap_types;
+	unsigned type_depth; /* types being made of types being made of ... */
+};
+
+/* objfile.c */
+int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd, Elf **elf);
+size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id);
+Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr);
+/* Where a section of an ET_REL was loaded. -ENOENT. */
+int cul_objfile_section_addr(struct cul_objfile *o, const char *name, uint64_t *addr);
+/* A linked address from symbols or DWARF to run time and back; ET_REL's are run time already. */
+uint64_t cul_objfile_runtime(struct cul_objfile *o, uint64_t linked);
+uint64_t cul_objfile_linked(struct cul_objfile *o, uint64_t addr);
+/* Of a section of an ET_REL file that is not loaded (any more). */
+bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr);
+enum { OBJFILE_UNLOADED = 0xde }; /* the top 16 bits of such an address: not canonical */
+
+/* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
+int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);
+/* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
+int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
+
+/* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
+int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
+unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: unknown */
+
+/* objfile_symbols.c */
+/* Each section of `elf` by number, in the arena. NULL: malformed or out of memory. */
+struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n);
+/* The only data symbol of that name, or the only global one: no static can be meant instead. */
+bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr);
+void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
+
+/* dwarf_units.c */
+int cul_dwarf_units(struct cul_objfile *o, struct cul_error *err);
+/* The unit's DIE; false when it is malformed. */
+bool cul_dwarf_units_die(struct cul_objfile *o, size_t unit, Dwarf_Die *die);
+/*
+ * Calls `visit` for each unit that may mention `name` (NULL: for each) until it returns other than
+ * 0, and returns that. A negative errno when units cannot be read. With `addr` (run time; else
+ * NULL) only units that contain DW_OP_addr of it: clang's DWARF 5 has such addresses elsewhere.
+ */
+int cul_dwarf_units_naming(struct cul_objfile *o, const char *name, const uint64_t *addr,
+	int (*visit)(struct cul_objfile *o, Dwarf_Die *unit, void *data), void *data,
+	struct cul_error *err);
+/* The namespaces around a DIE, the innermost first. */
+struct dwarf_scope {
+	const struct dwarf_scope *up;
+	const char *name; /* NULL: unnamed */
+};
+
+/*
+ * Calls `visit` for the children of `unit` and of its namespaces until it returns other than 0,
+ * and returns that.
+ */
+int cul_dwarf_units_children(struct cul_objfile *o, Dwarf_Die *unit,
+	int (*visit)(
+		struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data),
+	void *data);
+/* Whether `die` in these namespaces is what the user calls `wanted`: "x", "space::x". */
+bool cul_dwarf_units_is(Dwarf_Die *die, const struct dwarf_scope *in, const char *wanted);
+bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in a .dwo file */
+
+/* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
+const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);
+/* The type that attribute DW_AT_type of `die` refers to; void when it has none. */
+const struct cul_type *cul_dwarf_type_of(struct cul_objfile *o, Dwarf_Die *die);
+void cul_dwarf_types_free(struct cul_objfile *o);
+extern const struct cul_type_ops cul_dwarf_type_ops;
+
+/* dwarf_members.c */
+int cul_dwarf_members_fill(
+	struct cul_type_provider *p, struct cul_type *type, struct cul_error *err);
+bool cul_dwarf_members_signed_form(Dwarf_Attribute *attr); /* a constant that may be negative */
+
+/* dwarf_names.c. A complete struct, union or enum by tag. 0 or -ENOENT. */
+int cul_dwarf_find_tag(struct cul_objfile *o, int tag, const char *name, Dwarf_Die *out);
+
+/* The next sibling; DW_AT_sibling of a hostile file might lead backwards for ever. */
+static inline bool dwarf_next(Dwarf_Die *die)
+{
+	void *before = die->addr;
+
+	return dwarf_siblingof(die, die) == 0 && die->addr > before;
+}
+
+static inline bool dwarf_flag(Dwarf_Die *die, unsigned attr)
+{
+	Dwarf_Attribute mem;
+	bool flag = false;
+
+	return dwarf_attr(die, attr, &mem) && dwarf_formflag(&mem, &flag) == 0 && flag;
+}
+
+static inline bool dwarf_number(Dwarf_Die *die, unsigned attr, uint64_t *value)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Word word;
+
+	if (!dwarf_attr(die, attr, &mem) || dwarf_formudata(&mem, &word) != 0)
+		return false;
+	*value = word;
+	return true;
+}
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sym/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+/* A file with code mapped. `map` is its first mapping; its strings are those of the maps. */
+struct object {
+	struct cul_map map;
+	bool is_main;
+	bool tried;
+	struct cul_objfile *file; /* NULL: not tried, or `why` it cannot be read */
+	struct cul_error why;
+};
+
+struct cul_process_syms {
+	pid_t pid;
+	const char *const *debug_paths;
+	struct cul_maps maps;
+	CUL_VEC(struct object) objects; /* the executable first, then as mapped */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Opening */
+
+/* Through a name, which may by now be another file's: only when the inode is the mapped one. */
+static bool is_mapped_file(const char *path, const struct object *object)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_ino == object->map.inode;
+}
+
+static int open_file(struct cul_process_syms *p, struct object *object)
+{
+	const struct cul_objfile_load load = {.debug_paths = p->debug_paths};
+	const struct cul_map *m = &object->map;
+	cul_autostr struct cul_str path = {0};
+	int ret;
+
+	cul_str_addf(&path, "/proc/%d/map_files/%llx-%llx", (int)p->pid,
+		(unsigned long long)m->start, (unsigned long long)m->end);
+	ret = cul_objfile_open(cul_str_text(&path), m->path, &load, &object->file, &object->why);
+	if (ret == 0 || ret == -ENOEXEC || ret == -ENOMEM)
+		return ret;
+	cul_str_reset(&path);
+	if (object->is_main)
+		cul_str_addf(&path, "/proc/%d/exe", (int)p->pid);
+	else
+		cul_str_addf(&path, "/proc/%d/root%s", (int)p->pid, m->path);
+	if (path.failed)
+		return cul_fail(&object->why, -ENOMEM, "%s: out of memory", m->path);
+	if (!is_mapped_file(cul_str_text(&path), object))
+		return cul_fail(&object->why, -ESTALE,
+			"%s: the file that process %d has mapped was replaced or removed; reading "
+			"it "
+			"needs root (%s)",
+			m->path, (int)p->pid, cul_strerror(ret));
+	return cul_objfile_open(cul_str_text(&path), m->path, &load, &object->file, &object->why);
+}
+
+static struct cul_objfile *file_of(struct cul_process_syms *p, struct object *object)
+{
+	if (object->tried)
+		return object->file;
+	object->tried = true;
+	if (open_file(p, object) != 0)
+		return NULL;
+	if (cul_objfile_place(object->file, object->map.start, object->map.offset, &object->why) !=
+		0) {
+		cul_objfile_free(object->file);
+		object->file = NULL;
+	}
+	return object->file;
+}
+
+/* The list of objects */
+
+static struct object *object_of(struct cul_process_syms *p, const struct cul_map *map)
+{
+	for (size_t i = 0; map && i < p->objects.len; i++)
+		if (cul_maps_same_file(&p->objects.data[i].map, map))
+			return &p->objects.data[i];
+	return NULL;
+}
+
+/*
+ * The first of the mappings that the loader made of the file whose code is mapping `i`; the same
+ * file may be mapped elsewhere as data.
+ */
+static const struct cul_map *first_mapping(const struct cul_maps *maps, size_t i)
+{
+	const struct cul_map *m = maps->maps.data;
+
+	while (i > 0 && cul_maps_same_file(&m[i - 1], &m[i]) && m[i - 1].offset < m[i].offset)
+		i--;
+	return &m[i];
+}
+
+static int list_objects(struct cul_process_syms *p)
+{
+	for (size_t i = 0; i < p->maps.maps.len; i++) {
+		const struct cul_map *m = &p->maps.maps.data[i];
+		struct object *object;
+
+		if (!(m->prot & CUL_MAP_EXEC) || m->path[0] != '/' || !m->inode || object_of(p, m))
+			continue;
+		object = cul_vec_push(&p->objects);
+		if (!object)
+			return -ENOMEM;
+		object->map = *first_mapping(&p->maps, i);
+	}
+	return 0;
+}
+
+/* Puts the executable first. */
+static void find_main(struct cul_process_syms *p)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)p->pid);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return;
+	path[n] = '\0';
+	for (size_t i = 0; i < p->objects.len; i++) {
+		struct object found = p->objects.data[i];
+		size_t len = strlen(found.map.path);
+
+		if (strncmp(path, found.map.path, len) != 0 ||
+			(path[len] && strcmp(path + len, " (deleted)") != 0))
+			continue;
+		memmove(p->objects.data + 1, p->objects.data, i * sizeof(found));
+		found.is_main = true;
+		p->objects.data[0] = found;
+		return;
+	}
+}
+
+static void free_contents(struct cul_process_syms *p)
+{
+	for (size_t i = 0; i < p->objects.len; i++)
+		cul_objfile_free(p->objects.data[i].file);
+	free(p->objects.data);
+	cul_maps_free(&p->maps);
+}
+
+/* Hands on the files that are mapped where they were. */
+static void keep_open(struct cul_process_syms *old, struct cul_process_syms *fresh)
+{
+	for (size_t i = 0; i < old->objects.len; i++) {
+		struct object *from = &old->objects.data[i];
+		struct object *to = object_of(fresh, &from->map);
+
+		if (!from->file || !to || to->map.start != from->map.start)
+			continue;
+		to->tried = true;
+		to->file = cul_take(from->file);
+	}
+}
+
+int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err)
+{
+	struct cul_process_syms fresh = {.pid = p->pid, .debug_paths = p->debug_paths};
+	int ret = cul_maps_read(p->pid, &fresh.maps, err);
+
+	if (ret == 0 && list_objects(&fresh) != 0)
+		ret = cul_fail(err, -ENOMEM, "process %d: out of memory for its list of files",
+			(int)p->pid);
+	if (ret != 0) {
+		free_contents(&fresh);
+		return ret;
+	}
+	find_main(&fresh);
+	keep_open(p, &fresh);
+	free_contents(p);
+	*p = fresh;
+	return 0;
+}
+
+static void process_cleanup(struct cul_process_syms **p)
+{
+	cul_process_free(*p);
+}
+
+int cul_process_open(pid_t pid, const char *const *debug_paths, struct cul_process_syms **out,
+	struct cul_error *err)
+{
+	cul_cleanup(process_cleanup) struct cul_process_syms *p = cul_calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p)
+		return cul_fail(err, -ENOMEM, "process %d: out of memory", (int)pid);
+	p->pid = pid;
+	p->debug_paths = debug_paths;
+	ret = cul_process_refresh(p, err);
+	if (ret == 0)
+		*out = cul_take(p);
+	return ret;
+}
+
+void cul_process_free(struct cul_process_syms *p)
+{
+	if (!p)
+		return;
+	free_contents(p);
+	free(p);
+}
+
+const struct cul_maps *cul_process_maps(const struct cul_process_syms *p)
+{
+	return &p->maps;
+}
+
+/* Finding names */
+
+static int no_object(
+	struct cul_process_syms *p, const char *name, bool several, struct cul_error *err)
+{
+	cul_autostr struct cul_str list = {0};
+
+	for (size_t i = 0; i < p->objects.len && i < 12; i++)
+		cul_str_addf(&list, "%s%s", i ? ", " : "", base_name(p->objects.data[i].map.path));
+	return cul_fail(err, -ENXIO, "process %d: %s \"%s\"; it has %s%s", (int)p->pid,
+		several ? "several files answer to" : "no file is mapped as", name,
+		cul_str_text(&list), p->objects.len > 12 ? ", ..." : "");
+}
+
+static int find_object(
+	struct cul_process_syms *p, const char *name, struct object **out, struct cul_error *err)
+{
+	bool several = false;
+	struct object *object = name ? object_of(p, cul_maps_file(&p->maps, name, &several))
+				: p->objects.len ? &p->objects.data[0]
+						 : NULL;
+
+	if (!object)
+		return no_object(p, name ? name : "the executable", several, err);
+	*out = object;
+	return 0;
+}
+
+int cul_process_object(struct cul_process_syms *p, const char *name, struct cul_objfile **out,
+	struct cul_error *err)
+{
+	struct object *object;
+	int ret = find_object(p, name, &object, err);
+
+	if (ret != 0)
+		return ret;
+	if (!file_of(p, object)) {
+		if (err)
+			*err = object->why;
+		return object->why.code;
+	}
+	*out = object->file;
+	return 0;
+}
+
+/* "OBJECT:FILE:NAME" in parts; a "::" is C++'s and belongs to the name. */
+struct spec {
+	char *text;
+	const char *part[3];
+	size_t n;
+	struct object *object; /* NULL: any */
+	const char *file, *name;
+};
+
+static void spec_cleanup(struct spec *s)
+{
+	free(s->text);
+}
+
+static bool is_library_name(const char *name)
+{
+	return strstr(name, ".so") || !strchr(name, '.');
+}
+
+static int split_spec(struct spec *s, const char *text)
+{
+	s->text = cul_strdup(text);
+	if (!s->text)
+		return -ENOMEM;
+	s->part[s->n++] = s->text;
+	for (char *p = s->text; *p && s->n < 3; p++) {
+		if (p[0] == ':' && p[1] == ':') {
+			p++;
+		} else if (p[0] == ':') {
+			*p = '\0';
+			s->part[s->n++] = p + 1;
+		}
+	}
+	return 0;
+}
+
+static int parse_spec(
+	struct cul_process_syms *p, const char *text, struct spec *s, struct cul_error *err)
+{
+	struct cul_error none;
+
+	if (split_spec(s, text) != 0)
+		return cul_fail(err, -ENOMEM, "%s: out of memory", text);
+	s->name = s->part[s->n - 1];
+	if (s->n == 1)
+		return 0;
+	if (s->n == 3)
+		s->file = s->part[1];
+	if (find_object(p, s->part[0], &s->object, &none) == 0)
+		return 0;
+	if (s->n == 2 && !is_library_name(s->part[0])) {
+		s->file = s->part[0];
+		return 0;
+	}
+	if (err)
+		*err = none;
+	return none.code;
+}
+
+/* In one file, by DWARF, else by its symbol table. */
+static int variable_in(struct cul_process_syms *p, struct object *object, const char *file,
+	const char *name, struct cul_process_variable *out, struct cul_error *err)
+{
+	struct cul_objfile *o = file_of(p, object);
+	struct cul_variable v = {0};
+	struct cul_elf_symbol sym = {0};
+	int ret;
+
+	if (!o) {
+		if (err)
+			*err = object->why;
+		return object->why.code;
+	}
+	ret = cul_objfile_variable(o, file, name, &v, err);
+	if (ret == -ENOTUNIQ || ret == -ENOMEM || (ret != 0 && file))
+		return ret;
+	if (cul_objfile_symbol(o, name, &sym, NULL) == 0 && sym.is_function)
+		memset(&sym, 0, sizeof(sym));
+	if (ret != 0 && !sym.name)
+		return ret;
+	if (ret == 0 ? v.is_tls : sym.is_tls)
+		return cul_fail(err, -ENOTSUP,
+			"%s: \"%s\" is thread-local: each thread has its own, and where is not "
+			"found "
+			"out yet; give the address of one thread's",
+			base_name(object->map.path), name);
+	*out = (struct cul_process_variable){
+		.type = v.type,
+		.addr = ret == 0 ? v.addr : sym.addr,
+		.size = v.type && v.type->size ? v.type->size : sym.size,
+		.object = base_name(object->map.path),
+	};
+	return 0;
+}
+
+/* All files in order; the error is that of the executable, or one that speaks of the variable. */
+static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
+	struct object **where, struct cul_process_variable *out, struct cul_error *err)
+{
+	struct cul_error first = {0}, this = {0};
+
+	for (size_t i = 0; i < p->objects.len; i++) {
+		int ret = variable_in(p, &p->objects.data[i], s->file, s->name, out, &this);
+
+		if (ret == 0) {
+			*where = &p->objects.data[i];
+			return 0;
+		}
+		if (i == 0 || ret == -ENOTSUP)
+			first = this;
+		if (ret == -ENOTSUP || ret == -ENOTUNIQ || ret == -ENOMEM)
+			break;
+	}
+	if (this.code == -ENOTUNIQ || this.code == -ENOMEM)
+		first = this;
+	if (p->objects.len == 0)
+		cul_fail(&first, -ENOENT, "process %d: has no file mapped", (int)p->pid);
+	if (err)
+		*err = first;
+	return first.code;
+}
+
+/* The executable's copy of a library's variable, or the library's type for the copy. */
+static void use_copy(struct cul_process_syms *p, const struct spec *s, struct object *where,
+	struct cul_process_variable *v)
+{
+	struct object *main = &p->objects.data[0];
+	struct cul_process_variable other;
+	struct cul_elf_symbol sym;
+
+	if (s->file || !main->is_main || !file_of(p, main) ||
+		!cul_objfile_copies(main->file, s->name))
+		return;
+	if (where != main) {
+		if (cul_objfile_symbol(where->file, s->name, &sym, NULL) == 0 && sym.is_global &&
+			cul_objfile_symbol(main->file, s->name, &sym, NULL) == 0)
+			v->addr = sym.addr;
+		return;
+	}
+	for (size_t i = 1; !v->type && i < p->objects.len; i++)
+		if (variable_in(p, &p->objects.data[i], NULL, s->name, &other, NULL) == 0 &&
+			other.type) {
+			v->type = other.type;
+			v->size = other.size;
+		}
+}
+
+int cul_process_variable(struct cul_process_syms *p, const char *text,
+	struct cul_process_variable *out, struct cul_error *err)
+{
+	cul_cleanup(spec_cleanup) struct spec s = {0};
+	struct cul_process_variable v;
+	struct object *where = NULL;
+	int ret = parse_spec(p, text, &s, err);
+
+	if (ret != 0)
+		return ret;
+	where = s.object;
+	ret = s.object ? variable_in(p, s.object, s.file, s.name, &v, err)
+		       : variable_anywhere(p, &s, &where, &v, err);
+	if (ret != 0)
+		return ret;
+	use_copy(p, &s, where, &v);
+	*out = v;
+	return 0;
+}
+
+int cul_process_function(struct cul_process_syms *p, const char *text, struct cul_elf_symbol *out,
+	struct cul_error *err)
+{
+	cul_cleanup(spec_cleanup) struct spec s = {0};
+	struct cul_error first = {0}, this = {0};
+	struct cul_elf_symbol sym;
+	int ret = parse_spec(p, text, &s, err);
+
+	if (ret != 0)
+		return ret;
+	for (size_t i = 0; i < p->objects.len; i++) {
+		struct object *object = &p->objects.data[i];
+
+		if (s.object && s.object != object)
+			continue;
+		if (!file_of(p, object)) {
+			this = object->why;
+		} else if (cul_objfile_symbol(object->file, s.name, &sym, &this) == 0) {
+			if (sym.is_function) {
+				*out = sym;
+				return 0;
+			}
+			cul_fail(&this, -ENOENT, "%s: \"%s\" is not a function",
+				base_name(object->map.path), s.name);
+		}
+		if (!first.code)
+			first = this;
+	}
+	if (!first.code)
+		cul_fail(&first, -ENOENT, "process %d: has no file mapped", (int)p->pid);
+	if (err)
+		*err = first;
+	return first.code;
+}
+
+/* Describing an address */
+
+void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out)
+{
+	const struct cul_map *map = cul_maps_at(&p->maps, addr);
+	struct object *object = object_of(p, map);
+	struct cul_elf_symbol sym;
+
+	*out = (struct cul_process_where){0};
+	if (!map)
+		return;
+	out->object = map->path[0] == '/' ? base_name(map->path) : map->path;
+	if (!map->path[0])
+		out->object = "[anon]";
+	out->offset = addr - map->start + map->offset;
+	if (!object || !file_of(p, object))
+		return;
+	if (cul_objfile_symbol_at(object->file, addr, &sym) == 0) {
+		out->symbol = sym.name;
+		out->offset = addr - sym.addr;
+	}
+	if (map->prot & CUL_MAP_EXEC)
+		cul_objfile_line(object->file, addr, &out->file, &out->line);
+}

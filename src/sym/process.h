@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names in a live process: its executable and libraries, each opened when it
+ * is first needed and placed where it is mapped.
+ *
+ * A file is opened as the kernel has it mapped (/proc/PID/map_files), so that a
+ * deleted or replaced one and one of another mount namespace are read right;
+ * where that is not permitted, through /proc/PID/exe and /proc/PID/root, and
+ * only when the inode is the mapped one.
+ */
+#ifndef CUL_SYM_PROCESS_H
+#define CUL_SYM_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "sym/maps.h"
+#include "sym/objfile.h"
+
+struct cul_process_syms;
+
+/* `debug_paths`: as in struct cul_objfile_load; kept by the caller. -ESRCH, -EACCES. */
+int cul_process_open(pid_t pid, const char *const *debug_paths, struct cul_process_syms **out,
+	struct cul_error *err);
+void cul_process_free(struct cul_process_syms *p);
+
+/*
+ * Reads the mappings again (after exec, dlopen, dlclose). Files that are still mapped at the same
+ * place stay open; names and types that came from others are dead. On failure nothing changes.
+ */
+int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err);
+
+const struct cul_maps *cul_process_maps(const struct cul_process_syms *p); /* until a refresh */
+
+struct cul_process_variable {
+	const struct cul_type *type; /* NULL: only the symbol table knows the variable */
+	uint64_t addr;
+	uint64_t size;      /* of the type, else of the symbol; 0 when unknown */
+	const char *object; /* base name of the file it is in */
+};
+
+/*
+ * A variable by "name", "file.c:name", "libfoo.so:name" or "libfoo.so:file.c:name". The executable
+ * comes first, then the libraries in the order they are mapped. Where the executable has a copy of
+ * a library's variable (R_*_COPY) the copy's address is given: the library uses it as well.
+ * -ENOENT (nearest names in `err`), -ENOTUNIQ, -ENOTSUP (thread-local), -ENXIO (no such file).
+ */
+int cul_process_variable(struct cul_process_syms *p, const char *spec,
+	struct cul_process_variable *out, struct cul_error *err);
+
+/* A function by "name" or "libfoo.so:name". -ENOENT, -ENXIO. */
+int cul_process_function(struct cul_process_syms *p, const char *spec, struct cul_elf_symbol *out,
+	struct cul_error *err);
+
+/* The executable or the mapped file of that name; NULL `name`: the executable. -ENXIO. */
+int cul_process_object(struct cul_process_syms *p, const char *name, struct cul_objfile **out,
+	struct cul_error *err);
+
+struct cul_process_where {
+	const char
+		*object; /* file's base name; "[vdso]", "[heap]", "[anon]" (JIT); NULL: unmapped */
+	const char *symbol; /* NULL when none covers the address */
+	uint64_t offset;    /* from the symbol; without one, in the file or from the start of the
+			       memory */
+	const char *file;   /* source file, NULL when unknown */
+	int line;
+};
+
+/* What is at `addr`. Strings are borrowed until the next refresh. */
+void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out);
+
+#endif
