@@ -94,7 +94,8 @@ static void test_stores(void **state)
 
 	/* endbr64; movl $0xfffffff9, 4(%rdi) */
 	found = FIND(&regs, true, W, 0xf3, 0x0f, 0x1e, 0xfa, 0xc7, 0x47, 4, 0xf9, 0xff, 0xff, 0xff);
-	check(&found, &(struct want){CUL_CERTAIN, 4, W, 4, true, 0xfffffff9, "movl $0xfffffff9, 4(%rdi)"});
+	check(&found, &(struct want){
+			      CUL_CERTAIN, 4, W, 4, true, 0xfffffff9, "movl $0xfffffff9, 4(%rdi)"});
 	assert_int_equal(found.access_addr, VAR + 4);
 	assert_int_equal(found.len, 7);
 
