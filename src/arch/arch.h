@@ -41,11 +41,15 @@ struct cul_insn {
 	unsigned len;
 	enum cul_access_kind access; /* what it does to the watched bytes */
 	enum cul_certainty certainty;
-	unsigned width;           /* bytes it accesses there; 0 when unknown */
-	bool value_known;         /* `value`: what a plain store wrote (register or immediate) */
-	uint64_t value;           /* low `width` bytes, zero-extended */
-	uint64_t access_addr;     /* with CUL_CERTAIN: the operand's address */
-	char text[CUL_INSN_TEXT]; /* AT&T syntax, lower case, one space: "lock decl 0x8(%rdi)" */
+	unsigned width;       /* bytes it accesses there; 0 when unknown */
+	bool value_known;     /* `value`: what a plain store wrote (register or immediate) */
+	uint64_t value;       /* low `width` bytes, zero-extended */
+	uint64_t access_addr; /* with CUL_CERTAIN: the operand's address */
+	/*
+	 * AT&T syntax, lower case, one space after each mnemonic, prefix and comma:
+	 * "lock decl 8(%rdi)", "movl $1, 0x10(%rip) # 0xffffffff81234567".
+	 */
+	char text[CUL_INSN_TEXT];
 };
 
 /* Machine code around a trap, as it is in memory now (alternatives and static keys applied). */
@@ -54,6 +58,23 @@ struct cul_code {
 	size_t size;
 	uint64_t addr;   /* of bytes[0] */
 	bool from_entry; /* bytes[0] is the first instruction of the function */
+};
+
+/* One trap of a debug register. */
+struct cul_trap {
+	const struct cul_regs *regs; /* as the trap found them */
+	uint64_t addr, size;         /* what is watched */
+	/*
+	 * What the debug register traps on: CUL_ACCESS_WRITE, CUL_ACCESS_READ_WRITE or
+	 * CUL_ACCESS_EXECUTE. A load is never named for a write watch.
+	 */
+	enum cul_access_kind watch;
+	/*
+	 * Where segments start whose base is in no general register (x86: fs, gs; in the kernel
+	 * gs is the CPU's __per_cpu_offset). Without it such an access is CUL_LIKELY at best.
+	 */
+	bool fs_known, gs_known;
+	uint64_t fs_base, gs_base;
 };
 
 struct cul_arch {
@@ -68,12 +89,21 @@ struct cul_arch {
 	unsigned reg_ip, reg_sp, reg_flags;
 
 	/*
-	 * Names the instruction that touched [addr, addr+size) when the CPU trapped with `regs`.
-	 * `certainty` is CUL_UNKNOWN when `code` does not lead to it. 0 or -ENOMEM.
+	 * Names the instruction that made `trap`. `certainty` is CUL_UNKNOWN, and `text` empty,
+	 * when `code` does not lead to it. Time is linear in the distance from code->addr to the
+	 * reported instruction. 0 or -ENOMEM; `out` is set only on success.
+	 *
+	 * Where the access was made by a call or return into the reported instruction, the code
+	 * at hand does not hold it: `addr` is then 0 and `text` says "call (pushed the return
+	 * address)" or "ret (popped the return address)". The word at the stack pointer (call)
+	 * tells the caller where the call is.
 	 */
-	int (*find_access)(const struct cul_code *code, const struct cul_regs *regs, uint64_t addr,
-		uint64_t size, struct cul_insn *out);
-	/* Decodes one instruction at `addr` for printing. -EILSEQ when it is none. */
+	int (*find_access)(
+		const struct cul_code *code, const struct cul_trap *trap, struct cul_insn *out);
+	/*
+	 * Decodes one instruction at `addr` for printing: addr, len and text are set, the rest is
+	 * 0. -EILSEQ when it is none or is not wholly in `code`, -ENOMEM.
+	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
 };
 

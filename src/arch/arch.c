@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/arch.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+static const struct cul_arch *const arches[] = {
+	&cul_arch_x86_64,
+};
+
+const struct cul_arch *cul_arch_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(arches) / sizeof(arches[0]); i++) {
+		if (!strcmp(arches[i]->name, name))
+			return arches[i];
+	}
+	return NULL;
+}
+
+const struct cul_arch *cul_arch_host(void)
+{
+	struct utsname host;
+
+	return uname(&host) ? NULL : cul_arch_find(host.machine);
+}

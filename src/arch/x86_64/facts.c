@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/arch.h"
+#include "arch/x86_64/x86_64.h"
+
+/* struct pt_regs, arch/x86/include/asm/ptrace.h; the same order as user_regs_struct's head. */
+static const char *const reg_names[CUL_X86_N_REGS] = {
+	"r15",
+	"r14",
+	"r13",
+	"r12",
+	"rbp",
+	"rbx",
+	"r11",
+	"r10",
+	"r9",
+	"r8",
+	"rax",
+	"rcx",
+	"rdx",
+	"rsi",
+	"rdi",
+	"orig_rax",
+	"rip",
+	"cs",
+	"eflags",
+	"rsp",
+	"ss",
+};
+
+/*
+ * Breakpoint facts: Intel SDM volume 3, 18.2 "Debug Registers" (4 registers, R/W and LEN
+ * fields, data breakpoints are traps) and arch/x86/kernel/hw_breakpoint.c (HW_BREAKPOINT_R
+ * alone is refused).
+ */
+const struct cul_arch cul_arch_x86_64 = {
+	.name = "x86_64",
+	.word = 8,
+	.trap_after = true,
+	.watch_slots = 4,
+	.watch_max = 8,
+	.watch_read_only = false,
+	.n_regs = CUL_X86_N_REGS,
+	.reg_names = reg_names,
+	.reg_ip = CUL_X86_RIP,
+	.reg_sp = CUL_X86_RSP,
+	.reg_flags = CUL_X86_EFLAGS,
+	.find_access = cul_x86_find_access,
+	.decode = cul_x86_decode,
+};
