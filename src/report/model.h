@@ -65,11 +65,10 @@ struct cul_watch_hit {
 	struct cul_where store;      /* of the instruction itself */
 	const struct cul_frame *frames;
 	size_t n_frames;
-	uint64_t
-		same_stack_as; /* number of the earlier hit with this stack; 0: first of its kind */
-	uint64_t number;       /* of this hit, from 1 */
-	bool violation;        /* of --expect */
-	const char *expect;    /* that expression */
+	uint64_t same_stack_as; /* number of the earlier hit with these frames; 0: the first */
+	uint64_t number;        /* of this hit, from 1 */
+	bool violation;         /* of --expect */
+	const char *expect;     /* that expression */
 };
 
 struct cul_watch_process {
@@ -128,6 +127,32 @@ struct cul_watch_loss {
 	enum cul_end end;
 	int command_status; /* CUL_END_COMMAND: as waitpid gives it; -1 otherwise */
 	uint64_t ran_ns;
+	const char *expect;  /* --expect; NULL: no verdict was asked for */
+	uint64_t violations; /* hits that broke it */
+};
+
+/* What a machine can do of one thing. */
+enum cul_doctor_answer {
+	CUL_DOCTOR_YES,
+	CUL_DOCTOR_PARTLY,
+	CUL_DOCTOR_NO,
+	CUL_DOCTOR_UNTRIED, /* because something it needs is not there */
+};
+
+struct cul_doctor_check {
+	const char *id;   /* for scripts: "breakpoint-user" */
+	const char *what; /* "stop at a write in an own process" */
+	enum cul_doctor_answer answer;
+	const char *found; /* what was seen: "4 of 4 debug registers free"; NULL: nothing to add */
+	const char *because; /* why not: the missing option, capability, file; NULL when YES */
+	const char *remedy;  /* what to do about it; NULL: nothing */
+};
+
+struct cul_doctor_report {
+	const char *release, *machine; /* as uname has them */
+	unsigned n_cpus;
+	const struct cul_doctor_check *checks;
+	size_t n_checks;
 };
 
 struct cul_sink;
@@ -136,9 +161,10 @@ struct cul_sink_ops {
 	int (*watch_armed)(struct cul_sink *s, const struct cul_watch_armed *armed);
 	int (*watch_hit)(struct cul_sink *s, const struct cul_watch_hit *hit);
 	int (*watch_behind)(struct cul_sink *s, const struct cul_watch_behind *behind);
-	/* All writers at once, by hits; `expect` is the broken or kept invariant, or NULL. */
+	/* All writers at once, in the order they are to be shown: by target, then by hits. */
 	int (*watch_writers)(struct cul_sink *s, const struct cul_watch_writer *w, size_t n);
 	int (*watch_loss)(struct cul_sink *s, const struct cul_watch_loss *loss);
+	int (*doctor)(struct cul_sink *s, const struct cul_doctor_report *report);
 	void (*free)(struct cul_sink *s);
 };
 
@@ -146,5 +172,11 @@ struct cul_sink_ops {
 struct cul_sink {
 	const struct cul_sink_ops *ops;
 };
+
+static inline void cul_sink_free(struct cul_sink *s)
+{
+	if (s)
+		s->ops->free(s);
+}
 
 #endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report/escape.h"
+
+#include <stddef.h>
+
+/* Bytes of the UTF-8 sequence at `s` (RFC 3629), its code point out; 0 when it is none. */
+static unsigned decode(const char *s, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *b = (const unsigned char *)s;
+	unsigned len;
+	uint32_t c;
+
+	if (b[0] < 0x80) {
+		*code = b[0];
+		return 1;
+	}
+	if ((b[0] & 0xe0) == 0xc0) {
+		len = 2;
+		c = b[0] & 0x1f;
+	} else if ((b[0] & 0xf0) == 0xe0) {
+		len = 3;
+		c = b[0] & 0x0f;
+	} else if ((b[0] & 0xf8) == 0xf0) {
+		len = 4;
+		c = b[0] & 0x07;
+	} else {
+		return 0;
+	}
+	for (unsigned i = 1; i < len; i++) {
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (b[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return len;
+}
+
+/* Characters that steer a terminal or reorder a line instead of being seen. */
+static bool steers(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void add_visible(struct cul_str *out, uint32_t c)
+{
+	if (c == '\n')
+		cul_str_add(out, "\\n");
+	else if (c == '\t')
+		cul_str_add(out, "\\t");
+	else if (c < 0x80)
+		cul_str_addf(out, "\\x%02x", c);
+	else
+		cul_str_addf(out, "\\u{%x}", c);
+}
+
+static unsigned escape(struct cul_str *out, const char *s, bool keep_lines)
+{
+	unsigned columns = 0;
+
+	while (*s) {
+		uint32_t c;
+		unsigned n = decode(s, &c);
+		size_t before = out->len;
+
+		if (n == 0) {
+			cul_str_addf(out, "\\x%02x", (unsigned char)*s);
+			n = 1;
+			columns += 4;
+		} else if (steers(c) && !(keep_lines && (c == '\n' || c == '\t'))) {
+			add_visible(out, c);
+			columns += (unsigned)(out->len - before);
+		} else {
+			cul_str_addn(out, s, n);
+			columns++;
+		}
+		s += n;
+	}
+	return columns;
+}
+
+unsigned cul_escape_text(struct cul_str *out, const char *s)
+{
+	return escape(out, s, false);
+}
+
+void cul_escape_lines(struct cul_str *out, const char *s)
+{
+	escape(out, s, true);
+}
+
+void cul_escape_utf8(struct cul_str *out, const char *s)
+{
+	while (*s) {
+		uint32_t c;
+		unsigned n = decode(s, &c);
+
+		if (n == 0) {
+			cul_str_addf(out, "\\x%02x", (unsigned char)*s);
+			n = 1;
+		} else {
+			cul_str_addn(out, s, n);
+		}
+		s += n;
+	}
+}
+
+void cul_escape_json(struct cul_str *out, const char *json)
+{
+	while (*json) {
+		uint32_t c;
+		unsigned n = decode(json, &c);
+
+		if (n == 0)
+			n = 1; /* the strings were made UTF-8 before */
+		else if (steers(c))
+			cul_str_addf(out, "\\u%04x", c);
+		else
+			cul_str_addn(out, json, n);
+		json += n;
+	}
+}

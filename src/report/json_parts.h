@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How the members of JSON lines are written. Inside src/report only.
+ *
+ * A value that is not known is null; a member that does not apply is absent.
+ */
+#ifndef CUL_REPORT_JSON_PARTS_H
+#define CUL_REPORT_JSON_PARTS_H
+
+#include <json-c/json.h>
+
+#include "report/json.h"
+
+struct cul_json_sink {
+	struct cul_sink sink;
+	FILE *out;
+};
+
+#define cul_autojson __attribute__((cleanup(cul_json_cleanup)))
+static inline void cul_json_cleanup(struct json_object **o)
+{
+	json_object_put(*o);
+}
+
+struct json_object *cul_json_new(const char *type); /* an object with its "type" */
+void cul_json_string(struct json_object *o, const char *key, const char *s); /* NULL: null */
+void cul_json_append(struct json_object *array, const char *s);
+void cul_json_u64(struct json_object *o, const char *key, uint64_t v);
+void cul_json_int(struct json_object *o, const char *key, int v);
+void cul_json_bool(struct json_object *o, const char *key, bool v);
+void cul_json_hex(struct json_object *o, const char *key, uint64_t v);   /* "0x..." */
+void cul_json_time(struct json_object *o, const char *key, uint64_t ns); /* seconds, exact */
+void cul_json_shown(struct json_object *o, const char *key, const struct cul_shown *v);
+void cul_json_access(struct json_object *o, const char *key, enum cul_access_kind access);
+/* The members of a place in code, into `o` itself. */
+void cul_json_where(struct json_object *o, const struct cul_where *where);
+
+/* Writes `o` as one line. 0 or a negative errno. */
+int cul_json_line(struct cul_json_sink *s, struct json_object *o);
+
+int cul_json_watch_armed(struct cul_sink *s, const struct cul_watch_armed *armed);
+int cul_json_watch_hit(struct cul_sink *s, const struct cul_watch_hit *hit);
+int cul_json_watch_behind(struct cul_sink *s, const struct cul_watch_behind *behind);
+int cul_json_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w, size_t n);
+int cul_json_watch_loss(struct cul_sink *s, const struct cul_watch_loss *loss);
+int cul_json_doctor(struct cul_sink *s, const struct cul_doctor_report *report);
+
+#endif

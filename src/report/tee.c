@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report/tee.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+struct tee {
+	struct cul_sink sink;
+	struct cul_sink *to[2];
+};
+
+/* Calls the operation on both; the value is the first failure. */
+#define both(s, op, ...)                                                                           \
+	({                                                                                         \
+		struct tee *tee_ = (struct tee *)(s);                                              \
+		int first_ = tee_->to[0]->ops->op(tee_->to[0], __VA_ARGS__);                       \
+		int second_ = tee_->to[1]->ops->op(tee_->to[1], __VA_ARGS__);                      \
+		first_ < 0 ? first_ : second_;                                                     \
+	})
+
+static int tee_armed(struct cul_sink *s, const struct cul_watch_armed *armed)
+{
+	return both(s, watch_armed, armed);
+}
+
+static int tee_hit(struct cul_sink *s, const struct cul_watch_hit *hit)
+{
+	return both(s, watch_hit, hit);
+}
+
+static int tee_behind(struct cul_sink *s, const struct cul_watch_behind *behind)
+{
+	return both(s, watch_behind, behind);
+}
+
+static int tee_writers(struct cul_sink *s, const struct cul_watch_writer *w, size_t n)
+{
+	return both(s, watch_writers, w, n);
+}
+
+static int tee_loss(struct cul_sink *s, const struct cul_watch_loss *loss)
+{
+	return both(s, watch_loss, loss);
+}
+
+static int tee_doctor(struct cul_sink *s, const struct cul_doctor_report *report)
+{
+	return both(s, doctor, report);
+}
+
+static void tee_free(struct cul_sink *s)
+{
+	struct tee *tee = (struct tee *)s;
+
+	cul_sink_free(tee->to[0]);
+	cul_sink_free(tee->to[1]);
+	free(tee);
+}
+
+static const struct cul_sink_ops tee_ops = {
+	.watch_armed = tee_armed,
+	.watch_hit = tee_hit,
+	.watch_behind = tee_behind,
+	.watch_writers = tee_writers,
+	.watch_loss = tee_loss,
+	.doctor = tee_doctor,
+	.free = tee_free,
+};
+
+struct cul_sink *cul_tee_sink_new(struct cul_sink *first, struct cul_sink *second)
+{
+	struct tee *tee = first && second ? cul_calloc(1, sizeof(*tee)) : NULL;
+
+	if (!tee) {
+		cul_sink_free(first);
+		cul_sink_free(second);
+		return NULL;
+	}
+	tee->sink.ops = &tee_ops;
+	tee->to[0] = first;
+	tee->to[1] = second;
+	return &tee->sink;
+}
