@@ -23,7 +23,7 @@ void cul_scope_free(struct cul_scope *s)
 	if (!s)
 		return;
 	cul_ctypes_free(s->ctypes);
-	cul_process_syms_free(s->process);
+	cul_process_free(s->process);
 	cul_mem_free(s->process_mem);
 	cul_kernel_free(s->kernel);
 	free(s);
@@ -71,27 +71,68 @@ static int kernel_name(void *data, const char *text, struct cul_name *out, struc
 	return 0;
 }
 
+/* The object files of the process one after the other: -ENOENT past the last. */
+static int nth_object(struct cul_scope *s, size_t i, struct cul_objfile **out)
+{
+	const struct cul_maps *maps = cul_process_maps(s->process);
+
+	*out = NULL;
+	if (i >= maps->maps.len)
+		return -ENOENT;
+	/* Each file once: at its first mapping. */
+	if (maps->maps.data[i].path[0] != '/' || maps->maps.data[i].offset)
+		return 0;
+	if (cul_process_object(s->process, maps->maps.data[i].path, out, NULL))
+		*out = NULL;
+	return 0;
+}
+
+static int process_enumerator(
+	struct cul_scope *s, const char *text, const struct cul_type **type, int64_t *value)
+{
+	struct cul_objfile *o;
+
+	for (size_t i = 0; !nth_object(s, i, &o); i++)
+		if (o && !cul_objfile_enumerator(o, text, type, value))
+			return 0;
+	return -ENOENT;
+}
+
+static const struct cul_type *process_type(
+	struct cul_scope *s, enum cul_kind kind, const char *name)
+{
+	const struct cul_type *type = NULL;
+	struct cul_objfile *o;
+
+	for (size_t i = 0; !type && !nth_object(s, i, &o); i++)
+		if (o)
+			type = kind == CUL_KIND_VOID ? cul_objfile_typedef(o, name)
+						     : cul_objfile_type(o, kind, name);
+	return type;
+}
+
 static int process_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
 {
 	struct cul_scope *s = data;
-	struct cul_process_symbol found;
+	struct cul_process_variable found;
+	struct cul_elf_symbol function;
 	struct cul_name name = {0};
 	int r;
 
-	r = cul_process_syms_find(s->process, text, &found, err);
-	if (r) {
-		if (strchr(text, ':') ||
-			cul_process_syms_enumerator(s->process, text, &name.type, &name.value))
-			return r;
+	r = cul_process_variable(s->process, text, &found, err);
+	if (!r) {
+		name.kind = CUL_NAME_OBJECT;
+		name.addr = found.addr;
+		name.type = found.type ? found.type
+				       : cul_ctypes_int(s->ctypes, (unsigned)found.size, false);
+	} else if (!cul_process_function(s->process, text, &function, NULL)) {
+		name.kind = CUL_NAME_FUNCTION;
+		name.addr = function.addr;
+	} else if (!strchr(text, ':') && !process_enumerator(s, text, &name.type, &name.value)) {
 		name.kind = CUL_NAME_CONSTANT;
-		*out = name;
-		return 0;
+	} else {
+		return r;
 	}
-	name.kind = found.is_function ? CUL_NAME_FUNCTION : CUL_NAME_OBJECT;
-	name.type = found.type;
-	name.addr = found.addr;
-	if (!name.type && !found.is_function)
-		name.type = cul_ctypes_int(s->ctypes, (unsigned)found.size, false);
 	*out = name;
 	return 0;
 }
@@ -107,7 +148,7 @@ static const struct cul_type *find_type(void *data, enum cul_tag tag, const char
 	struct cul_scope *s = data;
 
 	if (s->pid)
-		return cul_process_syms_type(s->process, kinds[tag], name);
+		return process_type(s, kinds[tag], name);
 	return cul_kernel_type(s->kernel, kinds[tag], name);
 }
 
@@ -155,7 +196,7 @@ int cul_scope_process(
 	if (!r)
 		r = cul_mem_process(pid, &s->process_mem, err);
 	if (!r)
-		r = cul_process_syms_open(pid, debug_paths, &s->process, err);
+		r = cul_process_open(pid, debug_paths, &s->process, err);
 	if (r) {
 		cul_scope_free(s);
 		return r;
@@ -186,6 +227,21 @@ struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err)
 	return cul_kernel_mem(s->kernel, err);
 }
 
+/* An address outside all known mappings: they may have changed since they were read. */
+static void process_where(struct cul_scope *s, uint64_t addr, struct cul_where *out)
+{
+	struct cul_process_where at = {0};
+
+	cul_process_at(s->process, addr, &at);
+	if (!at.object && !cul_process_refresh(s->process, NULL))
+		cul_process_at(s->process, addr, &at);
+	out->function = at.symbol;
+	out->offset = at.offset;
+	out->module = at.object;
+	out->file = at.file;
+	out->line = at.line;
+}
+
 void cul_scope_where(struct cul_scope *s, uint64_t addr, bool user, struct cul_where *out)
 {
 	struct cul_kernel *kernel;
@@ -193,7 +249,7 @@ void cul_scope_where(struct cul_scope *s, uint64_t addr, bool user, struct cul_w
 	*out = (struct cul_where){.addr = addr};
 	if (user) {
 		if (s->process)
-			cul_process_syms_where(s->process, addr, out);
+			process_where(s, addr, out);
 		return;
 	}
 	kernel = cul_scope_kernel_names(s, NULL);
@@ -213,7 +269,7 @@ static uint64_t function_entry(struct cul_scope *s, uint64_t addr, bool user)
 		return kernel && !cul_kernel_function(kernel, addr, &sym) ? sym.addr : 0;
 	}
 	if (s->process)
-		cul_process_syms_where(s->process, addr, &where);
+		process_where(s, addr, &where);
 	return where.function ? addr - where.offset : 0;
 }
 

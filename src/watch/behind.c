@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "watch.skel.h"
 #include "watch/run.h"
+#include "watch.skel.h"
 
 enum { TRIES = 5, SETTLE_NS = 2 * 1000 * 1000 };
 
@@ -66,7 +66,7 @@ static int for_each_copy(struct cul_watch_run *run,
 	return r;
 }
 
-static int read_value(struct cul_watch_run *run, const struct copy *c, uint64_t *words)
+static int read_value(struct cul_watch_run *run, const struct copy *c, __u64 *words)
 {
 	struct cul_mem *mem = cul_scope_mem(run->scope, NULL);
 
@@ -102,7 +102,7 @@ static int doubt_first(struct cul_watch_run *run, const struct copy *c, void *da
 {
 	const uint64_t *early = data;
 	struct cul_watch_state state;
-	uint64_t words[CUL_WATCH_WORDS];
+	__u64 words[CUL_WATCH_WORDS];
 
 	if (early[c->target] == early_hits(run, c->target) || get_state(run, c, &state) ||
 		state.hits)
@@ -145,11 +145,11 @@ static bool same_moment(const struct cul_watch_state *a, const struct cul_watch_
  * stored and not have taken its trap yet, so that a difference has to last a little.
  */
 static bool differs(struct cul_watch_run *run, const struct copy *c, struct cul_watch_state *state,
-	uint64_t *words)
+	__u64 *words)
 {
 	const struct timespec settle = {.tv_nsec = SETTLE_NS};
 	struct cul_watch_state again;
-	uint64_t later[CUL_WATCH_WORDS];
+	__u64 later[CUL_WATCH_WORDS];
 
 	if (get_state(run, c, state) || !state->known || read_value(run, c, words) ||
 		!memcmp(words, state->value, sizeof(state->value)))
@@ -159,8 +159,8 @@ static bool differs(struct cul_watch_run *run, const struct copy *c, struct cul_
 	       same_moment(state, &again) && !memcmp(words, later, sizeof(later));
 }
 
-static int report(struct cul_watch_run *run, const struct copy *c, const uint64_t *old,
-	const uint64_t *new, uint64_t from_ns, uint64_t to_ns)
+static int report(struct cul_watch_run *run, const struct copy *c, const __u64 *old,
+	const __u64 *new, uint64_t from_ns, uint64_t to_ns)
 {
 	cul_autostr struct cul_str old_text = {0}, new_text = {0};
 	struct cul_watch_behind behind = {
@@ -180,7 +180,8 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 {
 	const uint64_t *busy_before = data;
 	struct cul_watch_state state;
-	uint64_t words[CUL_WATCH_WORDS], now, old[CUL_WATCH_WORDS];
+	__u64 words[CUL_WATCH_WORDS], old[CUL_WATCH_WORDS];
+	uint64_t now;
 
 	if (!differs(run, c, &state, words))
 		return 0;

@@ -49,7 +49,7 @@ void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *byt
 	shown->is_number = cul_print_is_number(t->type, t->size);
 }
 
-static uint64_t hash_frames(const uint64_t *frames, size_t n)
+static uint64_t hash_frames(const __u64 *frames, size_t n)
 {
 	uint64_t hash = 0xcbf29ce484222325u + n;
 
