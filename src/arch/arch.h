@@ -31,7 +31,7 @@ enum cul_access_kind {
 /* How sure we are that an instruction is the one that trapped. */
 enum cul_certainty {
 	CUL_UNKNOWN, /* not found */
-	CUL_LIKELY,  /* decodes so from the function's start, address not checkable */
+	CUL_LIKELY,  /* the code leads to it, but its address cannot be checked */
 	CUL_CERTAIN, /* and its operand's address was seen to cover the watched bytes */
 };
 
@@ -91,7 +91,8 @@ struct cul_arch {
 	/*
 	 * Names the instruction that made `trap`. `certainty` is CUL_UNKNOWN, and `text` empty,
 	 * when `code` does not lead to it. Time is linear in the distance from code->addr to the
-	 * reported instruction. 0 or -ENOMEM; `out` is set only on success.
+	 * reported instruction (about 0.1 us a byte): a caller with many hits keeps the answer for
+	 * each reported address. 0 or -ENOMEM; `out` is set only on success.
 	 *
 	 * Where the access was made by a call or return into the reported instruction, the code
 	 * at hand does not hold it: `addr` is then 0 and `text` says "call (pushed the return

@@ -3,32 +3,15 @@
 #include "arch/x86_64/x86_64.h"
 
 /* struct pt_regs, arch/x86/include/asm/ptrace.h; the same order as user_regs_struct's head. */
+/* clang-format off */
 static const char *const reg_names[CUL_X86_N_REGS] = {
-	"r15",
-	"r14",
-	"r13",
-	"r12",
-	"rbp",
-	"rbx",
-	"r11",
-	"r10",
-	"r9",
-	"r8",
-	"rax",
-	"rcx",
-	"rdx",
-	"rsi",
-	"rdi",
-	"orig_rax",
-	"rip",
-	"cs",
-	"eflags",
-	"rsp",
-	"ss",
+	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax",
+	"rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss",
 };
+/* clang-format on */
 
 /*
- * Breakpoint facts: Intel SDM volume 3, 18.2 "Debug Registers" (4 registers, R/W and LEN
+ * Breakpoint facts: Intel SDM volume 3, "Debug Registers" (4 registers, R/W and LEN
  * fields, data breakpoints are traps) and arch/x86/kernel/hw_breakpoint.c (HW_BREAKPOINT_R
  * alone is refused).
  */

@@ -129,24 +129,29 @@ bool cul_x86_is_counted(const struct cul_x86_shape *shape)
 	       (shape->opcode & ~1) != 0xa6 && (shape->opcode & ~1) != 0xae;
 }
 
+static unsigned string_width(const struct touches *t)
+{
+	if (!(t->shape.opcode & 1))
+		return 1;
+	if (t->shape.rex_w && t->shape.opcode > 0x6f) /* there are no ports of 8 bytes */
+		return 8;
+	return t->shape.operand16 ? 2 : 4;
+}
+
 /*
  * One pointer of a string instruction: it has moved on by `width`. Repeated, the iterations
- * before were at addresses that nothing in the registers bounds.
+ * before were at addresses that nothing in the registers bounds. The last one need not be the
+ * one that trapped: fast strings report late (seen: by up to 128 bytes).
  */
 static void add_string_side(
 	struct touches *t, enum cul_access_kind kind, unsigned index, unsigned segment)
 {
-	unsigned width = t->shape.opcode & 1 ? (t->shape.rex_w              ? 8
-						       : t->shape.operand16 ? 2
-									    : 4)
-					     : 1;
+	unsigned width = string_width(t);
 	bool down = reg(t, CUL_X86_EFLAGS) & FLAG_DF;
 	uint64_t base, addr = reg(t, index) + (down ? width : -(uint64_t)width);
 	struct cul_x86_touch *touch;
 	bool known = segment_base(t->trap, segment, &base);
 
-	if ((t->shape.opcode & ~1u) == 0x6c || (t->shape.opcode & ~1u) == 0x6e)
-		width = width == 8 ? 4 : width; /* no 8-byte ports */
 	if (t->shape.addr32)
 		addr = (uint32_t)addr;
 	touch = add(t, kind, base + addr, width);
