@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdio.h>
+#include <stddef.h>
 
-int main(void)
+#include "cmd/command.h"
+
+static const struct cul_command *const commands[] = {
+	&cul_cmd_watch,
+	&cul_cmd_doctor,
+	&cul_cmd_help,
+	&cul_cmd_version,
+	NULL,
+};
+
+int main(int argc, char **argv)
 {
-	fputs("culprit: no command is built in yet\n", stderr);
-	return 2;
+	return cul_cmd_main(commands, argv);
 }

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for culprit; a test holds it to the tables in src/cmd.
+
+_culprit()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=${COMP_WORDS[1]} options i
+	local commands="watch doctor help version"
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
+		return
+	fi
+	# after "--" stands somebody else's command line
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if [ "${COMP_WORDS[i]}" = -- ]; then
+			if declare -F _command_offset >/dev/null; then
+				_command_offset $((i + 1))
+			elif [ $((i + 1)) -eq "$COMP_CWORD" ]; then
+				mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+			else
+				mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			fi
+			return
+		fi
+	done
+	case $prev in
+	--stack)
+		mapfile -t COMPREPLY < <(compgen -W "none kernel user both" -- "$cur")
+		return
+		;;
+	-p | --pid)
+		mapfile -t COMPREPLY < <(cd /proc && compgen -d -- "$cur" | grep '^[0-9]*$')
+		return
+		;;
+	-o | --output | --debug)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--max-rate)
+		mapfile -t COMPREPLY < <(compgen -W "none" -- "$cur")
+		return
+		;;
+	--cpu | --if | --expect | --for | --count)
+		return
+		;;
+	esac
+	case $command in
+	watch) options="--write --rw --exec --pid --kernel --cpu --if --expect --keep-going --for --count --stack --max-rate --partial --debug --json --output --help" ;;
+	doctor) options="--json --output --help" ;;
+	help) options="$commands --help" ;;
+	version) options="--help" ;;
+	*) return ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+}
+complete -F _culprit culprit

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a command is, and what all commands share: how they fail, where their
+ * output goes, how they are told to stop. This is the only layer that prints.
+ *
+ * Exit statuses are a contract: 0 it ran and ended as asked, 1 it could not,
+ * 2 bad usage, 3 the verdict that was asked for is "guilty".
+ */
+#ifndef CUL_CMD_COMMAND_H
+#define CUL_CMD_COMMAND_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cmd/options.h"
+#include "report/model.h"
+
+enum { CUL_EXIT_OK, CUL_EXIT_FAILED, CUL_EXIT_USAGE, CUL_EXIT_GUILTY };
+
+struct cul_example {
+	const char *line; /* without "culprit "; NULL ends a list */
+	const char *what;
+};
+
+struct cul_command {
+	const char *name;
+	const char *summary;  /* a few words for the list of commands */
+	const char *synopsis; /* what follows "culprit name" */
+	const char *about;    /* paragraphs for its own help, split by empty lines */
+	const struct cul_option *options;
+	const struct cul_example *examples; /* NULL: none; also on the first screen */
+	/* `all`: the table of commands, NULL-terminated; `argv`: what follows the name. An exit
+	 * status. */
+	int (*run)(const struct cul_command *const *all, char **argv);
+};
+
+extern const struct cul_command cul_cmd_watch;
+extern const struct cul_command cul_cmd_doctor;
+extern const struct cul_command cul_cmd_help;
+extern const struct cul_command cul_cmd_version;
+
+/* main() without its table: finds the command and runs it. */
+int cul_cmd_main(const struct cul_command *const *all, char **argv);
+
+/* By name; NULL when there is none. */
+const struct cul_command *cul_cmd_find(const struct cul_command *const *all, const char *name);
+/* Says that there is no such command and which is near; CUL_EXIT_USAGE. */
+int cul_cmd_unknown(const struct cul_command *const *all, const char *name);
+
+/* Help on one command, or the first screen, to `out`. CUL_EXIT_OK, or CUL_EXIT_FAILED. */
+int cul_cmd_show_help(const struct cul_command *command, FILE *out);
+int cul_cmd_show_overview(const struct cul_command *const *all, FILE *out);
+
+/* "culprit: name: text" on standard error. CUL_EXIT_FAILED. */
+int cul_cmd_fail(const struct cul_command *command, const struct cul_error *err);
+/* The same with where to find help. CUL_EXIT_USAGE. */
+int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Where results go: text or JSON lines to standard output, JSON lines to a file as well. */
+struct cul_output {
+	struct cul_sink *sink;
+	FILE *file; /* NULL: no recording */
+};
+
+int cul_output_open(struct cul_output *output, bool json, const char *path, struct cul_error *err);
+void cul_output_close(struct cul_output *output);
+
+/*
+ * From here on the first SIGINT, SIGTERM or SIGHUP makes `*fd` readable and a second one kills as
+ * ever. Children that exec are not affected. Once a process; the descriptor is never closed.
+ */
+int cul_stop_install(int *fd, struct cul_error *err);
+
+#endif

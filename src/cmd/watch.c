@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "watch/watch.h"
+
+enum option_id {
+	OPT_WRITE = 1,
+	OPT_RW,
+	OPT_EXEC,
+	OPT_READ,
+	OPT_PID,
+	OPT_KERNEL,
+	OPT_CPU,
+	OPT_IF,
+	OPT_EXPECT,
+	OPT_KEEP_GOING,
+	OPT_FOR,
+	OPT_COUNT,
+	OPT_STACK,
+	OPT_MAX_RATE,
+	OPT_PARTIAL,
+	OPT_DEBUG,
+	OPT_JSON,
+	OPT_OUTPUT,
+};
+
+static const struct cul_option watch_options[] = {
+	{OPT_WRITE, "write", 0, NULL, "stores into the target (the default)"},
+	{OPT_RW, "rw", 0, NULL, "loads too"},
+	{OPT_EXEC, "exec", 0, NULL, "the target is code: who executes it"},
+	{OPT_READ, "read", 0, NULL, NULL},
+	{OPT_READ, "ro", 0, NULL, NULL},
+	{OPT_PID, "pid", 'p', "PID",
+		"memory of this process: all its threads, and children to come"},
+	{OPT_KERNEL, "kernel", 0, NULL, "with -- CMD: the kernel's memory while CMD runs"},
+	{OPT_CPU, "cpu", 0, "LIST",
+		"these CPUs only, such as 0-3,8; of a per-CPU variable: the copy "
+		"of CPU N, watched by every CPU"},
+	{OPT_IF, "if", 0, "EXPR",
+		"only hits for which EXPR holds; it may use old, new, cpu, pid, "
+		"tid, comm"},
+	{OPT_EXPECT, "expect", 0, "EXPR",
+		"EXPR must hold: show the first hit that breaks it and end "
+		"with status 3"},
+	{OPT_KEEP_GOING, "keep-going", 0, NULL, "with --expect: show every hit that breaks it"},
+	{OPT_FOR, "for", 0, "DURATION", "end after 10s, 250ms, 5m, ..."},
+	{OPT_COUNT, "count", 0, "N", "end after N hits were shown"},
+	{OPT_STACK, "stack", 0, "WHICH", "none, kernel, user or both (default: the target's side)"},
+	{OPT_MAX_RATE, "max-rate", 0, "N",
+		"disarm at more than N hits a second on a CPU; none: "
+		"never (default: what a fifth of a CPU can bear)"},
+	{OPT_PARTIAL, "partial", 0, NULL, "go on when not every CPU or thread can be armed"},
+	{OPT_DEBUG, "debug", 0, "PATH",
+		"look for debug information here too: a file or a "
+		"directory; may be repeated"},
+	{OPT_JSON, "json", 0, NULL, "one JSON object a line"},
+	{OPT_OUTPUT, "output", 'o', "FILE", "record to FILE as well, as JSON lines"},
+	CUL_OPTIONS_TAIL,
+};
+
+/* The options of the case with the memory their lists stand in. */
+struct request {
+	struct cul_watch_options watch;
+	const char **targets, **debug; /* each with room for all arguments */
+	size_t n_debug;
+	bool json, help;
+	const char *output;
+};
+
+static void request_free(struct request *r)
+{
+	free(r->targets);
+	free(r->debug);
+}
+
+static int bad(const char *option, const char *value, const char *wanted)
+{
+	return cul_cmd_usage(&cul_cmd_watch, "--%s %s: %s", option, value, wanted);
+}
+
+static int set_access(struct request *r, enum cul_access_kind access)
+{
+	if (r->watch.access != CUL_ACCESS_NONE && r->watch.access != access)
+		return cul_cmd_usage(&cul_cmd_watch, "--write, --rw and --exec exclude each other");
+	r->watch.access = access;
+	return 0;
+}
+
+static int set_stack(struct request *r, const char *value)
+{
+	static const char *const names[] = {"none", "kernel", "user", "both", NULL};
+	const char *near = cul_options_nearest(value, names);
+
+	for (int i = 0; names[i]; i++) {
+		if (strcmp(names[i], value) != 0)
+			continue;
+		r->watch.stack = CUL_STACK_NONE + i;
+		return 0;
+	}
+	if (near)
+		return cul_cmd_usage(&cul_cmd_watch, "--stack %s: did you mean %s?", value, near);
+	return bad("stack", value, "it is one of none, kernel, user, both");
+}
+
+static int set_pid(struct request *r, const char *value)
+{
+	uint64_t n;
+
+	if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT_MAX)
+		return bad("pid", value, "not a process number");
+	r->watch.pid = (pid_t)n;
+	return 0;
+}
+
+static int set_number(struct request *r, int id, const char *value)
+{
+	uint64_t n = 0;
+
+	switch (id) {
+	case OPT_FOR:
+		if (cul_parse_duration(value, &n) < 0 || n == 0)
+			return bad("for", value, "not a duration; write 10s, 250ms, 5m");
+		r->watch.for_ns = n;
+		return 0;
+	case OPT_COUNT:
+		if (cul_parse_u64(value, &n) < 0 || n == 0)
+			return bad("count", value, "not a number of hits");
+		r->watch.count = n;
+		return 0;
+	default:
+		if (!strcmp(value, "none"))
+			r->watch.max_rate = CUL_RATE_UNLIMITED;
+		else if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT64_MAX)
+			return bad("max-rate", value, "not a number of hits a second, nor none");
+		else
+			r->watch.max_rate = (int64_t)n;
+		return 0;
+	}
+}
+
+static int set_flag(struct request *r, int id)
+{
+	switch (id) {
+	case OPT_KERNEL:
+		r->watch.kernel = true;
+		return 0;
+	case OPT_KEEP_GOING:
+		r->watch.keep_going = true;
+		return 0;
+	case OPT_PARTIAL:
+		r->watch.partial = true;
+		return 0;
+	case OPT_JSON:
+		r->json = true;
+		return 0;
+	default:
+		r->help = true;
+		return 0;
+	}
+}
+
+static int set(struct request *r, int id, const char *value)
+{
+	switch (id) {
+	case CUL_OPTIONS_OPERAND:
+		r->targets[r->watch.n_targets++] = value;
+		return 0;
+	case OPT_WRITE:
+		return set_access(r, CUL_ACCESS_WRITE);
+	case OPT_RW:
+		return set_access(r, CUL_ACCESS_READ_WRITE);
+	case OPT_EXEC:
+		return set_access(r, CUL_ACCESS_EXECUTE);
+	case OPT_READ:
+		return cul_cmd_usage(&cul_cmd_watch, "the hardware cannot trap on loads alone; use "
+						     "--rw, which shows loads and stores");
+	case OPT_PID:
+		return set_pid(r, value);
+	case OPT_CPU:
+		r->watch.cpus = value;
+		return 0;
+	case OPT_IF:
+		r->watch.condition = value;
+		return 0;
+	case OPT_EXPECT:
+		r->watch.expect = value;
+		return 0;
+	case OPT_STACK:
+		return set_stack(r, value);
+	case OPT_FOR:
+	case OPT_COUNT:
+	case OPT_MAX_RATE:
+		return set_number(r, id, value);
+	case OPT_DEBUG:
+		r->debug[r->n_debug++] = value;
+		return 0;
+	case OPT_OUTPUT:
+		r->output = value;
+		return 0;
+	default:
+		return set_flag(r, id);
+	}
+}
+
+/* What no single option can see. */
+static int check(const struct request *r)
+{
+	if (r->watch.n_targets == 0)
+		return cul_cmd_usage(&cul_cmd_watch,
+			"no target; name a variable or an address, such as jiffies_64, "
+			"module:var.field or 0xADDR:SIZE");
+	if (r->watch.keep_going && !r->watch.expect)
+		return cul_cmd_usage(&cul_cmd_watch, "--keep-going goes with --expect");
+	if (r->watch.kernel && r->watch.pid)
+		return cul_cmd_usage(&cul_cmd_watch, "--kernel and --pid exclude each other");
+	if (r->watch.command && !r->watch.command[0])
+		return cul_cmd_usage(&cul_cmd_watch, "no command after --");
+	return 0;
+}
+
+/* 0 or an exit status that is not. */
+static int parse(struct request *r, char **argv)
+{
+	struct cul_options_reader reader;
+	struct cul_error err = {0};
+	const char *value;
+	size_t n = 1;
+	int id, status;
+
+	while (argv[n - 1])
+		n++;
+	r->watch.max_rate = CUL_RATE_AUTO;
+	r->targets = cul_calloc(n, sizeof(*r->targets));
+	r->debug = cul_calloc(n, sizeof(*r->debug));
+	if (!r->targets || !r->debug) {
+		cul_fail(&err, -ENOMEM, "%s", cul_strerror(ENOMEM));
+		return cul_cmd_fail(&cul_cmd_watch, &err);
+	}
+	cul_options_start(&reader, watch_options, argv);
+	while ((id = cul_options_next(&reader, &value, &err)) != CUL_OPTIONS_END) {
+		status = id < 0 ? cul_cmd_usage(&cul_cmd_watch, "%s", err.text) : set(r, id, value);
+		if (status)
+			return status;
+	}
+	if (r->watch.access == CUL_ACCESS_NONE)
+		r->watch.access = CUL_ACCESS_WRITE;
+	r->watch.targets = r->targets;
+	r->watch.debug_paths = r->debug;
+	r->watch.command = reader.command;
+	return r->help ? 0 : check(r);
+}
+
+static int watch(struct request *r)
+{
+	struct cul_watch_outcome outcome = {0};
+	struct cul_output output;
+	struct cul_error err = {0};
+	int result;
+
+	result = cul_stop_install(&r->watch.stop_fd, &err);
+	if (result < 0)
+		return cul_cmd_fail(&cul_cmd_watch, &err);
+	result = cul_output_open(&output, r->json, r->output, &err);
+	if (result < 0)
+		return cul_cmd_fail(&cul_cmd_watch, &err);
+	result = cul_watch_run(&r->watch, output.sink, &outcome, &err);
+	cul_output_close(&output);
+	if (result < 0)
+		return cul_cmd_fail(&cul_cmd_watch, &err);
+	return outcome.violated ? CUL_EXIT_GUILTY : CUL_EXIT_OK;
+}
+
+static int run(const struct cul_command *const *all, char **argv)
+{
+	cul_cleanup(request_free) struct request r = {0};
+	int status = parse(&r, argv);
+
+	if (status)
+		return status;
+	return r.help ? cul_cmd_show_help(&cul_cmd_watch, stdout) : watch(&r);
+}
+
+static const struct cul_example watch_examples[] = {
+	{"watch jiffies_64 --count 5",
+		"who writes a kernel variable, with the stack of each write"},
+	{"watch victim:account.refs --expect 'new >= 0'",
+		"the first write that breaks a rule: a field of a module's variable"},
+	{"watch -p 812 'config.mode' --for 10s", "a variable of a running process, all threads"},
+	{"watch counter -- ./program", "a variable of a program, from its first instruction on"},
+	{0},
+};
+
+const struct cul_command cul_cmd_watch = {
+	.name = "watch",
+	.summary = "who writes (or touches, or executes) this memory",
+	.synopsis = "[OPTIONS] TARGET... [-- CMD [ARG...]]",
+	.about = "Watches memory with the processor's debug registers and names the code, the "
+		 "process "
+		 "and the stack of each write, with the values before and after; at the end a "
+		 "table of "
+		 "writers, and what was lost, if anything was.\n\n"
+		 "TARGET is sym, module:sym, a typed expression such as victim:stats.errors[2], "
+		 "runqueues.nr_running or ((struct task_struct *)0xffff...)->on_cpu, sym+off:SIZE, "
+		 "or "
+		 "0xADDR:SIZE; with -p or -- CMD also file.c:var and what else its debug "
+		 "information "
+		 "names. Up to four debug registers of eight bytes each.",
+	.options = watch_options,
+	.examples = watch_examples,
+	.run = run,
+};
