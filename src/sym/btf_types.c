@@ -252,6 +252,17 @@ static uint32_t complete(struct cul_btf *btf, const struct btf_type *fwd)
 	return found;
 }
 
+static bool has_to(enum cul_kind kind)
+{
+	return kind == CUL_KIND_PTR || kind == CUL_KIND_ARRAY || kind == CUL_KIND_FUNC;
+}
+
+static bool has_members(enum cul_kind kind)
+{
+	return kind == CUL_KIND_STRUCT || kind == CUL_KIND_UNION || kind == CUL_KIND_ENUM ||
+	       kind == CUL_KIND_FUNC;
+}
+
 static int new_node(struct cul_btf *btf, uint32_t id, struct cul_type **slot)
 {
 	const struct btf_type *t = cul_btf_raw_type(btf, id);
@@ -270,6 +281,8 @@ static int new_node(struct cul_btf *btf, uint32_t id, struct cul_type **slot)
 	ret = make(btf, node, t);
 	if (ret < 0)
 		return ret;
+	node->filled_to = !has_to(node->kind);
+	node->filled_members |= !has_members(node->kind);
 	*slot = node;
 	return 0;
 }
