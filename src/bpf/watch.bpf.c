@@ -97,6 +97,18 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps");
 
+/* Verifiers forget the range of a 32-bit number that was spilled: it is bounded at each use. */
+static __always_inline __u64 bounded(__u64 target)
+{
+	__asm__ volatile("" : "+r"(target));
+	return target & (CUL_WATCH_SLOTS - 1);
+}
+
+static __always_inline const volatile struct cul_watch_shape *shape_of(__u64 target)
+{
+	return &shapes[bounded(target)];
+}
+
 static __always_inline struct cul_watch_state *find_state(
 	struct scratch *s, const struct cul_watch_cpu *cpu, __u32 target, __u32 tgid)
 {
@@ -111,14 +123,14 @@ static __always_inline struct cul_watch_state *find_state(
 		st = bpf_map_lookup_elem(&process_states, &key);
 		return st ? st : &s->lone;
 	}
-	__u32 index = cpu->state[target & (CUL_WATCH_SLOTS - 1)];
+	__u32 index = cpu->state[bounded(target)];
 
 	return bpf_map_lookup_elem(&states, &index);
 }
 
 static __always_inline __u64 isolate(__u64 word, __u32 target)
 {
-	const volatile struct cul_watch_shape *shape = &shapes[target];
+	const volatile struct cul_watch_shape *shape = shape_of(target);
 	__u64 v = word << (shape->left & 63);
 
 	return shape->is_signed ? (__u64)((__s64)v >> (shape->right & 63))
@@ -135,7 +147,7 @@ static __always_inline int alone(const struct cul_watch_state *st)
 static __always_inline void values(
 	struct cul_watch_event *e, struct cul_watch_state *st, __u64 base, __u32 target)
 {
-	__u32 size = shapes[target].size, flags = 0;
+	__u32 size = shape_of(target)->size, flags = 0;
 	long failed;
 
 	if (size > CUL_WATCH_BYTES)
@@ -172,7 +184,7 @@ static __always_inline void values(
 		e->in.new = isolate(e->new[0], target);
 		if (!differ)
 			flags |= CUL_HIT_UNCHANGED;
-		else if (shapes[target].scalar && e->in.old == e->in.new)
+		else if (shape_of(target)->scalar && e->in.old == e->in.new)
 			flags |= CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR;
 		if (!(flags & CUL_HIT_OLD_KNOWN))
 			flags &= ~(CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR);
@@ -188,7 +200,7 @@ static __always_inline void values(
 
 static __always_inline int below(__u64 a, __u64 b, __u32 target)
 {
-	return shapes[target].is_signed ? (__s64)a < (__s64)b : a < b;
+	return shape_of(target)->is_signed ? (__s64)a < (__s64)b : a < b;
 }
 
 static __always_inline void count_writer(
@@ -239,7 +251,7 @@ static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
 static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch *s)
 {
 	struct cul_watch_event *e = &s->event;
-	__u32 cpu = e->in.cpu, target = e->target & (CUL_WATCH_SLOTS - 1);
+	__u32 cpu = e->in.cpu, target = bounded(e->target);
 	struct cul_watch_totals *sum = bpf_map_lookup_elem(&totals, &target);
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
@@ -255,8 +267,10 @@ static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch 
 	}
 	size += e->n_kernel * 8;
 	if (want_user_stack) {
-		__u32 at = e->n_kernel;
+		__u64 at = e->n_kernel;
 
+		/* The verifier must see the very register that was compared. */
+		__asm__ volatile("" : "+r"(at));
 		if (at <= CUL_WATCH_FRAMES) {
 			n = bpf_get_stack(
 				ctx, &e->frames[at], CUL_WATCH_FRAMES * 8, BPF_F_USER_STACK);
@@ -287,7 +301,7 @@ int watch_emit(struct cul_perf_event_ctx *ctx)
 
 	if (!s)
 		return 0;
-	target = s->event.target & (CUL_WATCH_SLOTS - 1);
+	target = bounded(s->event.target);
 	sum = bpf_map_lookup_elem(&totals, &target);
 	if (sum)
 		sum->filtered--;
@@ -328,7 +342,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	slot = find_slot(cpu, e->addr);
 	if (slot < 0)
 		return 0;
-	target = cpu->slot_target[slot & (CUL_WATCH_SLOTS - 1)] & (CUL_WATCH_SLOTS - 1);
+	target = bounded(cpu->slot_target[bounded(slot)]);
 	sum = bpf_map_lookup_elem(&totals, &target);
 	if (!sum)
 		return 0;
@@ -353,12 +367,12 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	if (!execute) {
 		st = find_state(s, cpu, target, e->in.pid);
 		if (st)
-			values(e, st, cpu->base[target], target);
+			values(e, st, cpu->base[bounded(target)], target);
 	}
 	if (e->flags & CUL_HIT_UNREADABLE)
 		sum->unreadable++;
 	count_writer(s, sum, target);
-	if (!shapes[target].filtered) {
+	if (!shape_of(target)->filtered) {
 		emit(ctx, s);
 		return 0;
 	}

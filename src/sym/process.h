@@ -26,7 +26,8 @@ void cul_process_free(struct cul_process_syms *p);
 
 /*
  * Reads the mappings again (after exec, dlopen, dlclose). Files that are still mapped at the same
- * place stay open; names and types that came from others are dead. On failure nothing changes.
+ * place stay open, and what was lent from others stays valid until cul_process_free. On failure
+ * nothing changes.
  */
 int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err);
 
@@ -66,7 +67,7 @@ struct cul_process_where {
 	int line;
 };
 
-/* What is at `addr`. Strings are borrowed until the next refresh. */
+/* What is at `addr`. Strings are borrowed until cul_process_free. */
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out);
 
 #endif
