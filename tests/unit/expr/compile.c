@@ -261,6 +261,8 @@ static void chosen_texts_agree(void **state)
 		"&pid_max",
 		"*(int *)&pid_max + 1",
 		"acct.wide",
+		"acct.b",
+		"p->b < 0",
 		"tight.y * 1ul",
 		"comm[15]",
 		"w",

@@ -14,6 +14,8 @@ static struct cul_type t_account, t_unnamed_union, t_unnamed_struct, t_list, t_p
 static struct cul_type t_half, t_name, t_arr, t_row, t_grid, t_fn, t_text, t_table, t_comm;
 static struct cul_type p_account, p_list, p_char, p_void, p_fn;
 static struct cul_member m_account[32], m_union[3], m_struct[2], m_list[2], m_packed[3], m_fn[1];
+static struct cul_type t_odd;
+static struct cul_member m_odd[6];
 static struct cul_enumerator e_color[3] = {{"BLUE", -1}, {"RED", 0}, {"GREEN", 5}};
 static const struct cul_type *base_int, *base_char;
 
@@ -105,6 +107,22 @@ static void account_members(struct cul_ctypes *c)
 	t_account.n_members = n;
 }
 
+/* struct odd: what no compiler lays out, as from damaged type information. */
+static void odd_members(struct cul_ctypes *c)
+{
+	const struct cul_type *u64 = cul_ctypes_find(c, "u64");
+
+	m_odd[0] = (struct cul_member){"nine_bytes", u64, 4, 64};
+	m_odd[1] = (struct cul_member){"too_wide", base_int, 0, 33};
+	m_odd[2] = (struct cul_member){"half_byte", base_int, 4, 0};
+	m_odd[3] = (struct cul_member){"no_type", NULL, 0, 0};
+	m_odd[4] = (struct cul_member){"far", u64, UINT64_MAX - 3, 2};
+	m_odd[5] = (struct cul_member){"no_int", &t_list, 0, 3};
+	node(&t_odd, CUL_KIND_STRUCT, "odd", 16, NULL, 0);
+	t_odd.members = m_odd;
+	t_odd.n_members = 6;
+}
+
 static void fake_types(struct cul_ctypes *c)
 {
 	const struct cul_type *s16 = cul_ctypes_find(c, "s16");
@@ -145,6 +163,7 @@ static void fake_types(struct cul_ctypes *c)
 	t_packed.members = m_packed;
 	t_packed.n_members = k;
 	account_members(c);
+	odd_members(c);
 }
 
 static int find_object(struct fake *f, const char *name, struct cul_name *out)
@@ -247,6 +266,8 @@ static const struct cul_type *fake_type(void *data, enum cul_tag tag, const char
 		return &t_account;
 	if (tag == CUL_TAG_STRUCT && !strcmp(name, "list"))
 		return &t_list;
+	if (tag == CUL_TAG_STRUCT && !strcmp(name, "odd"))
+		return &t_odd;
 	if (tag == CUL_TAG_ENUM && !strcmp(name, "color"))
 		return &t_color;
 	if (tag == CUL_TAG_NONE && !strcmp(name, "account_t"))

@@ -149,6 +149,25 @@ static void errors_of_typing(void **state)
 		"void cannot be read as a value; cast it\n  *acct.ptr + 1\n  ^~~~~~~~~");
 }
 
+static void errors_of_layout(void **state)
+{
+	static const char *const members[] = {
+		"nine_bytes", "too_wide", "half_byte", "far", "no_int"};
+
+	for (size_t k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
+		struct cul_expr *e = NULL;
+		struct cul_error err = {0};
+		char text[64] = "((struct odd *)p)->";
+
+		strcat(text, members[k]);
+		assert_int_equal(cul_expr_parse(text, &fake.env, &e, &err), -EBADMSG);
+		assert_non_null(strstr(err.text, "cannot be read: odd layout\n"));
+	}
+	assert_fails("((struct odd *)p)->no_type", -ENODATA,
+		"the type of member 'no_type' is not known\n  ((struct odd *)p)->no_type\n"
+		"                     ^~~~~~~");
+}
+
 static void errors_of_strings(void **state)
 {
 	assert_fails("\"abc\"", -EINVAL,
@@ -397,6 +416,7 @@ int main(void)
 		cmocka_unit_test(errors_of_words),
 		cmocka_unit_test(errors_of_grammar),
 		cmocka_unit_test(errors_of_typing),
+		cmocka_unit_test(errors_of_layout),
 		cmocka_unit_test(errors_of_strings),
 		cmocka_unit_test(caret_in_long_texts),
 		cmocka_unit_test(names),

@@ -211,7 +211,7 @@ void random_world(struct fake *f, uint64_t *seed)
 	a->refs = (int)edge(seed);
 	a->flags = (unsigned int)edge(seed);
 	a->id = (uint32_t)edge(seed);
-	a->b = (int)(edge(seed) & 15);
+	a->b = (int)(edge(seed) & 31) - 16;
 	a->c = edge(seed) & 0xfffff;
 	a->big = edge(seed);
 	a->sbig = (int64_t)edge(seed);
