@@ -111,7 +111,7 @@ unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: un
 /* Each section of `elf` by number, in the arena. NULL: malformed or out of memory. */
 struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n);
 /* The only data symbol of that name, or the only global one: no static can be meant instead. */
-bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr);
+bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
 
 /* dwarf_units.c */

@@ -310,7 +310,7 @@ int cul_objfile_symbol(
 	return -ENOENT;
 }
 
-bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr)
+bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out)
 {
 	const struct objfile_symbol *local = NULL, *global = NULL;
 	size_t len = strlen(name), n_local = 0, n_global = 0;
@@ -336,8 +336,8 @@ bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *
 		local = global;
 	else if (n_global != 0 || n_local != 1 || local->name[len])
 		return false;
-	*addr = local->addr;
-	return !local->is_tls;
+	give(local, out);
+	return true;
 }
 
 /* The last of the symbols that start at or before `addr`, plus one. */
