@@ -23,6 +23,7 @@ enum { MAX_HITS = 32, MAX_NESTING = 64 };
 struct search {
 	const char *name, *file;
 	bool by_unit;         /* `file` is that of a unit, not of an included header */
+	uint64_t alias_addr;  /* by address instead of name */
 	bool stop;            /* at the first definition */
 	bool lto;             /* read the units that link-time optimisation made */
 	const char *unit;     /* being read */
@@ -214,6 +215,29 @@ static int visit_function(
 	return 0;
 }
 
+/* Another name of the same place: "environ" is described as "__environ". */
+static int visit_alias(
+	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
+{
+	struct search *s = data;
+	uint64_t addr;
+	bool is_tls;
+
+	if (dwarf_tag(die) != DW_TAG_variable || !location_of(die, &addr, &is_tls) || is_tls ||
+		cul_objfile_runtime(o, addr) != s->alias_addr)
+		return 0;
+	add_hit(o, s, die, s->unit);
+	return s->n ? 1 : 0;
+}
+
+static int visit_unit_aliases(struct cul_objfile *o, Dwarf_Die *unit, void *data)
+{
+	struct search *s = data;
+
+	s->unit = dwarf_diename(unit);
+	return cul_dwarf_units_children(o, unit, visit_alias, s);
+}
+
 static int visit_unit_functions(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 {
 	struct search *s = data;
@@ -239,11 +263,23 @@ static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_
 		s->name, cul_str_text(&where));
 }
 
+/* Neither DWARF nor the symbol table has data of that name, and a function has it. */
+static bool is_function(struct cul_objfile *o, const struct search *s)
+{
+	struct cul_elf_symbol sym;
+
+	return !s->file && cul_objfile_symbol_data(o, s->name, &sym) == 0 &&
+	       cul_objfile_symbol(o, s->name, &sym, NULL) == 0 && sym.is_function;
+}
+
 static int not_found(struct cul_objfile *o, const struct search *s, struct cul_error *err)
 {
 	struct cul_elf_symbol sym;
 	const char *in = s->file ? s->file : "";
 
+	if (is_function(o, s))
+		return cul_fail(
+			err, -ENOENT, "%s: \"%s\" is a function, not a variable", o->name, s->name);
 	if (s->placeless)
 		return cul_fail(err, -ENOENT,
 			"%s: \"%s\" has no place in memory: the compiler has optimised it away",
@@ -297,16 +333,30 @@ static int give(struct cul_objfile *o, Dwarf_Die *die, uint64_t addr, bool is_tl
 	return 0;
 }
 
-/* When the symbol table leaves no doubt which is meant, its address leads to the unit. */
+static bool alias_fits(struct cul_objfile *o, struct search *s, uint64_t size)
+{
+	const struct cul_type *type = s->n ? cul_dwarf_type_of(o, &s->hits[0].die) : NULL;
+
+	return type && (!size || type->size == size);
+}
+
+/*
+ * When the symbol table leaves no doubt which is meant, its address leads to the unit; there it
+ * may have another name.
+ */
 static bool search_by_symbol(struct cul_objfile *o, struct search *s)
 {
 	struct cul_elf_symbol sym;
 
-	if (s->file || !cul_objfile_symbol_sole(o, s->name, &sym) || sym.is_tls)
+	if (s->file || cul_objfile_symbol_data(o, s->name, &sym) != 1 || sym.is_tls)
 		return false;
 	s->stop = true;
 	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit, s, NULL);
 	if (s->n == 1 && s->hits[0].addr == sym.addr)
+		return true;
+	*s = (struct search){.name = s->name, .alias_addr = sym.addr};
+	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit_aliases, s, NULL);
+	if (alias_fits(o, s, sym.size))
 		return true;
 	*s = (struct search){.name = s->name};
 	return false;
@@ -331,7 +381,7 @@ static int search(struct cul_objfile *o, struct search *s, struct cul_error *err
 {
 	int ret = cul_dwarf_units(o, err);
 
-	if (ret != 0 || search_by_symbol(o, s))
+	if (ret != 0 || search_by_symbol(o, s) || is_function(o, s))
 		return ret;
 	s->by_unit = s->file != NULL;
 	ret = search_units(o, s, visit_unit, err);
@@ -354,7 +404,7 @@ int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *na
 
 	if (ret != 0)
 		return ret;
-	if (s.n == 0 && (s.declared || s.placeless) && cul_objfile_symbol_sole(o, name, &sym))
+	if (s.n == 0 && (s.declared || s.placeless) && cul_objfile_symbol_data(o, name, &sym) == 1)
 		return give(o, &s.description, sym.addr, sym.is_tls, out, err);
 	if (s.n == 0)
 		return not_found(o, &s, err);

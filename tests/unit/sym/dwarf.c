@@ -173,6 +173,7 @@ static void names_of(const char *path)
 	assert_int_equal(cul_objfile_variable(o, NULL, "", &v, &err), -ENOENT);
 	/* A function is not a variable. */
 	assert_int_equal(cul_objfile_variable(o, NULL, "main", &v, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "is a function"));
 	cul_objfile_free(o);
 }
 

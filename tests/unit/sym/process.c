@@ -149,6 +149,8 @@ static void check_library(const char *program)
 	assert_non_null(strstr(err.text, "libshapes.so.1"));
 	assert_int_equal(cul_process_variable(p, "libshapes.so.1:lib_thread", &v, &err), -ENOTSUP);
 	assert_int_equal(cul_process_variable(p, "lib_thread", &v, &err), -ENOTSUP);
+	check_variable(p, "lib_alias", variable(p, "lib_own").addr);
+	assert_string_equal(variable(p, "lib_alias").type->name, "lib_state");
 	check_variable(p, "lib.c:lib_hidden", variable(p, "lib_hidden").addr);
 	check_variable(p, "libshapes.so.1:lib.c:lib_hidden", variable(p, "lib_hidden").addr);
 	assert_int_equal(
