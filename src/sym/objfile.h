@@ -52,7 +52,8 @@ void cul_objfile_free(struct cul_objfile *o);
 
 /*
  * For a file opened with bias 0: works the bias out from one of its mappings (run-time address and
- * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits.
+ * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits. To be
+ * called before anything else is asked: names already read keep their addresses.
  */
 int cul_objfile_place(
 	struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err);
