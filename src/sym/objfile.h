@@ -44,7 +44,7 @@ struct cul_objfile_load {
 
 /*
  * Opens `path` (which may be /proc/PID/root/... or /proc/PID/map_files/...; `name` is what the
- * user calls it). -ENOENT, -EACCES, -ENOEXEC (not ELF), -EBADMSG.
+ * user calls it). -ENOENT, -EACCES, -ENOEXEC (not ELF, or compressed as a whole), -EBADMSG.
  */
 int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
 	struct cul_objfile **out, struct cul_error *err);

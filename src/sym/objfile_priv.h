@@ -7,7 +7,6 @@
 #define CUL_SYM_OBJFILE_PRIV_H
 
 #include <elfutils/libdw.h>
-#include <elfutils/libdwfl.h>
 #include <gelf.h>
 
 #include "base/arena.h"
@@ -62,7 +61,6 @@ struct cul_objfile {
 	unsigned machine;
 	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
-	Dwfl *dwfl;          /* only for a file that is compressed as a whole */
 
 	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */

@@ -26,6 +26,8 @@ static void test_not_elf(void **state)
 
 	assert_int_equal(cul_objfile_open("/nonexistent/x", "x", NULL, &o, &err), -ENOENT);
 	assert_int_equal(cul_objfile_open(fixture_path("shapes.c"), "x", NULL, &o, &err), -ENOEXEC);
+	assert_int_equal(cul_objfile_open(fixture_path("gcc5.gz"), "x", NULL, &o, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "gunzip"));
 	assert_int_equal(cul_objfile_open("/dev/null", "x", NULL, &o, &err), -ENOEXEC);
 	assert_int_equal(cul_objfile_open("/tmp", "x", NULL, &o, &err), -EISDIR);
 	assert_null(o);
