@@ -394,6 +394,15 @@ static int variable_in(struct cul_process_syms *p, struct object *object, const 
 	return 0;
 }
 
+/* A library has the symbol: worth reading its DWARF, which for all libraries takes a second. */
+static bool has_data_symbol(struct cul_process_syms *p, struct object *object, const char *name)
+{
+	struct cul_elf_symbol sym;
+
+	return file_of(p, object) && cul_objfile_symbol(object->file, name, &sym, NULL) == 0 &&
+	       !sym.is_function;
+}
+
 /* All files in order; the error is that of the executable, or one that speaks of the variable. */
 static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
 	struct object **where, struct cul_process_variable *out, struct cul_error *err)
@@ -401,10 +410,14 @@ static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
 	struct cul_error first = {0}, this = {0};
 
 	for (size_t i = 0; i < p->objects.len; i++) {
-		int ret = variable_in(p, &p->objects.data[i], s->file, s->name, out, &this);
+		struct object *object = &p->objects.data[i];
+		int ret;
 
+		if (i > 0 && !has_data_symbol(p, object, s->name))
+			continue;
+		ret = variable_in(p, object, s->file, s->name, out, &this);
 		if (ret == 0) {
-			*where = &p->objects.data[i];
+			*where = object;
 			return 0;
 		}
 		if (i == 0 || ret == -ENOTSUP)

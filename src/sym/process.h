@@ -42,9 +42,11 @@ struct cul_process_variable {
 
 /*
  * A variable by "name", "file.c:name", "libfoo.so:name" or "libfoo.so:file.c:name". The executable
- * comes first, then the libraries in the order they are mapped. Where the executable has a copy of
- * a library's variable (R_*_COPY) the copy's address is given: the library uses it as well.
- * -ENOENT (nearest names in `err`), -ENOTUNIQ, -ENOTSUP (thread-local), -ENXIO (no such file).
+ * comes first, then the libraries in the order they are mapped (those that have a symbol of that
+ * name: a static inside a library's function is found when the library is named). Where the
+ * executable has a copy of a library's variable (R_*_COPY) the copy's address is given: the library
+ * uses it as well. -ENOENT (nearest names in `err`), -ENOTUNIQ, -ENOTSUP (thread-local), -ENXIO (no
+ * such file).
  */
 int cul_process_variable(struct cul_process_syms *p, const char *spec,
 	struct cul_process_variable *out, struct cul_error *err);
