@@ -115,7 +115,5 @@ debug_fetch() { # NAME
 	debug_unpack "$dir" "$package"
 	debug_compile "$dir"
 	debug_install "$dir"
-	echo "$version" >"$dir/version"
-	echo "$release" >"$dir/release"
-	kernel_complete "$1" "$dir"
+	kernel_complete "$1" "$dir" "$version" "$release"
 }
