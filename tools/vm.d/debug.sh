@@ -50,8 +50,18 @@ debug_compile() { # DIR
 	debug_report "$log" 9>&- &
 	reporter=$!
 	failed=
-	# In the foreground, so that Ctrl-C reaches it; the death signal is for other ends of this shell.
-	setpriv --pdeathsig TERM nice make -C "$1/headers" -j"$jobs" bzImage modules >>"$log" 2>&1 || failed=y
+	# A make that is ended leaves the makes below it running. So: a session of its own, ended as a whole,
+	# when this shell is told to stop and when it is gone without a word.
+	# shellcheck disable=SC2016 # for the inner shell
+	setpriv --pdeathsig TERM setsid sh -c '
+		trap "trap - TERM; kill 0" TERM
+		"$@" &
+		wait $!' compile nice make -C "$1/headers" -j"$jobs" bzImage modules >>"$log" 2>&1 &
+	compiler=$!
+	trap 'kill $compiler; exit 130' INT
+	trap 'kill $compiler; exit 143' TERM HUP
+	wait $compiler || failed=y
+	trap - INT TERM HUP
 	kill $reporter
 	[ -z "$failed" ] || {
 		tail -n 20 "$log" >&2
@@ -105,7 +115,5 @@ debug_fetch() { # NAME
 	debug_unpack "$dir" "$package"
 	debug_compile "$dir"
 	debug_install "$dir"
-	echo "$version" >"$dir/version"
-	echo "$release" >"$dir/release"
-	kernel_complete "$1" "$dir"
+	kernel_complete "$1" "$dir" "$version" "$release"
 }
