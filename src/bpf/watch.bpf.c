@@ -203,7 +203,8 @@ static __always_inline int below(__u64 a, __u64 b, __u32 target)
 	return shape_of(target)->is_signed ? (__s64)a < (__s64)b : a < b;
 }
 
-static __always_inline void count_writer(
+/* 1: the first hit of this writer on this CPU. */
+static __always_inline int count_writer(
 	struct scratch *s, struct cul_watch_totals *sum, __u32 target)
 {
 	struct cul_watch_event *e = &s->event;
@@ -217,7 +218,7 @@ static __always_inline void count_writer(
 		w = bpf_map_lookup_elem(&writers, &key);
 		if (!w) {
 			sum->unattributed++;
-			return;
+			return 0;
 		}
 	}
 	if (!w->hits) {
@@ -236,6 +237,7 @@ static __always_inline void count_writer(
 		w->unchanged++;
 	if (e->flags & CUL_HIT_NEIGHBOUR)
 		w->neighbour++;
+	return w->hits == 1;
 }
 
 static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
@@ -248,17 +250,15 @@ static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
 		tripped = 1;
 }
 
-static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch *s)
+/* Sends the hit with its stacks; 0 or not. */
+static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *s)
 {
 	struct cul_watch_event *e = &s->event;
-	__u32 cpu = e->in.cpu, target = bounded(e->target);
-	struct cul_watch_totals *sum = bpf_map_lookup_elem(&totals, &target);
+	__u32 cpu = e->in.cpu;
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
 	long n;
 
-	if (!sum)
-		return;
 	e->n_kernel = e->n_user = 0;
 	if (want_kernel_stack) {
 		n = bpf_get_stack(ctx, e->frames, CUL_WATCH_FRAMES * 8, 0);
@@ -279,14 +279,18 @@ static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch 
 		}
 	}
 	size += e->n_user * 8;
-	if (!ring || size > sizeof(*e)) {
-		sum->dropped++;
-		return;
-	}
+	if (!ring || size > sizeof(*e))
+		return -1;
 	/* Waking the reader at each hit would cost more than the hit: it comes by itself, often. */
 	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) * 2 > ring_bytes)
 		wake = BPF_RB_FORCE_WAKEUP;
-	if (bpf_ringbuf_output(ring, e, size, wake))
+	return bpf_ringbuf_output(ring, e, size, wake);
+}
+
+static __always_inline void emit(
+	struct cul_perf_event_ctx *ctx, struct scratch *s, struct cul_watch_totals *sum)
+{
+	if (send(ctx, s))
 		sum->dropped++;
 	else
 		sum->emitted++;
@@ -303,9 +307,10 @@ int watch_emit(struct cul_perf_event_ctx *ctx)
 		return 0;
 	target = bounded(s->event.target);
 	sum = bpf_map_lookup_elem(&totals, &target);
-	if (sum)
-		sum->filtered--;
-	emit(ctx, s);
+	if (!sum)
+		return 0;
+	sum->filtered--;
+	emit(ctx, s, sum);
 	return 0;
 }
 
@@ -327,7 +332,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	struct cul_watch_state *st;
 	struct cul_watch_event *e;
 	__u64 id;
-	int slot;
+	int slot, fresh;
 
 	if (!cpu || !s)
 		return 0;
@@ -371,10 +376,15 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	}
 	if (e->flags & CUL_HIT_UNREADABLE)
 		sum->unreadable++;
-	count_writer(s, sum, target);
+	fresh = count_writer(s, sum, target);
 	if (!shape_of(target)->filtered) {
-		emit(ctx, s);
+		emit(ctx, s, sum);
 		return 0;
+	}
+	if (fresh) {
+		e->flags |= CUL_HIT_SAMPLE;
+		send(ctx, s);
+		e->flags &= ~CUL_HIT_SAMPLE;
 	}
 	/* The filter ends the hit, or goes on to watch_emit, which takes this back. */
 	sum->filtered++;
