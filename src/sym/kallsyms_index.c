@@ -25,6 +25,15 @@ bool cul_kallsyms_index_percpu(
 	return text->has_percpu && addr >= text->percpu_start && addr < text->percpu_end;
 }
 
+/* Per-CPU symbols that do not lie in the image, and the mark behind those that start at 0. */
+static bool is_offset(
+	const struct cul_kallsyms_text *text, const struct cul_kallsyms_line *line, uint64_t addr)
+{
+	if (line->module)
+		return cul_kallsyms_index_percpu(text, line, addr);
+	return text->has_percpu && text->percpu_start == 0 && addr <= text->percpu_end;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct cul_kallsyms_entry *x = a, *y = b;
@@ -77,7 +86,7 @@ int cul_kallsyms_index_build(const struct cul_kallsyms_text *text, struct cul_ka
 		uint64_t addr = cul_kallsyms_text_addr(&line);
 
 		start = (size_t)(line.start - text->buf);
-		if (line.module && cul_kallsyms_index_percpu(text, &line, addr))
+		if (is_offset(text, &line, addr))
 			continue;
 		if (n == cap) {
 			void *bigger = cul_realloc_array(entries, cap *= 2, sizeof(*entries));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lines of a kallsyms text in the order of their addresses, for the
- * question which symbol covers an address. Per-CPU symbols of modules are not
- * in it: their "addresses" lie anywhere. Those of the kernel are, as bounds of
- * what lies around them in the image.
+ * question which symbol covers an address. Per-CPU symbols are in it where they
+ * have a place in the image, as bounds of what lies around them; not those of
+ * modules, and not those that start at 0.
  */
 #ifndef CUL_SYM_KALLSYMS_INDEX_H
 #define CUL_SYM_KALLSYMS_INDEX_H

@@ -10,7 +10,7 @@
 #include "sys/file.h"
 
 enum {
-	FIRST_SIZE = 16 << 20, /* holds every table seen; pages not used are never touched */
+	FIRST_SIZE = 256 << 10,
 	MAX_SIZE = 512 << 20,
 };
 

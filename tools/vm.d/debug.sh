@@ -29,25 +29,31 @@ debug_unpack() { # DIR PACKAGE
 	rm -rf "$1/debs"
 }
 
+debug_report() { # LOG: a line now and then until this tools/vm is gone
+	began=$(date +%s)
+	while sleep 15 && kill -0 $$ 2>/dev/null; do
+		say "compiling: $(grep -c ' CC ' "$1") files, $(($(date +%s) - began)) s"
+	done
+}
+
 debug_compile() { # DIR
 	log=$1/build.log
 	jobs=$(nproc)
-	(
-		cd "$1/headers" || exit
-		make -s KCONFIG_ALLCONFIG="$parts/debug.config" allnoconfig >"$log" 2>&1 || exit
-		debug_check_config .config || {
-			say "the lines above did not end up in .config as debug.config asks"
-			exit 1
-		}
-		say "compiling (about 6 minutes on 2 CPUs; $log)"
-		nice make -j"$jobs" bzImage modules >>"$log" 2>&1
-	) &
-	compiling=$!
+	make -s -C "$1/headers" KCONFIG_ALLCONFIG="$parts/debug.config" allnoconfig >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		die 'the debug kernel cannot be configured'
+	}
+	debug_check_config "$1/headers/.config" ||
+		die 'the lines above did not end up in .config as debug.config asks'
+	say "compiling (about 6 minutes on 2 CPUs; $log)"
 	began=$(date +%s)
-	while sleep 15 && kill -0 $compiling 2>/dev/null; do
-		say "compiling: $(grep -c ' CC ' "$log") files, $(($(date +%s) - began)) s"
-	done
-	wait $compiling || {
+	debug_report "$log" 9>&- &
+	reporter=$!
+	failed=
+	# In the foreground, so that Ctrl-C reaches it; the death signal is for other ends of this shell.
+	setpriv --pdeathsig TERM nice make -C "$1/headers" -j"$jobs" bzImage modules >>"$log" 2>&1 || failed=y
+	kill $reporter
+	[ -z "$failed" ] || {
 		tail -n 20 "$log" >&2
 		die "the debug kernel does not build; see $log"
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The first process of a test guest, alone in its initramfs: loads the modules that reach the host's root,
- * lays a tmpfs over it, runs one command there and carries its stdin, stdout, stderr and exit status over
- * the link. Anything that fails goes to the kernel log and resets the machine; the host sees the link end.
+ * The first process of a test guest, alone in its initramfs: loads the modules that reach the
+ * host's root, lays a tmpfs over it, runs one command there and carries its stdin, stdout, stderr
+ * and exit status over the link. Anything that fails goes to the kernel log and resets the machine;
+ * the host sees the link end.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +49,7 @@ struct run {
 	int out;
 	int err;
 	int pty;
-	bool in_ends; /* close stdin once all of it is handed over */
+	bool in_ends;        /* close stdin once all of it is handed over */
 	char held[LINK_MAX]; /* stdin that the command has not taken yet */
 	size_t held_len;
 	size_t held_done;
@@ -95,7 +96,8 @@ static void mount_at(const char *what, const char *where, const char *type, unsi
 /* For file systems that a kernel may lack: the directory or the type is missing then. */
 static void mount_if(const char *where, const char *type)
 {
-	if (mount(type, where, type, 0, NULL) != 0 && errno != ENODEV && errno != ENOENT && errno != EBUSY)
+	if (mount(type, where, type, 0, NULL) != 0 && errno != ENODEV && errno != ENOENT &&
+		errno != EBUSY)
 		die("mount %s on %s", type, where);
 }
 
@@ -200,7 +202,7 @@ static struct job *read_job(int link)
 	link_read(link, job->text, len);
 	job->text[len] = '\0';
 	for (char *s = job->text; s < job->text + len; s += strlen(s) + 1) {
-		switch ((enum link_job)*s) {
+		switch ((enum link_job) * s) {
 		case LINK_JOB_ARG:
 			if (args + 1 < ARGS_MAX)
 				job->args[args++] = s + 1;
@@ -249,7 +251,8 @@ static void enter_root(const struct job *job)
 	mount_at("tmpfs", "/over", "tmpfs", 0, "size=75%,mode=0755");
 	mkdir("/over/upper", 0755);
 	mkdir("/over/work", 0755);
-	mount_at("overlay", "/new", "overlay", 0, "lowerdir=/host,upperdir=/over/upper,workdir=/over/work");
+	mount_at("overlay", "/new", "overlay", 0,
+		"lowerdir=/host,upperdir=/over/upper,workdir=/over/work");
 	umount2("/proc", MNT_DETACH);
 	umount2("/sys", MNT_DETACH);
 	umount2("/dev", MNT_DETACH);
@@ -273,8 +276,10 @@ static void enter_root(const struct job *job)
 	mount_if("/sys/fs/bpf", "bpf");
 	mount_if("/sys/kernel/security", "securityfs");
 	mount_if("/sys/fs/cgroup", "cgroup2");
-	if (symlink("/proc/self/fd", "/dev/fd") != 0 || symlink("/proc/self/fd/0", "/dev/stdin") != 0 ||
-		symlink("/proc/self/fd/1", "/dev/stdout") != 0 || symlink("/proc/self/fd/2", "/dev/stderr") != 0)
+	if (symlink("/proc/self/fd", "/dev/fd") != 0 ||
+		symlink("/proc/self/fd/0", "/dev/stdin") != 0 ||
+		symlink("/proc/self/fd/1", "/dev/stdout") != 0 ||
+		symlink("/proc/self/fd/2", "/dev/stderr") != 0)
 		die("link /dev/fd");
 }
 
@@ -341,7 +346,8 @@ static void __attribute__((noreturn)) exec_job(const struct job *job)
 	for (char *const *e = job->env; *e; e++)
 		putenv(*e);
 	if (chdir(job->cwd) != 0) {
-		fprintf(stderr, "vm: the guest has no directory %s: %s\n", job->cwd, strerror(errno));
+		fprintf(stderr, "vm: the guest has no directory %s: %s\n", job->cwd,
+			strerror(errno));
 		_exit(126);
 	}
 	execvp(job->args[0], job->args);
@@ -414,7 +420,8 @@ static void take_frame(struct run *run)
 static void feed_stdin(struct run *run)
 {
 	if (run->held_done < run->held_len) {
-		ssize_t n = write(run->in, run->held + run->held_done, run->held_len - run->held_done);
+		ssize_t n =
+			write(run->in, run->held + run->held_done, run->held_len - run->held_done);
 
 		if (n > 0)
 			run->held_done += (size_t)n;
@@ -427,7 +434,8 @@ static void feed_stdin(struct run *run)
 	}
 }
 
-/* Carries what is there now; returns whether there was anything. Closes the descriptor at its end. */
+/* Carries what is there now; returns whether there was anything. Closes the descriptor at its end.
+ */
 static bool carry(struct run *run, int *fd, enum link_type type)
 {
 	char buf[LINK_MAX];
@@ -485,7 +493,8 @@ static bool reap(const struct run *run, int signals, unsigned char *status)
 		if (pid != run->pid)
 			continue;
 		ended = true;
-		*status = (unsigned char)(WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how));
+		*status =
+			(unsigned char)(WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how));
 	}
 	return ended;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's end of a test guest: starts QEMU, hands it the job, carries stdin, stdout and stderr over the
- * link (link.h), keeps the time limit, and judges the kernel's log when the command has ended (log.c).
- * QEMU dies with this process, whatever ends it. tools/vm execs it with everything worked out:
+ * The host's end of a test guest: starts QEMU, hands it the job, carries stdin, stdout and stderr
+ * over the link (link.h), keeps the time limit, and judges the kernel's log when the command has
+ * ended (log.c). QEMU dies with this process, whatever ends it. tools/vm execs it with everything
+ * worked out:
  *
- *   host [-i] [-v] [-s SECONDS] [-k KERNEL_DIR] [-c CWD] [-e NAME=VALUE]... [-a PATTERN]... [-l KEEP_LOG]
- *        -d SCRATCH_DIR -- QEMU ARGS... -- CMD ARGS...
+ *   host [-i] [-v] [-s SECONDS] [-k KERNEL_DIR] [-c CWD] [-e NAME=VALUE]... [-a PATTERN]...
+ *        [-l KEEP_LOG] -d SCRATCH_DIR -- QEMU ARGS... -- CMD ARGS...
  *
- * SCRATCH_DIR (kernel.log and qemu.log are in it) is removed at the end. QEMU finds the link as descriptor 3.
- * Exit status: the command's; 124 out of time; 125 no machine, or a kernel that complained; 128+n on signal n.
+ * SCRATCH_DIR (for kernel.log and qemu.log) is removed. QEMU finds the link as descriptor 3.
+ * Exit status: the command's; 124 out of time; 125 no machine, or a kernel that complained;
+ * 128+n on signal n.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,6 +43,8 @@ struct host {
 	const char *scratch;
 	const char *keep_log;
 	struct log_rules rules;
+	char kernel_log[32]; /* paths to read; the files' own names go as soon as QEMU runs */
+	char qemu_log[32];
 	char *job;
 	size_t job_len;
 	char **qemu_argv;
@@ -66,12 +70,8 @@ static double elapsed(const struct host *host)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - host->began.tv_sec) + (double)(now.tv_nsec - host->began.tv_nsec) / 1e9;
-}
-
-static void path_in(const struct host *host, const char *name, char *path, size_t size)
-{
-	snprintf(path, size, "%s/%s", host->scratch, name);
+	return (double)(now.tv_sec - host->began.tv_sec) +
+	       (double)(now.tv_nsec - host->began.tv_nsec) / 1e9;
 }
 
 static void stop_qemu(struct host *host)
@@ -89,7 +89,7 @@ static void remove_scratch(const struct host *host)
 	char path[4096];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		path_in(host, names[i], path, sizeof(path));
+		snprintf(path, sizeof(path), "%s/%s", host->scratch, names[i]);
 		unlink(path);
 	}
 	rmdir(host->scratch);
@@ -97,21 +97,17 @@ static void remove_scratch(const struct host *host)
 
 static void __attribute__((noreturn)) leave(struct host *host, int status)
 {
-	char path[4096];
-
 	stop_qemu(host);
 	if (host->raw)
 		tcsetattr(0, TCSANOW, &host->saved);
-	if (host->keep_log) {
-		path_in(host, "kernel.log", path, sizeof(path));
-		if (log_copy(path, host->keep_log) != 0)
-			fprintf(stderr, "vm: cannot write %s: %s\n", host->keep_log, strerror(errno));
-	}
+	if (host->keep_log && log_copy(host->kernel_log, host->keep_log) != 0)
+		fprintf(stderr, "vm: cannot write %s: %s\n", host->keep_log, strerror(errno));
 	remove_scratch(host);
 	exit(status);
 }
 
-static void __attribute__((noreturn, format(printf, 2, 3))) fail(struct host *host, const char *format, ...)
+static void __attribute__((noreturn, format(printf, 2, 3)))
+fail(struct host *host, const char *format, ...)
 {
 	va_list args;
 
@@ -123,36 +119,45 @@ static void __attribute__((noreturn, format(printf, 2, 3))) fail(struct host *ho
 	leave(host, STATUS_MACHINE);
 }
 
+/* A file that QEMU writes, also for this process to read after its name is gone. */
+static void open_log(struct host *host, const char *name, char *path, size_t size)
+{
+	char named[4096];
+	int fd;
+
+	snprintf(named, sizeof(named), "%s/%s", host->scratch, name);
+	fd = open(named, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fail(host, "cannot write %s: %s", named, strerror(errno));
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+}
+
 static void out_of_time(struct host *host)
 {
-	char path[4096];
-
 	stop_qemu(host);
-	path_in(host, "kernel.log", path, sizeof(path));
-	log_tail(path, host->ready, 25);
+	log_tail(host->kernel_log, host->ready, 25);
 	fprintf(stderr, "vm: %s within %ld s; the guest was ended (--timeout)\n",
-		host->ready ? "the command did not end" : "the guest did not start the command", host->seconds);
+		host->ready ? "the command did not end" : "the guest did not start the command",
+		host->seconds);
 	leave(host, STATUS_TIMEOUT);
 }
 
 /* The machine ended without a word about the command: it crashed, was reset, or never came up. */
 static void machine_ended(struct host *host)
 {
-	char path[4096];
 	int how = 0;
 
 	waitpid(host->qemu, &how, 0);
 	host->qemu = 0;
-	path_in(host, "qemu.log", path, sizeof(path));
-	log_tail(path, false, 10);
-	path_in(host, "kernel.log", path, sizeof(path));
-	if (!log_complains(path, &host->rules))
-		log_tail(path, false, 25);
+	log_tail(host->qemu_log, false, 10);
+	if (!log_complains(host->kernel_log, &host->rules))
+		log_tail(host->kernel_log, false, 25);
 	if (WIFSIGNALED(how))
 		fail(host, "QEMU died of signal %d", WTERMSIG(how));
 	if (WEXITSTATUS(how) != 0)
 		fail(host, "QEMU failed with status %d", WEXITSTATUS(how));
-	fail(host, "the guest went down %s", host->ready ? "under the command" : "before the command started");
+	fail(host, "the guest went down %s",
+		host->ready ? "under the command" : "before the command started");
 }
 
 static void add_job(struct host *host, enum link_job what, const char *text)
@@ -171,12 +176,10 @@ static void start_qemu(struct host *host)
 {
 	int pair[2], log, nothing;
 	pid_t parent = getpid();
-	char path[4096];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		fail(host, "socketpair: %s", strerror(errno));
-	path_in(host, "qemu.log", path, sizeof(path));
-	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	log = open(host->qemu_log, O_WRONLY | O_CLOEXEC);
 	nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	host->qemu = fork();
 	if (log < 0 || nothing < 0 || host->qemu < 0)
@@ -228,8 +231,8 @@ static void send_job(struct host *host)
 
 	for (size_t i = 0; i < 2; i++)
 		for (size_t done = 0; done < parts[i].len;) {
-			ssize_t n = send(host->link, (const char *)parts[i].buf + done, parts[i].len - done,
-				MSG_NOSIGNAL);
+			ssize_t n = send(host->link, (const char *)parts[i].buf + done,
+				parts[i].len - done, MSG_NOSIGNAL);
 
 			if (n < 0)
 				machine_ended(host);
@@ -254,7 +257,8 @@ static void on_signal(struct host *host)
 	struct signalfd_siginfo info;
 
 	while (read(host->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGWINCH && host->interactive && host->send_done == host->send_len)
+		if (info.ssi_signo == SIGWINCH && host->interactive &&
+			host->send_done == host->send_len)
 			queue_size(host);
 		else if (info.ssi_signo != SIGWINCH)
 			leave(host, 128 + (int)info.ssi_signo);
@@ -272,11 +276,13 @@ static int time_left(struct host *host)
 	return (int)(left * 1000) + 1;
 }
 
-/* To a descriptor that others share: never made non-blocking, never written more than it can take. */
+/* To a descriptor that others share: never made non-blocking, never written more than it can take.
+ */
 static void emit(struct host *host, int to, const char *buf, size_t len)
 {
 	for (size_t done = 0; done < len;) {
-		struct pollfd fds[] = {{.fd = to, .events = POLLOUT}, {.fd = host->signals, .events = POLLIN}};
+		struct pollfd fds[] = {
+			{.fd = to, .events = POLLOUT}, {.fd = host->signals, .events = POLLIN}};
 		size_t part = len - done < 4096 ? len - done : 4096;
 		ssize_t n;
 
@@ -305,19 +311,17 @@ static void await_log(const char *path)
 
 static void __attribute__((noreturn)) command_ended(struct host *host, int status)
 {
-	char path[4096];
-
-	path_in(host, "kernel.log", path, sizeof(path));
-	await_log(path);
+	await_log(host->kernel_log);
 	stop_qemu(host);
 	if (host->verbose)
-		fprintf(stderr, "vm: the command ended with status %d after %.1f s\n", status, elapsed(host));
-	if (log_complains(path, &host->rules)) {
+		fprintf(stderr, "vm: the command ended with status %d after %.1f s\n", status,
+			elapsed(host));
+	if (log_complains(host->kernel_log, &host->rules)) {
 		fprintf(stderr, "vm: the command's own status was %d\n", status);
 		leave(host, STATUS_MACHINE);
 	}
 	if (status != 0 && !host->interactive && !host->keep_log)
-		log_tail(path, true, 10);
+		log_tail(host->kernel_log, true, 10);
 	leave(host, status);
 }
 
@@ -326,6 +330,7 @@ static void take_frame(struct host *host, const struct link_head *head, const ch
 	switch ((enum link_type)head->type) {
 	case LINK_READY:
 		host->ready = true;
+		remove_scratch(host);
 		if (host->verbose)
 			fprintf(stderr, "vm: the command starts after %.1f s\n", elapsed(host));
 		if (host->interactive)
@@ -346,7 +351,8 @@ static void take_frame(struct host *host, const struct link_head *head, const ch
 
 static void receive(struct host *host)
 {
-	ssize_t n = read(host->link, host->frame + host->frame_len, sizeof(host->frame) - host->frame_len);
+	ssize_t n = read(
+		host->link, host->frame + host->frame_len, sizeof(host->frame) - host->frame_len);
 	size_t used = 0;
 
 	if (n <= 0)
@@ -398,8 +404,8 @@ static void __attribute__((noreturn)) serve(struct host *host)
 		if (fds[1].revents)
 			on_signal(host);
 		if (fds[0].revents & POLLOUT) {
-			ssize_t n = send(host->link, host->send + host->send_done, host->send_len - host->send_done,
-				MSG_DONTWAIT | MSG_NOSIGNAL);
+			ssize_t n = send(host->link, host->send + host->send_done,
+				host->send_len - host->send_done, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 			host->send_done += n > 0 ? (size_t)n : 0;
 		}
@@ -480,7 +486,8 @@ static char **options(struct host *host, int argc, char **argv)
 	for (command = host->qemu_argv; *command && strcmp(*command, "--") != 0; command++)
 		;
 	if (!host->scratch || !*command) {
-		fputs("vm: the host's end was started without a scratch directory or command\n", stderr);
+		fputs("vm: the host's end was started without a scratch directory or command\n",
+			stderr);
 		exit(2);
 	}
 	*command = NULL;
@@ -495,10 +502,13 @@ int main(int argc, char **argv)
 	for (char **arg = options(&host, argc, argv); *arg; arg++)
 		add_job(&host, LINK_JOB_ARG, *arg);
 	take_signals(&host);
+	open_log(&host, "kernel.log", host.kernel_log, sizeof(host.kernel_log));
+	open_log(&host, "qemu.log", host.qemu_log, sizeof(host.qemu_log));
 	start_qemu(&host);
 	send_job(&host);
 	make_raw(&host);
-	/* A terminal's input belongs to whoever sits there, not to a command that runs by itself. */
+	/* A terminal's input belongs to whoever sits there, not to a command that runs by itself.
+	 */
 	if (!host.interactive && isatty(0)) {
 		queue(&host, LINK_CLOSE, "", 0);
 		host.stdin_open = false;

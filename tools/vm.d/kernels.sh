@@ -187,16 +187,16 @@ debian_fetch() { # NAME
 
 kernel_fetch() { # NAME: newest into the cache
 	mkdir -p "$cache/kernels/$1"
-	(
-		flock -n 9 || {
-			say "waiting for another tools/vm that fetches $1"
-			flock 9
-		}
-		case $1 in
-		debug-*) debug_fetch "$1" ;;
-		*) debian_fetch "$1" ;;
-		esac
-	) 9>"$cache/kernels/$1/lock" || exit
+	exec 9>"$cache/kernels/$1/lock"
+	flock -n 9 || {
+		say "waiting for another tools/vm that fetches $1"
+		flock 9
+	}
+	case $1 in
+	debug-*) debug_fetch "$1" ;;
+	*) debian_fetch "$1" ;;
+	esac
+	exec 9>&-
 }
 
 kernel_want() { # NAME: fetched only when there is none

@@ -13,17 +13,21 @@ enum { LINES_SHOWN = 60 };
  * The words with which Linux says that something is wrong with itself: kernel/panic.c, lib/bug.c,
  * arch/x86/kernel/dumpstack.c and traps.c, kernel/locking/lockdep.c, kernel/rcu/tree_stall.h,
  * kernel/watchdog.c, kernel/hung_task.c, kernel/sched/core.c, mm/kasan/report.c, lib/ubsan.c,
- * lib/refcount.c, lib/list_debug.c, kernel/workqueue.c. A call trace alone is no complaint: sysrq prints those.
+ * lib/refcount.c, lib/list_debug.c, kernel/workqueue.c. A call trace alone is no complaint: sysrq
+ * prints those.
  */
-static const char complaints[] = "BUG:|kernel BUG at|Oops[: ]|Kernel panic|general protection fault|double fault|"
-				 "WARNING: |WARN_ON|INFO: task .* blocked|INFO: (possible|inconsistent|suspicious)|"
-				 "rcu: INFO: |self-detected stall|detected stalls|kthread (starved|timer wakeup)|"
-				 "scheduling while atomic|sleeping function called|Voluntary context switch|"
-				 "circular locking|recursive locking|inconsistent lock state|bad unlock balance|"
-				 "suspicious RCU usage|held lock freed|lock held when returning|"
-				 "soft lockup|[Hh]ard LOCKUP|KASAN|UBSAN|KFENCE|KCSAN|refcount_t: |list_(add|del) corruption|"
-				 "unable to handle|Unable to handle|unchecked MSR|Bad page state|workqueue lockup|"
-				 "stack-protector|irq .*: nobody cared|invalid opcode|corrupted stack|^.{0,20}culprit-guest: [^t]";
+static const char complaints[] =
+	"BUG:|kernel BUG at|Oops[: ]|Kernel panic|general protection fault|double fault|"
+	"WARNING: |WARN_ON|INFO: task .* blocked|INFO: (possible|inconsistent|suspicious)|"
+	"rcu: INFO: |self-detected stall|detected stalls|kthread (starved|timer wakeup)|"
+	"scheduling while atomic|sleeping function called|Voluntary context switch|"
+	"circular locking|recursive locking|inconsistent lock state|bad unlock balance|"
+	"suspicious RCU usage|held lock freed|lock held when returning|"
+	"soft lockup|[Hh]ard LOCKUP|KASAN|UBSAN|KFENCE|KCSAN|refcount_t: |list_(add|del) "
+	"corruption|"
+	"unable to handle|Unable to handle|unchecked MSR|Bad page state|workqueue lockup|"
+	"stack-protector|irq .*: nobody cared|invalid opcode|corrupted "
+	"stack|^.{0,20}culprit-guest: [^t]";
 
 struct text {
 	char *all;
@@ -31,7 +35,8 @@ struct text {
 	size_t count;
 };
 
-/* The log as lines; a log that is not there has none. The guest's bytes are data: control characters go. */
+/* The log as lines; a log that is not there has none. The guest's bytes are data: control
+ * characters go. */
 static struct text text_read(const char *path)
 {
 	struct text text = {0};
@@ -116,7 +121,8 @@ bool log_complains(const char *path, const struct log_rules *rules)
 	if (regcomp(&complaint, complaints, REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
 	for (size_t i = 0; i < text.count; i++) {
-		if (regexec(&complaint, text.line[i], 0, NULL, 0) != 0 || is_allowed(rules, text.line[i]))
+		if (regexec(&complaint, text.line[i], 0, NULL, 0) != 0 ||
+			is_allowed(rules, text.line[i]))
 			continue;
 		if (count++ == 0)
 			first = i;
@@ -124,11 +130,12 @@ bool log_complains(const char *path, const struct log_rules *rules)
 	if (count) {
 		size_t end = first + LINES_SHOWN < text.count ? first + LINES_SHOWN : text.count;
 
-		fprintf(stderr, "vm: the guest's kernel complained (%zu %s); from the first:\n", count,
-			count == 1 ? "line" : "lines");
+		fprintf(stderr, "vm: the guest's kernel complained (%zu %s); from the first:\n",
+			count, count == 1 ? "line" : "lines");
 		show(&text, first, end);
 		if (end < text.count)
-			fprintf(stderr, "vm: | ... and %zu lines more (--log FILE keeps them)\n", text.count - end);
+			fprintf(stderr, "vm: | ... and %zu lines more (--log FILE keeps them)\n",
+				text.count - end);
 	}
 	regfree(&complaint);
 	text_free(&text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a guest's kernel log says: whether the kernel complained, and its last lines for a reader. */
+/* What a guest's kernel log says: whether the kernel complained, and its last lines for a reader.
+ */
 #ifndef VM_LOG_H
 #define VM_LOG_H
 
@@ -15,13 +16,15 @@ struct log_rules {
 	size_t allow_count;
 };
 
-/* Prints the reason and returns -1 when the pattern is no extended regular expression, or one too many. */
+/* Prints the reason and returns -1 when the pattern is no extended regular expression, or one too
+ * many. */
 int log_allow(struct log_rules *rules, const char *pattern);
 
 /* Prints the complaints that no rule allows on stderr; returns whether there were any. */
 bool log_complains(const char *path, const struct log_rules *rules);
 
-/* Prints the last lines on stderr, nothing when there are none; since the command's start if asked. */
+/* Prints the last lines on stderr, nothing when there are none; since the command's start if asked.
+ */
 void log_tail(const char *path, bool since_start, size_t lines);
 
 bool log_has(const char *path, const char *text);

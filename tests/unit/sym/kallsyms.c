@@ -161,6 +161,7 @@ static void percpu_symbols_are_known_when_they_start_at_zero(void **state)
 	assert_int_equal(s.size, 0);
 	assert_false(find(k, NULL, "__crc_get_ref").percpu);
 	assert_int_equal(cul_kallsyms_at(k, 0x36041, &s), -ENOENT);
+	assert_int_equal(cul_kallsyms_at(k, 0x39011, &s), -ENOENT);
 	cul_kallsyms_free(k);
 }
 
