@@ -64,10 +64,7 @@ static void check_symbols(struct cul_doctor *d)
 	if (r < 0) {
 		c.answer = CUL_DOCTOR_NO;
 		c.because = cul_doctor_text(d, "%s", err.text);
-		c.remedy =
-			r == -ENOENT
-				? cul_doctor_option(d, "CONFIG_KALLSYMS")
-				: "run as root or with CAP_SYSLOG; sysctl kernel.kptr_restrict=0";
+		c.remedy = r == -ENOENT ? cul_doctor_option(d, "CONFIG_KALLSYMS") : NULL;
 	} else {
 		c.found = "/proc/kallsyms shows addresses";
 	}
