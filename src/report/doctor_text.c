@@ -37,7 +37,7 @@ static void add_check(struct cul_text_sink *t, const struct cul_doctor_check *ch
 	}
 	cul_lines_end(&t->lines);
 	add_sentence(t, "because", check->because);
-	add_sentence(t, "do", check->remedy);
+	add_sentence(t, "hint:", check->remedy);
 }
 
 int cul_text_doctor(struct cul_sink *s, const struct cul_doctor_report *r)
