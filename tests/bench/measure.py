@@ -57,7 +57,7 @@ class Tool:
         asked = 0.0
         while self.look() and time.monotonic() < deadline:
             if time.monotonic() - asked > 5:
-                self.process.send_signal(signal.SIGINT)
+                os.kill(self.pid, signal.SIGINT)  # send_signal would collect it
                 asked = time.monotonic()
             time.sleep(0.005)
         if not self.ended:
