@@ -67,6 +67,11 @@ static size_t plain(const char *s)
 	return n;
 }
 
+bool cul_escape_is_plain(const char *s)
+{
+	return !s[plain(s)];
+}
+
 static unsigned escape(struct cul_str *out, const char *s, bool keep_lines)
 {
 	unsigned columns = 0;
