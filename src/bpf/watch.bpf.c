@@ -97,6 +97,18 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps");
 
+/* Verifiers forget the range of a 32-bit number that was spilled: it is bounded at each use. */
+static __always_inline __u64 bounded(__u64 target)
+{
+	__asm__ volatile("" : "+r"(target));
+	return target & (CUL_WATCH_SLOTS - 1);
+}
+
+static __always_inline const volatile struct cul_watch_shape *shape_of(__u64 target)
+{
+	return &shapes[bounded(target)];
+}
+
 static __always_inline struct cul_watch_state *find_state(
 	struct scratch *s, const struct cul_watch_cpu *cpu, __u32 target, __u32 tgid)
 {
@@ -111,14 +123,14 @@ static __always_inline struct cul_watch_state *find_state(
 		st = bpf_map_lookup_elem(&process_states, &key);
 		return st ? st : &s->lone;
 	}
-	__u32 index = cpu->state[target & (CUL_WATCH_SLOTS - 1)];
+	__u32 index = cpu->state[bounded(target)];
 
 	return bpf_map_lookup_elem(&states, &index);
 }
 
 static __always_inline __u64 isolate(__u64 word, __u32 target)
 {
-	const volatile struct cul_watch_shape *shape = &shapes[target];
+	const volatile struct cul_watch_shape *shape = shape_of(target);
 	__u64 v = word << (shape->left & 63);
 
 	return shape->is_signed ? (__u64)((__s64)v >> (shape->right & 63))
@@ -135,7 +147,7 @@ static __always_inline int alone(const struct cul_watch_state *st)
 static __always_inline void values(
 	struct cul_watch_event *e, struct cul_watch_state *st, __u64 base, __u32 target)
 {
-	__u32 size = shapes[target].size, flags = 0;
+	__u32 size = shape_of(target)->size, flags = 0;
 	long failed;
 
 	if (size > CUL_WATCH_BYTES)
@@ -172,7 +184,7 @@ static __always_inline void values(
 		e->in.new = isolate(e->new[0], target);
 		if (!differ)
 			flags |= CUL_HIT_UNCHANGED;
-		else if (shapes[target].scalar && e->in.old == e->in.new)
+		else if (shape_of(target)->scalar && e->in.old == e->in.new)
 			flags |= CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR;
 		if (!(flags & CUL_HIT_OLD_KNOWN))
 			flags &= ~(CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR);
@@ -188,10 +200,11 @@ static __always_inline void values(
 
 static __always_inline int below(__u64 a, __u64 b, __u32 target)
 {
-	return shapes[target].is_signed ? (__s64)a < (__s64)b : a < b;
+	return shape_of(target)->is_signed ? (__s64)a < (__s64)b : a < b;
 }
 
-static __always_inline void count_writer(
+/* 1: the first hit of this writer on this CPU. */
+static __always_inline int count_writer(
 	struct scratch *s, struct cul_watch_totals *sum, __u32 target)
 {
 	struct cul_watch_event *e = &s->event;
@@ -205,7 +218,7 @@ static __always_inline void count_writer(
 		w = bpf_map_lookup_elem(&writers, &key);
 		if (!w) {
 			sum->unattributed++;
-			return;
+			return 0;
 		}
 	}
 	if (!w->hits) {
@@ -224,6 +237,7 @@ static __always_inline void count_writer(
 		w->unchanged++;
 	if (e->flags & CUL_HIT_NEIGHBOUR)
 		w->neighbour++;
+	return w->hits == 1;
 }
 
 static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
@@ -236,17 +250,15 @@ static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
 		tripped = 1;
 }
 
-static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch *s)
+/* Sends the hit with its stacks; 0 or not. */
+static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *s)
 {
 	struct cul_watch_event *e = &s->event;
-	__u32 cpu = e->in.cpu, target = e->target & (CUL_WATCH_SLOTS - 1);
-	struct cul_watch_totals *sum = bpf_map_lookup_elem(&totals, &target);
+	__u32 cpu = e->in.cpu;
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
 	long n;
 
-	if (!sum)
-		return;
 	e->n_kernel = e->n_user = 0;
 	if (want_kernel_stack) {
 		n = bpf_get_stack(ctx, e->frames, CUL_WATCH_FRAMES * 8, 0);
@@ -255,8 +267,10 @@ static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch 
 	}
 	size += e->n_kernel * 8;
 	if (want_user_stack) {
-		__u32 at = e->n_kernel;
+		__u64 at = e->n_kernel;
 
+		/* The verifier must see the very register that was compared. */
+		__asm__ volatile("" : "+r"(at));
 		if (at <= CUL_WATCH_FRAMES) {
 			n = bpf_get_stack(
 				ctx, &e->frames[at], CUL_WATCH_FRAMES * 8, BPF_F_USER_STACK);
@@ -265,14 +279,18 @@ static __always_inline void emit(struct cul_perf_event_ctx *ctx, struct scratch 
 		}
 	}
 	size += e->n_user * 8;
-	if (!ring || size > sizeof(*e)) {
-		sum->dropped++;
-		return;
-	}
+	if (!ring || size > sizeof(*e))
+		return -1;
 	/* Waking the reader at each hit would cost more than the hit: it comes by itself, often. */
 	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) * 2 > ring_bytes)
 		wake = BPF_RB_FORCE_WAKEUP;
-	if (bpf_ringbuf_output(ring, e, size, wake))
+	return bpf_ringbuf_output(ring, e, size, wake);
+}
+
+static __always_inline void emit(
+	struct cul_perf_event_ctx *ctx, struct scratch *s, struct cul_watch_totals *sum)
+{
+	if (send(ctx, s))
 		sum->dropped++;
 	else
 		sum->emitted++;
@@ -287,11 +305,12 @@ int watch_emit(struct cul_perf_event_ctx *ctx)
 
 	if (!s)
 		return 0;
-	target = s->event.target & (CUL_WATCH_SLOTS - 1);
+	target = bounded(s->event.target);
 	sum = bpf_map_lookup_elem(&totals, &target);
-	if (sum)
-		sum->filtered--;
-	emit(ctx, s);
+	if (!sum)
+		return 0;
+	sum->filtered--;
+	emit(ctx, s, sum);
 	return 0;
 }
 
@@ -313,7 +332,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	struct cul_watch_state *st;
 	struct cul_watch_event *e;
 	__u64 id;
-	int slot;
+	int slot, fresh;
 
 	if (!cpu || !s)
 		return 0;
@@ -328,7 +347,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	slot = find_slot(cpu, e->addr);
 	if (slot < 0)
 		return 0;
-	target = cpu->slot_target[slot & (CUL_WATCH_SLOTS - 1)] & (CUL_WATCH_SLOTS - 1);
+	target = bounded(cpu->slot_target[bounded(slot)]);
 	sum = bpf_map_lookup_elem(&totals, &target);
 	if (!sum)
 		return 0;
@@ -353,14 +372,19 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	if (!execute) {
 		st = find_state(s, cpu, target, e->in.pid);
 		if (st)
-			values(e, st, cpu->base[target], target);
+			values(e, st, cpu->base[bounded(target)], target);
 	}
 	if (e->flags & CUL_HIT_UNREADABLE)
 		sum->unreadable++;
-	count_writer(s, sum, target);
-	if (!shapes[target].filtered) {
-		emit(ctx, s);
+	fresh = count_writer(s, sum, target);
+	if (!shape_of(target)->filtered) {
+		emit(ctx, s, sum);
 		return 0;
+	}
+	if (fresh) {
+		e->flags |= CUL_HIT_SAMPLE;
+		send(ctx, s);
+		e->flags &= ~CUL_HIT_SAMPLE;
 	}
 	/* The filter ends the hit, or goes on to watch_emit, which takes this back. */
 	sum->filtered++;

@@ -84,7 +84,8 @@ enum cul_watch_flags {
 	CUL_HIT_UNCHANGED = 4,
 	CUL_HIT_NEIGHBOUR = 8, /* the bit field kept its value, its storage unit did not */
 	CUL_HIT_UNREADABLE = 16,
-	CUL_HIT_USER = 32, /* the CPU was in user mode */
+	CUL_HIT_SAMPLE = 64, /* first of its writer, sent for its registers: not a hit to show */
+	CUL_HIT_USER = 32,   /* the CPU was in user mode */
 };
 
 /* What filter programs read, at the start of the scratch area. */

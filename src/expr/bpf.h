@@ -37,7 +37,7 @@ struct cul_bpf_layout {
 	const struct cul_bpf_input *inputs;
 	size_t n_inputs;
 	uint8_t inputs_reg; /* R6..R9: points to the inputs; preserved by the code */
-	int16_t stack_free; /* first free byte of the stack, as a negative offset from R10 */
+	int16_t stack_free; /* the stack is free below this offset from R10: 0, or negative */
 	bool user_memory;   /* dereferences read user memory instead of kernel memory */
 };
 

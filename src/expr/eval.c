@@ -142,7 +142,9 @@ static int eval_string(
 	return r;
 }
 
-static int eval_match(struct eval *v, const struct cul_node *n, uint64_t *out)
+/* Not inlined: its buffer must not be in every frame of the recursion. */
+static __attribute__((noinline)) int eval_match(
+	struct eval *v, const struct cul_node *n, uint64_t *out)
 {
 	char buf[CUL_EXPR_MAX_STRING];
 	const char *s = buf;

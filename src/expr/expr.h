@@ -8,9 +8,14 @@
  * A text is parsed and typed against an environment (which names exist, which
  * types); the tree is then evaluated here against memory, or compiled to BPF
  * instructions. C's rules hold: integer promotion, usual conversions, pointer
- * arithmetic in elements, arrays decay. Two additions: `module:symbol` and
- * `file.c:variable` are names, and `lvalue:SIZE` is not part of the language
- * (the watch command strips it).
+ * arithmetic in elements, arrays decay. What C leaves undefined is defined,
+ * alike in both uses: arithmetic wraps, a shift count counts modulo the width.
+ * Additions: `module:symbol` and `file.c:variable` are names, strings compare
+ * by their characters with == and !=, `~` matches a pattern (docs/expressions.md).
+ * `lvalue:SIZE` is not part of the language (the watch command strips it).
+ *
+ * The text may be hostile: its length, the nesting and the size of the tree
+ * are bounded (-E2BIG).
  *
  * An expression owns its tree; types and names in it are borrowed from the
  * environment, which must outlive it.
@@ -28,12 +33,11 @@
 
 /* What a name stands for. */
 enum cul_name_kind {
-	CUL_NAME_OBJECT, /* an object in target memory at `addr`, of `type` (NULL: type unknown) */
-	CUL_NAME_FUNCTION, /* code at `addr` */
-	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is copy `cpu`'s address once a CPU was chosen
-			    */
+	CUL_NAME_OBJECT,   /* an object in target memory at `addr`; `type` NULL: not known */
+	CUL_NAME_FUNCTION, /* code at `addr`; `type` of KIND_FUNC or NULL */
+	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is what a CPU's offset is added to */
 	CUL_NAME_CONSTANT, /* an enumerator: `value` of `type` */
-	CUL_NAME_INPUT,    /* a value handed to the expression when it runs: input number `input` */
+	CUL_NAME_INPUT,    /* a scalar or char array handed over at run time: number `input` */
 };
 
 struct cul_name {
@@ -49,7 +53,7 @@ enum cul_tag { CUL_TAG_NONE, CUL_TAG_STRUCT, CUL_TAG_UNION, CUL_TAG_ENUM };
 struct cul_expr_env {
 	/*
 	 * Resolves a name (as written, with its `module:` or `file.c:` prefix). -ENOENT with the
-	 * nearest names in `err`.
+	 * nearest names in `err`, which is NULL when it is only asked whether the name exists.
 	 */
 	int (*name)(void *data, const char *name, struct cul_name *out, struct cul_error *err);
 	/* Resolves `struct tag`, `enum tag`, or a typedef or base type name; NULL when unknown. */
@@ -71,14 +75,15 @@ int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_
 	struct cul_error *err);
 void cul_expr_free(struct cul_expr *e);
 
-const char *cul_expr_text(const struct cul_expr *e);            /* as it was written */
-const struct cul_type *cul_expr_type(const struct cul_expr *e); /* never NULL; VOID when untyped */
-bool cul_expr_is_lvalue(const struct cul_expr *e);              /* has an address */
+const char *cul_expr_text(const struct cul_expr *e); /* as it was written */
+/* Of the object for an lvalue (an array has not decayed). Never NULL; VOID when untyped. */
+const struct cul_type *cul_expr_type(const struct cul_expr *e);
+bool cul_expr_is_lvalue(const struct cul_expr *e); /* has an address */
 bool cul_expr_uses_input(const struct cul_expr *e, unsigned input);
 /* The per-CPU object at the root of an lvalue, as in `runqueues.nr_running`. */
 bool cul_expr_is_percpu(const struct cul_expr *e);
 
-/* A value: a scalar in `bits` (sign- or zero-extended by its type), or an object's bytes. */
+/* A scalar, sign- or zero-extended to 64 bits by its type; of a float its bits. */
 struct cul_value {
 	const struct cul_type *type;
 	uint64_t bits;
@@ -86,13 +91,18 @@ struct cul_value {
 
 /* What an evaluation stands on. */
 struct cul_expr_run {
-	struct cul_mem *mem;    /* NULL: a dereference fails with -EFAULT */
-	const uint64_t *inputs; /* by number, extended by the input's type */
+	struct cul_mem *mem; /* NULL: a dereference fails with -EFAULT */
+	/* By number, extended by the input's type; of a char array a pointer to our own bytes. */
+	const uint64_t *inputs;
 	size_t n_inputs;
 	uint64_t percpu_offset; /* added to the address of a per-CPU name (its chosen copy) */
 };
 
-/* The scalar value. -EFAULT (unreadable memory, named in `err`), -EDOM (division by zero). */
+/*
+ * The scalar value; of an array or a function its address, as a pointer. -EFAULT (unreadable
+ * memory, named in `err`; whatever else the reader fails with), -EDOM (division by zero), -EINVAL
+ * (a struct, or an object without a type: it has a place but no value).
+ */
 int cul_expr_eval(const struct cul_expr *e, const struct cul_expr_run *run, struct cul_value *out,
 	struct cul_error *err);
 

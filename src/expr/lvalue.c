@@ -52,7 +52,7 @@ static bool is_char_array(const struct cul_type *t)
 {
 	const struct cul_type *to;
 
-	if (t->kind != CUL_KIND_ARRAY || cul_type_to(t, &to, NULL))
+	if (t->kind != CUL_KIND_ARRAY || !t->count || cul_type_to(t, &to, NULL))
 		return false;
 	return cul_type_is_integer(to) && to->size == 1;
 }

@@ -90,18 +90,35 @@ static struct cul_node *parse_name(struct cul_parser *p)
 	return cul_lvalue_name(&p->ty, span, name);
 }
 
-/* After a consumed opening bracket: an expression and the closing one. */
-static struct cul_node *parse_bracketed(struct cul_parser *p, int closing, const char *what)
+/* An opening bracket, an expression and the closing one. `*span` becomes all of it. */
+static struct cul_node *parse_bracketed(
+	struct cul_parser *p, int closing, const char *what, struct cul_span *span)
 {
 	unsigned pending = p->pending;
 	struct cul_node *n;
 
+	*span = token_span(p);
+	if (cul_parser_advance(p))
+		return NULL;
 	p->pending = 0;
 	n = parse_cond(p);
 	if (!n)
 		return NULL;
 	p->pending = pending;
+	*span = cul_span_join(*span, token_span(p));
 	return expect(p, closing, what) ? n : NULL;
+}
+
+static struct cul_node *parse_parenthesis(struct cul_parser *p)
+{
+	struct cul_span span;
+	struct cul_node *n = parse_bracketed(p, ')', "')'", &span);
+
+	if (n) {
+		n->at = span.at;
+		n->len = span.len;
+	}
+	return n;
 }
 
 static struct cul_node *parse_primary(struct cul_parser *p)
@@ -117,7 +134,7 @@ static struct cul_node *parse_primary(struct cul_parser *p)
 		n = cul_typing_number(&p->ty, &p->tok);
 		return n && !cul_parser_advance(p) ? n : NULL;
 	case '(':
-		return cul_parser_advance(p) ? NULL : parse_bracketed(p, ')', "')'");
+		return parse_parenthesis(p);
 	default:
 		return cul_node_fail(
 			&p->ty, token_span(p), -EINVAL, "a name or a number is missing here");
@@ -143,18 +160,10 @@ static struct cul_node *parse_member(struct cul_parser *p, struct cul_node *a)
 
 static struct cul_node *parse_index(struct cul_parser *p, struct cul_node *a)
 {
-	struct cul_node *i;
+	struct cul_span span;
+	struct cul_node *i = parse_bracketed(p, ']', "']'", &span);
 
-	if (cul_parser_advance(p))
-		return NULL;
-	i = parse_bracketed(p, ']', "']'");
-	if (!i)
-		return NULL;
-	/* Up to the bracket, which is the last thing consumed. */
-	return cul_lvalue_index(&p->ty, a, i,
-		(struct cul_span){a->at,
-			(uint32_t)(strchr(p->lex.text + i->at + i->len, ']') + 1 - p->lex.text) -
-				a->at});
+	return i ? cul_lvalue_index(&p->ty, a, i, cul_span_join(cul_span_of(a), span)) : NULL;
 }
 
 static struct cul_node *parse_postfix(struct cul_parser *p)
@@ -289,15 +298,12 @@ static struct cul_node *parse_binary(struct cul_parser *p, unsigned least)
 	return a;
 }
 
-static struct cul_node *parse_choice(struct cul_parser *p)
+/* What follows a consumed `?`. */
+static struct cul_node *parse_branches(struct cul_parser *p, struct cul_node *c)
 {
-	struct cul_node *c = parse_binary(p, 1), *a, *b;
 	unsigned pending = p->pending;
+	struct cul_node *a, *b;
 
-	if (!c || p->tok.kind != '?')
-		return c;
-	if (cul_parser_advance(p))
-		return NULL;
 	p->pending++;
 	a = parse_cond(p);
 	if (!a)
@@ -311,8 +317,13 @@ static struct cul_node *parse_choice(struct cul_parser *p)
 
 static struct cul_node *parse_cond(struct cul_parser *p)
 {
-	struct cul_node *n = enter(p) ? parse_choice(p) : NULL;
+	struct cul_node *n = parse_binary(p, 1);
 
+	if (!n || p->tok.kind != '?')
+		return n;
+	if (cul_parser_advance(p))
+		return NULL;
+	n = enter(p) ? parse_branches(p, n) : NULL;
 	p->nesting--;
 	return n;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 
@@ -15,6 +16,7 @@ struct cul_scope {
 	struct cul_mem *process_mem;
 	struct cul_ctypes *ctypes;
 	struct cul_expr_env env;
+	uint64_t refreshed_ms;
 	struct cul_error kernel_error; /* why `kernel` is NULL, once tried */
 };
 
@@ -227,13 +229,28 @@ struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err)
 	return cul_kernel_mem(s->kernel, err);
 }
 
+enum { REFRESH_MS = 50 }; /* garbage from a stack has no name, however often it is looked for */
+
+static bool refresh_is_due(struct cul_scope *s)
+{
+	struct timespec now;
+	uint64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (ms - s->refreshed_ms < REFRESH_MS)
+		return false;
+	s->refreshed_ms = ms;
+	return true;
+}
+
 /* An address outside all known mappings: they may have changed since they were read. */
 static void process_where(struct cul_scope *s, uint64_t addr, struct cul_where *out)
 {
 	struct cul_process_where at = {0};
 
 	cul_process_at(s->process, addr, &at);
-	if (!at.object && !cul_process_refresh(s->process, NULL))
+	if (!at.object && refresh_is_due(s) && !cul_process_refresh(s->process, NULL))
 		cul_process_at(s->process, addr, &at);
 	out->function = at.symbol;
 	out->offset = at.offset;

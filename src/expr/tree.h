@@ -20,7 +20,7 @@
 enum {
 	CUL_EXPR_MAX_TEXT = 4096,
 	CUL_EXPR_MAX_NESTING = 64, /* parentheses, unary operators and ?: inside one another */
-	CUL_EXPR_MAX_HEIGHT = 160, /* of the tree, which eval.c and compile.c descend */
+	CUL_EXPR_MAX_HEIGHT = 256, /* of the tree, which eval.c and compile.c descend */
 	CUL_EXPR_MAX_NODES = 4096,
 	CUL_EXPR_MAX_STRING = 4096, /* bytes of a target string that are looked at */
 };

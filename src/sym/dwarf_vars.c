@@ -23,13 +23,16 @@ enum { MAX_HITS = 32, MAX_NESTING = 64 };
 struct search {
 	const char *name, *file;
 	bool by_unit;         /* `file` is that of a unit, not of an included header */
+	uint64_t alias_addr;  /* by address instead of name */
 	bool stop;            /* at the first definition */
+	bool lto;             /* read the units that link-time optimisation made */
 	const char *unit;     /* being read */
 	const char *function; /* being read */
 	struct hit hits[MAX_HITS];
 	size_t n;
-	bool declared, optimised, unloaded;
-	Dwarf_Die declaration; /* when `declared` */
+	/* Seen: a mere declaration; a definition without a place; one in an unloaded section */
+	bool declared, placeless, unloaded;
+	Dwarf_Die description; /* of the first two */
 };
 
 static bool file_matches(const char *path, const char *wanted)
@@ -100,17 +103,16 @@ static bool is_external(Dwarf_Die *die)
 	       dwarf_formflag(&mem, &flag) == 0 && flag;
 }
 
-static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die)
+static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die, const char *unit)
 {
-	struct hit hit = {.die = *die, .unit = s->unit, .function = s->function};
+	struct hit hit = {.die = *die, .unit = unit, .function = s->function};
 
 	if (!location_of(die, &hit.addr, &hit.is_tls)) {
-		if (dwarf_flag(die, DW_AT_declaration)) {
-			s->declaration = *die;
+		s->description = *die;
+		if (dwarf_flag(die, DW_AT_declaration))
 			s->declared = true;
-		} else {
-			s->optimised = true;
-		}
+		else
+			s->placeless = true;
 		return;
 	}
 	if (cul_objfile_unloaded(o, hit.addr)) {
@@ -127,28 +129,54 @@ static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die)
 		s->hits[s->n++] = hit;
 }
 
+/*
+ * The unit in which the variable got its name: link-time optimisation puts places into units of
+ * its own, with references to the units of the source files.
+ */
+static const char *unit_of(struct search *s, Dwarf_Die *die)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Die unit;
+
+	if (!dwarf_attr_integrate(die, DW_AT_name, &mem) || mem.cu == die->cu ||
+		!dwarf_cu_die(mem.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
+		return s->unit;
+	return dwarf_diename(&unit);
+}
+
 static int visit_variable(
 	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
 {
 	struct search *s = data;
+	const char *unit;
 
 	if (dwarf_tag(die) != DW_TAG_variable || !cul_dwarf_units_is(die, in, s->name))
 		return 0;
-	if (s->file && !s->by_unit && !file_matches(s->unit, s->file) &&
-		!file_matches(dwarf_decl_file(die), s->file))
+	unit = unit_of(s, die);
+	if (s->file && !file_matches(unit, s->file) &&
+		(s->by_unit || !file_matches(dwarf_decl_file(die), s->file)))
 		return 0;
-	add_hit(o, s, die);
+	add_hit(o, s, die, unit);
 	return s->stop && s->n ? 1 : 0;
+}
+
+/* Sets the unit; false when it is not to be read in this pass. */
+static bool enter_unit(struct search *s, Dwarf_Die *unit)
+{
+	bool made_by_lto;
+
+	s->unit = dwarf_diename(unit);
+	made_by_lto = s->unit && strcmp(s->unit, "<artificial>") == 0;
+	if (s->lto)
+		return made_by_lto;
+	return !s->file || !s->by_unit || made_by_lto || file_matches(s->unit, s->file);
 }
 
 static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 {
 	struct search *s = data;
 
-	s->unit = dwarf_diename(unit);
-	if (s->file && s->by_unit && !file_matches(s->unit, s->file))
-		return 0;
-	return cul_dwarf_units_children(o, unit, visit_variable, s);
+	return enter_unit(s, unit) ? cul_dwarf_units_children(o, unit, visit_variable, s) : 0;
 }
 
 /* Statics inside functions: a definition in any block of one. */
@@ -187,12 +215,34 @@ static int visit_function(
 	return 0;
 }
 
-static int visit_unit_functions(struct cul_objfile *o, Dwarf_Die *unit, void *data)
+/* Another name of the same place: "environ" is described as "__environ". */
+static int visit_alias(
+	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
+{
+	struct search *s = data;
+	uint64_t addr;
+	bool is_tls;
+
+	if (dwarf_tag(die) != DW_TAG_variable || !location_of(die, &addr, &is_tls) || is_tls ||
+		cul_objfile_runtime(o, addr) != s->alias_addr)
+		return 0;
+	add_hit(o, s, die, s->unit);
+	return s->n ? 1 : 0;
+}
+
+static int visit_unit_aliases(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 {
 	struct search *s = data;
 
 	s->unit = dwarf_diename(unit);
-	return cul_dwarf_units_children(o, unit, visit_function, s);
+	return cul_dwarf_units_children(o, unit, visit_alias, s);
+}
+
+static int visit_unit_functions(struct cul_objfile *o, Dwarf_Die *unit, void *data)
+{
+	struct search *s = data;
+
+	return enter_unit(s, unit) ? cul_dwarf_units_children(o, unit, visit_function, s) : 0;
 }
 
 static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_error *err)
@@ -213,12 +263,24 @@ static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_
 		s->name, cul_str_text(&where));
 }
 
+/* Neither DWARF nor the symbol table has data of that name, and a function has it. */
+static bool is_function(struct cul_objfile *o, const struct search *s)
+{
+	struct cul_elf_symbol sym;
+
+	return !s->file && cul_objfile_symbol_data(o, s->name, &sym) == 0 &&
+	       cul_objfile_symbol(o, s->name, &sym, NULL) == 0 && sym.is_function;
+}
+
 static int not_found(struct cul_objfile *o, const struct search *s, struct cul_error *err)
 {
 	struct cul_elf_symbol sym;
 	const char *in = s->file ? s->file : "";
 
-	if (s->optimised)
+	if (is_function(o, s))
+		return cul_fail(
+			err, -ENOENT, "%s: \"%s\" is a function, not a variable", o->name, s->name);
+	if (s->placeless)
 		return cul_fail(err, -ENOENT,
 			"%s: \"%s\" has no place in memory: the compiler has optimised it away",
 			o->name, s->name);
@@ -271,19 +333,47 @@ static int give(struct cul_objfile *o, Dwarf_Die *die, uint64_t addr, bool is_tl
 	return 0;
 }
 
-/* When the symbol table leaves no doubt which is meant, its address leads to the unit. */
+static bool alias_fits(struct cul_objfile *o, struct search *s, uint64_t size)
+{
+	const struct cul_type *type = s->n ? cul_dwarf_type_of(o, &s->hits[0].die) : NULL;
+
+	return type && (!size || type->size == size);
+}
+
+/*
+ * When the symbol table leaves no doubt which is meant, its address leads to the unit; there it
+ * may have another name.
+ */
 static bool search_by_symbol(struct cul_objfile *o, struct search *s)
 {
-	uint64_t addr;
+	struct cul_elf_symbol sym;
 
-	if (s->file || !cul_objfile_symbol_sole(o, s->name, &addr))
+	if (s->file || cul_objfile_symbol_data(o, s->name, &sym) != 1 || sym.is_tls)
 		return false;
 	s->stop = true;
-	cul_dwarf_units_naming(o, s->name, &addr, visit_unit, s, NULL);
-	if (s->n == 1 && s->hits[0].addr == addr)
+	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit, s, NULL);
+	if (s->n == 1 && s->hits[0].addr == sym.addr)
+		return true;
+	*s = (struct search){.name = s->name, .alias_addr = sym.addr};
+	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit_aliases, s, NULL);
+	if (alias_fits(o, s, sym.size))
 		return true;
 	*s = (struct search){.name = s->name};
 	return false;
+}
+
+/* The units that mention the name; when these have no place for it, those of the link-time pass. */
+static int search_units(struct cul_objfile *o, struct search *s,
+	int (*visit)(struct cul_objfile *o, Dwarf_Die *unit, void *data), struct cul_error *err)
+{
+	int ret = cul_dwarf_units_naming(o, s->name, NULL, visit, s, err);
+
+	if (ret != 0 || s->n != 0 || !s->placeless)
+		return ret;
+	s->lto = true;
+	ret = cul_dwarf_units_naming(o, NULL, NULL, visit, s, err);
+	s->lto = false;
+	return ret;
 }
 
 /* At the top level of units, then in functions. */
@@ -291,17 +381,16 @@ static int search(struct cul_objfile *o, struct search *s, struct cul_error *err
 {
 	int ret = cul_dwarf_units(o, err);
 
-	if (ret != 0 || search_by_symbol(o, s))
+	if (ret != 0 || search_by_symbol(o, s) || is_function(o, s))
 		return ret;
-	if (s->file) {
-		s->by_unit = true;
-		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
+	s->by_unit = s->file != NULL;
+	ret = search_units(o, s, visit_unit, err);
+	if (ret == 0 && s->n == 0 && s->by_unit) {
 		s->by_unit = false;
+		ret = search_units(o, s, visit_unit, err);
 	}
-	if (ret == 0 && s->n == 0)
-		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit, s, err);
 	if (ret == 0 && s->n == 0 && !s->declared)
-		ret = cul_dwarf_units_naming(o, s->name, NULL, visit_unit_functions, s, err);
+		ret = search_units(o, s, visit_unit_functions, err);
 	return ret;
 }
 
@@ -315,9 +404,8 @@ int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *na
 
 	if (ret != 0)
 		return ret;
-	if (s.n == 0 && s.declared && cul_objfile_symbol(o, name, &sym, NULL) == 0 &&
-		!sym.is_function)
-		return give(o, &s.declaration, sym.addr, sym.is_tls, out, err);
+	if (s.n == 0 && (s.declared || s.placeless) && cul_objfile_symbol_data(o, name, &sym) == 1)
+		return give(o, &s.description, sym.addr, sym.is_tls, out, err);
 	if (s.n == 0)
 		return not_found(o, &s, err);
 	hit = choose(&s);

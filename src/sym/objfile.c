@@ -121,37 +121,35 @@ bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr)
 	return o->type == ET_REL && addr >> 48 == OBJFILE_UNLOADED;
 }
 
-/* libdwfl decompresses a file, and asks for it this way: */
-static int dwfl_file(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
-	char **file_name, Elf **elf)
+/* How a file that is compressed as a whole (a module: foo.ko.xz) is unpacked; NULL: it is not. */
+static const char *unpacker(int fd)
 {
-	struct cul_objfile *o = *data;
+	static const struct {
+		const char *magic, *command;
+	} known[] = {{"\x1f\x8b", "gunzip"},
+		{"\xfd"
+		 "7zXZ",
+			"unxz"},
+		{"\x28\xb5\x2f\xfd", "unzstd"}};
+	char head[8] = "";
 
-	*file_name = strdup(o->path);
-	return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+	if (pread(fd, head, sizeof(head) - 1, 0) <= 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (memcmp(head, known[i].magic, strlen(known[i].magic)) == 0)
+			return known[i].command;
+	return NULL;
 }
 
-static const Dwfl_Callbacks dwfl_callbacks = {.find_elf = dwfl_file};
-
-static int open_compressed(struct cul_objfile *o)
+static int not_elf(struct cul_objfile *o, struct cul_error *err)
 {
-	Dwfl_Module *module;
-	GElf_Addr bias;
-	void **data;
+	cul_autoclose int fd = open_regular(o->path);
+	const char *command = fd >= 0 ? unpacker(fd) : NULL;
 
-	o->dwfl = dwfl_begin(&dwfl_callbacks);
-	if (!o->dwfl)
-		return -ENOMEM;
-	dwfl_report_begin(o->dwfl);
-	/* The extent serves libdwfl's look-up by address only, which is not used. */
-	module = dwfl_report_module(o->dwfl, o->name, 0, UINT64_MAX);
-	dwfl_report_end(o->dwfl, NULL, NULL);
-	if (!module)
-		return -ENOMEM;
-	dwfl_module_info(module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
-	*data = o;
-	o->elf = dwfl_module_getelf(module, &bias);
-	return o->elf && elf_kind(o->elf) == ELF_K_ELF ? 0 : -ENOEXEC;
+	if (command)
+		return cul_fail(err, -ENOEXEC,
+			"%s: is compressed; unpack it (%s) and name the result", o->name, command);
+	return cul_fail(err, -ENOEXEC, "%s: is not an ELF file", o->name);
 }
 
 static int read_header(struct cul_objfile *o)
@@ -175,10 +173,6 @@ static int open_elf(struct cul_objfile *o)
 {
 	int ret = cul_objfile_elf_open(o->path, ELF_C_READ_MMAP, &o->fd, &o->elf);
 
-	if (ret == -ENOEXEC) {
-		o->fd = open_regular(o->path);
-		return o->fd < 0 ? o->fd : open_compressed(o) ?: read_header(o);
-	}
 	if (ret == 0)
 		ret = read_header(o);
 	if (ret != 0 || o->type != ET_REL)
@@ -234,7 +228,7 @@ int cul_objfile_open(const char *path, const char *name, const struct cul_objfil
 		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
 	ret = open_elf(o);
 	if (ret == -ENOEXEC)
-		return cul_fail(err, ret, "%s: is not an ELF file", name);
+		return not_elf(o, err);
 	if (ret == -EBADMSG)
 		return cul_fail(err, ret, "%s: has a malformed ELF header", name);
 	if (ret != 0)
@@ -254,10 +248,7 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->ranges.data);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
-	if (o->dwfl)
-		dwfl_end(o->dwfl); /* with its ELF */
-	else
-		elf_end(o->elf);
+	elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);
 	if (o->fd >= 0)

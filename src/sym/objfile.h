@@ -44,7 +44,7 @@ struct cul_objfile_load {
 
 /*
  * Opens `path` (which may be /proc/PID/root/... or /proc/PID/map_files/...; `name` is what the
- * user calls it). -ENOENT, -EACCES, -ENOEXEC (not ELF), -EBADMSG.
+ * user calls it). -ENOENT, -EACCES, -ENOEXEC (not ELF, or compressed as a whole), -EBADMSG.
  */
 int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
 	struct cul_objfile **out, struct cul_error *err);
@@ -52,7 +52,8 @@ void cul_objfile_free(struct cul_objfile *o);
 
 /*
  * For a file opened with bias 0: works the bias out from one of its mappings (run-time address and
- * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits.
+ * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits. To be
+ * called before anything else is asked: names already read keep their addresses.
  */
 int cul_objfile_place(
 	struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err);

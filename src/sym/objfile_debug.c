@@ -183,19 +183,26 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 	return -ENOENT;
 }
 
+Elf *cul_objfile_debug_elf(struct cul_objfile *o)
+{
+	if (!o->debug_file_sought) {
+		o->debug_file_sought = true;
+		if (!has_debug_info(o->elf))
+			cul_objfile_debug_find(
+				o, o->elf, &o->debug_path, &o->debug_fd, &o->debug_elf);
+	}
+	return o->debug_elf;
+}
+
 static int open_dwarf(struct cul_objfile *o)
 {
-	Elf *elf = o->elf;
+	Elf *elf = has_debug_info(o->elf) ? o->elf : cul_objfile_debug_elf(o);
 
-	if (!has_debug_info(elf)) {
-		if (cul_objfile_debug_find(o, elf, &o->debug_path, &o->debug_fd, &o->debug_elf) !=
-			0)
-			return cul_fail(&o->debug_error, -ENODATA,
-				"%s: has no debug information, and no debug file of it is in %s; "
-				"install its debug package or build with -g",
-				o->name, system_dir);
-		elf = o->debug_elf;
-	}
+	if (!elf)
+		return cul_fail(&o->debug_error, -ENODATA,
+			"%s: has no debug information, and no debug file of it is in %s; install "
+			"its debug package or build with -g",
+			o->name, system_dir);
 	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
 		return -ENODATA;
 	o->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);

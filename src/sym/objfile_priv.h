@@ -7,7 +7,6 @@
 #define CUL_SYM_OBJFILE_PRIV_H
 
 #include <elfutils/libdw.h>
-#include <elfutils/libdwfl.h>
 #include <gelf.h>
 
 #include "base/arena.h"
@@ -62,9 +61,8 @@ struct cul_objfile {
 	unsigned machine;
 	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
-	Dwfl *dwfl;          /* only for a file that is compressed as a whole */
 
-	bool debug_sought;
+	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
 	int debug_fd;
@@ -100,6 +98,8 @@ enum { OBJFILE_UNLOADED = 0xde }; /* the top 16 bits of such an address: not can
 
 /* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);
+/* The separate debug file, opened but not read. NULL: there is none, or none is needed. */
+Elf *cul_objfile_debug_elf(struct cul_objfile *o);
 /* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
 
@@ -110,8 +110,11 @@ unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: un
 /* objfile_symbols.c */
 /* Each section of `elf` by number, in the arena. NULL: malformed or out of memory. */
 struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n);
-/* The only data symbol of that name, or the only global one: no static can be meant instead. */
-bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr);
+/*
+ * How many data symbols `name` may mean: one that is global hides statics of that name. When it is
+ * 1 `out` is that symbol.
+ */
+size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
 
 /* dwarf_units.c */

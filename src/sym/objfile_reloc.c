@@ -5,6 +5,8 @@
  *
  * Not libdwfl's: it takes a section whose sh_addr is not zero as placed already,
  * and a module's .data may be linked at an address (6.12: aligned to a page).
+ * Besides, its constructor (elfutils 0.188, debuginfod-client.c) loads
+ * libdebuginfod whenever libdwfl is linked in, static binary or not.
  */
 #include "sym/objfile_priv.h"
 

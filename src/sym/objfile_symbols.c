@@ -46,8 +46,7 @@ static bool pick_table(struct cul_objfile *o, struct table *out)
 {
 	if (find_table(o->elf, SHT_SYMTAB, out))
 		return true;
-	if (cul_objfile_debug(o, NULL) == 0 && dwarf_getelf(o->dwarf) != o->elf &&
-		find_table(dwarf_getelf(o->dwarf), SHT_SYMTAB, out))
+	if (cul_objfile_debug_elf(o) && find_table(o->debug_elf, SHT_SYMTAB, out))
 		return true;
 	return find_table(o->elf, SHT_DYNSYM, out);
 }
@@ -310,34 +309,37 @@ int cul_objfile_symbol(
 	return -ENOENT;
 }
 
-bool cul_objfile_symbol_sole(struct cul_objfile *o, const char *name, uint64_t *addr)
+size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out)
 {
-	const struct objfile_symbol *local = NULL, *global = NULL;
+	const struct objfile_symbol *found = NULL;
 	size_t len = strlen(name), n_local = 0, n_global = 0;
 
 	if (read_symbols(o, NULL) != 0)
-		return false;
+		return 0;
 	for (size_t i = 0; i < o->symbols.len; i++) {
 		const struct objfile_symbol *s = &o->symbols.data[i];
+		bool exact;
 
-		/* "x.lto_priv.0", "x.0": other statics of the name x */
-		if (strncmp(s->name, name, len) != 0 || (s->name[len] && s->name[len] != '.') ||
-			s->is_function)
+		/* "x.lto_priv.0", "x.0": statics whose name in the source is x */
+		if (s->is_function || strncmp(s->name, name, len) != 0)
 			continue;
-		if (s->is_global && !s->name[len]) {
-			global = s;
+		exact = s->name[len] == '\0';
+		if (!exact && s->name[len] != '.')
+			continue;
+		if (exact && s->is_global)
 			n_global++;
-		} else {
-			local = s;
+		else
 			n_local++;
-		}
+		if (exact && (s->is_global || !n_global))
+			found = s;
 	}
+	if (n_global == 0)
+		n_global = n_local;
+	if (n_global == 1 && !found) /* "x.0" alone: which static it is only DWARF can tell */
+		return 2;
 	if (n_global == 1)
-		local = global;
-	else if (n_global != 0 || n_local != 1 || local->name[len])
-		return false;
-	*addr = local->addr;
-	return !local->is_tls;
+		give(found, out);
+	return n_global;
 }
 
 /* The last of the symbols that start at or before `addr`, plus one. */

@@ -27,6 +27,7 @@ struct cul_process_syms {
 	const char *const *debug_paths;
 	struct cul_maps maps;
 	CUL_VEC(struct object) objects; /* the executable first, then as mapped */
+	struct cul_process_syms *older; /* as it was before a refresh: names in it are still lent */
 };
 
 static const char *base_name(const char *path)
@@ -175,10 +176,27 @@ static void keep_open(struct cul_process_syms *old, struct cul_process_syms *fre
 	}
 }
 
+/* Whether the same files are mapped at the same places: anonymous memory comes and goes. */
+static bool same_objects(const struct cul_process_syms *a, const struct cul_process_syms *b)
+{
+	if (a->objects.len != b->objects.len)
+		return false;
+	for (size_t i = 0; i < a->objects.len; i++) {
+		const struct cul_map *x = &a->objects.data[i].map, *y = &b->objects.data[i].map;
+
+		if (x->start != y->start || x->inode != y->inode || x->major != y->major ||
+			x->minor != y->minor || strcmp(x->path, y->path))
+			return false;
+	}
+	return true;
+}
+
 int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err)
 {
 	struct cul_process_syms fresh = {.pid = p->pid, .debug_paths = p->debug_paths};
-	int ret = cul_maps_read(p->pid, &fresh.maps, err);
+	cul_autofree struct cul_process_syms *older = cul_calloc(1, sizeof(*older));
+	int ret = older ? cul_maps_read(p->pid, &fresh.maps, err)
+			: cul_fail(err, -ENOMEM, "process %d: out of memory", (int)p->pid);
 
 	if (ret == 0 && list_objects(&fresh) != 0)
 		ret = cul_fail(err, -ENOMEM, "process %d: out of memory for its list of files",
@@ -188,9 +206,14 @@ int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err)
 		return ret;
 	}
 	find_main(&fresh);
+	if (p->objects.len && same_objects(p, &fresh)) {
+		free_contents(&fresh);
+		return 0;
+	}
 	keep_open(p, &fresh);
-	free_contents(p);
+	*older = *p;
 	*p = fresh;
+	p->older = cul_take(older);
 	return 0;
 }
 
@@ -217,10 +240,13 @@ int cul_process_open(pid_t pid, const char *const *debug_paths, struct cul_proce
 
 void cul_process_free(struct cul_process_syms *p)
 {
-	if (!p)
-		return;
-	free_contents(p);
-	free(p);
+	while (p) {
+		struct cul_process_syms *older = p->older;
+
+		free_contents(p);
+		free(p);
+		p = older;
+	}
 }
 
 const struct cul_maps *cul_process_maps(const struct cul_process_syms *p)
@@ -368,6 +394,15 @@ static int variable_in(struct cul_process_syms *p, struct object *object, const 
 	return 0;
 }
 
+/* A library has the symbol: worth reading its DWARF, which for all libraries takes a second. */
+static bool has_data_symbol(struct cul_process_syms *p, struct object *object, const char *name)
+{
+	struct cul_elf_symbol sym;
+
+	return file_of(p, object) && cul_objfile_symbol(object->file, name, &sym, NULL) == 0 &&
+	       !sym.is_function;
+}
+
 /* All files in order; the error is that of the executable, or one that speaks of the variable. */
 static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
 	struct object **where, struct cul_process_variable *out, struct cul_error *err)
@@ -375,10 +410,14 @@ static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
 	struct cul_error first = {0}, this = {0};
 
 	for (size_t i = 0; i < p->objects.len; i++) {
-		int ret = variable_in(p, &p->objects.data[i], s->file, s->name, out, &this);
+		struct object *object = &p->objects.data[i];
+		int ret;
 
+		if (i > 0 && !has_data_symbol(p, object, s->name))
+			continue;
+		ret = variable_in(p, object, s->file, s->name, out, &this);
 		if (ret == 0) {
-			*where = &p->objects.data[i];
+			*where = object;
 			return 0;
 		}
 		if (i == 0 || ret == -ENOTSUP)

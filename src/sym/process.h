@@ -26,7 +26,8 @@ void cul_process_free(struct cul_process_syms *p);
 
 /*
  * Reads the mappings again (after exec, dlopen, dlclose). Files that are still mapped at the same
- * place stay open; names and types that came from others are dead. On failure nothing changes.
+ * place stay open, and what was lent from others stays valid until cul_process_free. On failure
+ * nothing changes.
  */
 int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err);
 
@@ -41,9 +42,11 @@ struct cul_process_variable {
 
 /*
  * A variable by "name", "file.c:name", "libfoo.so:name" or "libfoo.so:file.c:name". The executable
- * comes first, then the libraries in the order they are mapped. Where the executable has a copy of
- * a library's variable (R_*_COPY) the copy's address is given: the library uses it as well.
- * -ENOENT (nearest names in `err`), -ENOTUNIQ, -ENOTSUP (thread-local), -ENXIO (no such file).
+ * comes first, then the libraries in the order they are mapped (those that have a symbol of that
+ * name: a static inside a library's function is found when the library is named). Where the
+ * executable has a copy of a library's variable (R_*_COPY) the copy's address is given: the library
+ * uses it as well. -ENOENT (nearest names in `err`), -ENOTUNIQ, -ENOTSUP (thread-local), -ENXIO (no
+ * such file).
  */
 int cul_process_variable(struct cul_process_syms *p, const char *spec,
 	struct cul_process_variable *out, struct cul_error *err);
@@ -66,7 +69,7 @@ struct cul_process_where {
 	int line;
 };
 
-/* What is at `addr`. Strings are borrowed until the next refresh. */
+/* What is at `addr`. Strings are borrowed until cul_process_free. */
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out);
 
 #endif

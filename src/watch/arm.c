@@ -33,6 +33,8 @@ static struct cul_breakpoint piece_breakpoint(
 		.tid = tid,
 		.cpu = cpu,
 		.inherit = tid >= 0,
+		/* Our own reading of the value would be one more access. */
+		.user_only = tid >= 0 && a->access == CUL_ACCESS_READ_WRITE,
 	};
 }
 

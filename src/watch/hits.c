@@ -160,8 +160,10 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 	return run->sink->ops->watch_hit(run->sink, &hit);
 }
 
-static void stop(struct cul_watch_run *run, enum cul_end end)
+/* The user has what was asked for: records that are still on their way are not shown. */
+static void enough(struct cul_watch_run *run, enum cul_end end)
 {
+	run->enough = true;
 	run->done = true;
 	run->end = end;
 }
@@ -173,11 +175,14 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 	const struct cul_watch_event *e = record;
 	int r;
 
-	if (run->done || size < offsetof(struct cul_watch_event, frames) ||
+	if (run->enough || size < offsetof(struct cul_watch_event, frames) ||
 		e->target >= run->n_targets ||
 		size < offsetof(struct cul_watch_event, frames) +
 				((size_t)e->n_kernel + e->n_user) * sizeof(e->frames[0]))
 		return 0;
+	if (e->flags & CUL_HIT_SAMPLE)
+		return cul_watch_site(run, e->ip, e->flags & CUL_HIT_USER, e->target, e) ? 0
+											 : -ENOMEM;
 	/* An invariant on a value that nobody knew cannot have been broken. */
 	if (o->expect && !(e->flags & CUL_HIT_OLD_KNOWN) && run->program.expect_uses_old)
 		return 0;
@@ -187,9 +192,9 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 	if (o->expect) {
 		run->violated = true;
 		if (!o->keep_going)
-			stop(run, CUL_END_VIOLATION);
+			enough(run, CUL_END_VIOLATION);
 	}
 	if (o->count && run->shown >= o->count)
-		stop(run, CUL_END_COUNT);
+		enough(run, CUL_END_COUNT);
 	return 0;
 }

@@ -81,13 +81,23 @@ static void set_sizes(struct watch_bpf *skel, unsigned n_possible, bool user)
 
 static int explain_load(int code, struct cul_error *err)
 {
-	if (code == -EPERM || code == -EACCES)
+	switch (code) {
+	case -EPERM:
 		return cul_fail(err, code,
 			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
 			cul_strerror(code));
-	return cul_fail(err, code,
-		"loading the BPF program: %s; `culprit doctor` tells what is missing",
-		cul_strerror(code));
+	case -EACCES:
+	case -EINVAL:
+		return cul_fail(err, code,
+			"loading the BPF program: this kernel's verifier refuses it (%s); please "
+			"report the "
+			"kernel's version",
+			cul_strerror(code));
+	default:
+		return cul_fail(err, code,
+			"loading the BPF program: %s; `culprit doctor` tells what is missing",
+			cul_strerror(code));
+	}
 }
 
 static int add_filters(struct cul_watch_program *p, const struct cul_watch_program_config *config,

@@ -106,6 +106,12 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 	return resolve_all(run, -1, err);
 }
 
+/* The name is not there, or not there yet. */
+static bool is_missing(int code)
+{
+	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
+}
+
 /* The command, held at its first instruction, and then up to where its libraries are there. */
 static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 {
@@ -115,14 +121,14 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 
 	run->pid = run->child.pid;
 	r = resolve_process(run, err);
-	if (r != -ENOENT && r != -ENXIO)
+	if (!is_missing(r))
 		return r;
 	while (!at_entry) {
 		r = cul_child_step(&run->child, &at_entry, err);
 		if (r)
 			return r;
 		r = resolve_process(run, &first);
-		if (r != -ENOENT && r != -ENXIO) {
+		if (!is_missing(r)) {
 			*err = first;
 			return r;
 		}
@@ -164,7 +170,7 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 		r = resolve_process(run, err);
 	} else if (o->command && !o->kernel) {
 		r = resolve_command(run, err);
-		if (r == -ENOENT || r == -ENXIO)
+		if (is_missing(r))
 			r = fall_back_to_kernel(run, err);
 	} else {
 		r = resolve_kernel(run, err);

@@ -145,6 +145,10 @@ static void note(struct cul_watch_run *run, const struct cul_watch_target *t, st
 		cul_str_add(out,
 			"each CPU watches its own copy: a write to another CPU's copy is not "
 			"seen (--cpu N watches copy N from every CPU)");
+	else if (run->pid && run->options->access == CUL_ACCESS_READ_WRITE)
+		cul_str_add(out,
+			"what the kernel reads and writes for the process is not seen: we would "
+			"see ourselves (--write sees its writes)");
 	else if (!run->pid && cul_cpus_count(&run->arm.armed) < cul_cpus_count(&run->wanted))
 		cul_str_add(out, "writes by the other CPUs are not seen");
 }

@@ -42,7 +42,7 @@ struct cul_watch_run {
 	uint64_t behind;    /* changes with no store seen */
 	bool violated;
 	bool disarmed; /* by the rate budget */
-	bool done;
+	bool done, enough;
 	enum cul_end end;
 	int64_t max_rate; /* in force */
 	void *sites;      /* tsearch: struct cul_watch_site by address */

@@ -11,7 +11,8 @@
 struct writer {
 	struct cul_watch_key key; /* tgid 0 */
 	struct cul_watch_writer_count sum;
-	bool is_signed;
+	bool is_signed, guilty;
+	const struct cul_watch_site *site;
 	CUL_VEC(struct cul_watch_process) processes;
 	struct cul_str texts[3]; /* min, max, last */
 };
@@ -98,13 +99,18 @@ static int add(
 	return p->comm ? 0 : -ENOMEM;
 }
 
-static int more_hits_first(const void *a, const void *b)
+/* The guilty before the others, then by target, hits, time of the first. */
+static int in_order(const void *a, const void *b)
 {
 	const struct writer *x = a, *y = b;
 
+	if (x->guilty != y->guilty)
+		return x->guilty ? -1 : 1;
+	if (x->key.target != y->key.target)
+		return x->key.target < y->key.target ? -1 : 1;
 	if (x->sum.hits != y->sum.hits)
 		return x->sum.hits < y->sum.hits ? 1 : -1;
-	return x->key.ip < y->key.ip ? -1 : x->key.ip > y->key.ip;
+	return x->sum.first_ns < y->sum.first_ns ? -1 : x->sum.first_ns > y->sum.first_ns;
 }
 
 static int busier_first(const void *a, const void *b)
@@ -145,13 +151,13 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	out->first_ns = w->sum.first_ns - run->start_ns;
 	out->last_ns = w->sum.last_ns - run->start_ns;
 	out->access = run->options->access;
+	out->guilty = w->guilty;
 	out->where.addr = w->key.ip;
 	if (site) {
 		out->where = site->where;
 		out->insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
 		if (out->insn && out->access == CUL_ACCESS_READ_WRITE)
 			out->access = out->insn->access;
-		out->guilty = site->guilty;
 	}
 	fill_range(run, w, out);
 	qsort(w->processes.data, w->processes.len, sizeof(*w->processes.data), busier_first);
@@ -168,8 +174,15 @@ static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
 	r = cul_watch_program_writers(&run->program, add, &t);
 	if (r)
 		return r;
+	for (size_t i = 0; i < t.writers.len; i++) {
+		struct writer *w = &t.writers.data[i];
+
+		w->site = cul_watch_site(
+			run, w->key.ip, !is_kernel_address(w->key.ip), w->key.target, NULL);
+		w->guilty = w->site && w->site->guilty;
+	}
 	if (t.writers.len)
-		qsort(t.writers.data, t.writers.len, sizeof(*t.writers.data), more_hits_first);
+		qsort(t.writers.data, t.writers.len, sizeof(*t.writers.data), in_order);
 	out = cul_calloc(t.writers.len + 1, sizeof(*out));
 	if (!out)
 		return -ENOMEM;

@@ -3,7 +3,7 @@
 # shellcheck shell=sh
 
 debug_config_key() {
-	sha256sum "$parts/debug.config" | cut -c1-12
+	grep -E '^(# )?CONFIG_' "$parts/debug.config" | sha256sum | cut -c1-12
 }
 
 # An option that another one switches off would make tests pass for the wrong reason: check every line.
@@ -45,13 +45,23 @@ debug_compile() { # DIR
 	}
 	debug_check_config "$1/headers/.config" ||
 		die 'the lines above did not end up in .config as debug.config asks'
-	say "compiling (about 6 minutes on 2 CPUs; $log)"
+	say "compiling (about 7 minutes on 2 CPUs; $log)"
 	began=$(date +%s)
 	debug_report "$log" 9>&- &
 	reporter=$!
 	failed=
-	# In the foreground, so that Ctrl-C reaches it; the death signal is for other ends of this shell.
-	setpriv --pdeathsig TERM nice make -C "$1/headers" -j"$jobs" bzImage modules >>"$log" 2>&1 || failed=y
+	# A make that is ended leaves the makes below it running. So: a session of its own, ended as a whole,
+	# when this shell is told to stop and when it is gone without a word.
+	# shellcheck disable=SC2016 # for the inner shell
+	setpriv --pdeathsig TERM setsid sh -c '
+		trap "trap - TERM; kill 0" TERM
+		"$@" &
+		wait $!' compile nice make -C "$1/headers" -j"$jobs" bzImage modules >>"$log" 2>&1 &
+	compiler=$!
+	trap 'kill $compiler; exit 130' INT
+	trap 'kill $compiler; exit 143' TERM HUP
+	wait $compiler || failed=y
+	trap - INT TERM HUP
 	kill $reporter
 	[ -z "$failed" ] || {
 		tail -n 20 "$log" >&2
@@ -105,7 +115,5 @@ debug_fetch() { # NAME
 	debug_unpack "$dir" "$package"
 	debug_compile "$dir"
 	debug_install "$dir"
-	echo "$version" >"$dir/version"
-	echo "$release" >"$dir/release"
-	kernel_complete "$1" "$dir"
+	kernel_complete "$1" "$dir" "$version" "$release"
 }

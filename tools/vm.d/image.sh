@@ -47,6 +47,7 @@ image_build() { # DIR PROGRAMS IMAGE
 	(cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tree.cpio" || die "cannot write the initramfs"
 	mv "$tree.cpio" "$3"
 	rm -rf "$tree"
+	find "$1" -maxdepth 1 -name 'initrd-*.cpio' -mtime +30 -delete
 }
 
 image_want() { # DIR PROGRAMS: prints the initramfs

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Which kernels there are and their place in the cache; Debian's own are fetched here. Sourced by tools/vm.
 #
-#   CACHE/kernels/NAME/KEY/   one kernel, complete once CACHE/kernels/NAME/current points to it
-#   CACHE/kernels/NAME/lock   held by whoever fetches or builds NAME
+#   CACHE/kernels/NAME/KEY/     one kernel, complete once its file release is there
+#   CACHE/kernels/NAME/current  the newest of Debian's; one built here is found by its config, so that
+#                               checkouts with different ones do not take turns in building
+#   CACHE/kernels/NAME/lock     held by whoever fetches or builds NAME
 #
 # A kernel's directory: vmlinuz, config, release (uname -r), version (of the package), lib/modules, headers,
 # initrd-*.cpio, and where they exist System.map and vmlinux with DWARF.
@@ -33,17 +35,24 @@ kernel_check_name() {
 }
 
 kernel_dir() { # NAME: where its complete directory is; fails when there is none
-	[ -e "$cache/kernels/$1/current/release" ] && readlink -f "$cache/kernels/$1/current"
+	case $1 in
+	debug-*)
+		found=
+		for release in "$cache/kernels/$1"/*_"$(debug_config_key)"/release; do
+			[ ! -e "$release" ] || found=${release%/release}
+		done
+		;;
+	*) found=$cache/kernels/$1/current ;;
+	esac
+	[ -e "$found/release" ] && readlink -f "$found"
 }
 
-kernel_is_current() { # NAME: cached, and for one built here by the config of this checkout
-	dir=$(kernel_dir "$1") || return 1
-	[ "$1" != debug-6.12 ] || [ "${dir##*_}" = "$(debug_config_key)" ]
-}
-
-kernel_complete() { # NAME DIR: make it the one that is used, in one step
+kernel_complete() { # NAME DIR VERSION RELEASE: now it counts
+	echo "$3" >"$2/version"
+	echo "$4" >"$2/release"
 	ln -sfn "${2##*/}" "$cache/kernels/$1/new"
 	mv -T "$cache/kernels/$1/new" "$cache/kernels/$1/current"
+	find "$cache/kernels/$1" -mindepth 1 -maxdepth 1 -type d ! -path "$2" -mtime +30 -exec rm -rf {} +
 }
 
 as_root() {
@@ -180,9 +189,7 @@ debian_fetch() { # NAME
 	packages_download "$dir/debs" "$image" $(debian_headers "$release")
 	say "unpacking $1"
 	debian_unpack "$dir" "$release"
-	echo "$version" >"$dir/version"
-	echo "$release" >"$dir/release"
-	kernel_complete "$1" "$dir"
+	kernel_complete "$1" "$dir" "$version" "$release"
 }
 
 kernel_fetch() { # NAME: newest into the cache
@@ -200,20 +207,16 @@ kernel_fetch() { # NAME: newest into the cache
 }
 
 kernel_want() { # NAME: fetched only when there is none
-	kernel_is_current "$1" || kernel_fetch "$1"
+	kernel_dir "$1" >/dev/null || kernel_fetch "$1"
 }
 
 kernel_list() {
 	for name in $kernel_names; do
 		note=
 		[ "$name" = "$kernel_default" ] && note=' (default)'
-		if ! dir=$(kernel_dir "$name"); then
-			state='not cached'
-		elif kernel_is_current "$name"; then
+		state='not cached'
+		! dir=$(kernel_dir "$name") ||
 			state="Linux $(cat "$dir/release"), package $(cat "$dir/version")"
-		else
-			state="outdated: built with another config"
-		fi
 		printf '%-15s %s%s\n' "$name" "$state" "$note"
 	done
 }

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "expr/compile.h"
+
+int cul_compile_stack(struct cul_compile *c, const struct cul_node *n, size_t size, int *off)
+{
+	size_t rounded = (size + CUL_BPF_SLOT - 1) & ~(size_t)(CUL_BPF_SLOT - 1);
+
+	if (rounded > (size_t)(CUL_BPF_STACK + c->stack))
+		return cul_caret_fail(c->e, n, c->err, -E2BIG,
+			"too large for the stack of a filter in the kernel (%d bytes)",
+			CUL_BPF_STACK);
+	c->stack -= (int)rounded;
+	*off = c->stack;
+	return 0;
+}
+
+/* Values that need no other register than their own. */
+static bool is_leaf(const struct cul_node *n)
+{
+	return n->op == CUL_OP_CONST || n->op == CUL_OP_INPUT || n->op == CUL_OP_INPUT_CHAR;
+}
+
+static int leaf(struct cul_compile *c, const struct cul_node *n, uint8_t reg)
+{
+	if (n->op != CUL_OP_CONST)
+		return cul_compile_input(c, n, reg);
+	cul_asm_imm(c, reg, n->value);
+	return 0;
+}
+
+/* `a` into R0, `b` into R1. */
+static int operands(struct cul_compile *c, const struct cul_node *a, const struct cul_node *b)
+{
+	int stack = c->stack, off = 0;
+	int r = cul_compile_value(c, a);
+
+	if (r)
+		return r;
+	if (is_leaf(b))
+		return leaf(c, b, BPF_REG_1);
+	r = cul_compile_stack(c, a, CUL_BPF_SLOT, &off);
+	if (r)
+		return r;
+	cul_asm_store(c, BPF_REG_10, off, BPF_REG_0);
+	r = cul_compile_value(c, b);
+	if (r)
+		return r;
+	cul_asm_alu(c, BPF_MOV, BPF_REG_1, BPF_REG_0);
+	cul_asm_load(c, 8, BPF_REG_0, BPF_REG_10, off);
+	c->stack = stack;
+	return 0;
+}
+
+/* R0 becomes 1 or 0: whether R0 `jump` R1. */
+static void truth(struct cul_compile *c, uint8_t jump)
+{
+	size_t yes;
+
+	cul_asm_imm(c, BPF_REG_2, 1);
+	yes = cul_asm_jump(c, jump, BPF_REG_0, BPF_REG_1);
+	cul_asm_imm(c, BPF_REG_2, 0);
+	cul_asm_land(c, yes);
+	cul_asm_alu(c, BPF_MOV, BPF_REG_0, BPF_REG_2);
+}
+
+/* R0 becomes 1 or 0: whether it is (BPF_JEQ) or is not (BPF_JNE) zero. */
+static void truth_zero(struct cul_compile *c, uint8_t jump)
+{
+	cul_asm_imm(c, BPF_REG_1, 0);
+	truth(c, jump);
+}
+
+/* Makes `reg` its absolute value; the least number stays, which is right as an unsigned one. */
+static void absolute(struct cul_compile *c, uint8_t reg)
+{
+	size_t done = cul_asm_jump_imm(c, BPF_JSGE, reg, 0);
+
+	cul_asm_alu_imm(c, BPF_NEG, reg, 0);
+	cul_asm_land(c, done);
+}
+
+/* BPF divides unsigned numbers only (signed ones since v6.6): work on magnitudes, then the sign. */
+static void divide(struct cul_compile *c, bool is_signed, bool remainder)
+{
+	uint8_t op = remainder ? BPF_MOD : BPF_DIV;
+	size_t done;
+
+	if (!is_signed) {
+		cul_asm_alu(c, op, BPF_REG_0, BPF_REG_1);
+		return;
+	}
+	cul_asm_alu(c, BPF_MOV, BPF_REG_2, BPF_REG_0);
+	if (!remainder)
+		cul_asm_alu(c, BPF_XOR, BPF_REG_2, BPF_REG_1);
+	absolute(c, BPF_REG_0);
+	absolute(c, BPF_REG_1);
+	cul_asm_alu(c, op, BPF_REG_0, BPF_REG_1);
+	done = cul_asm_jump_imm(c, BPF_JSGE, BPF_REG_2, 0);
+	cul_asm_alu_imm(c, BPF_NEG, BPF_REG_0, 0);
+	cul_asm_land(c, done);
+}
+
+static uint8_t comparison(enum cul_op op, bool is_signed)
+{
+	switch (op) {
+	case CUL_OP_LT:
+		return is_signed ? BPF_JSLT : BPF_JLT;
+	case CUL_OP_LE:
+		return is_signed ? BPF_JSLE : BPF_JLE;
+	case CUL_OP_GT:
+		return is_signed ? BPF_JSGT : BPF_JGT;
+	case CUL_OP_GE:
+		return is_signed ? BPF_JSGE : BPF_JGE;
+	case CUL_OP_EQ:
+		return BPF_JEQ;
+	default:
+		return BPF_JNE;
+	}
+}
+
+static void pointer_operator(struct cul_compile *c, const struct cul_node *n)
+{
+	if (n->op == CUL_OP_PTRADD) {
+		cul_asm_alu_imm(c, BPF_MUL, BPF_REG_1, (int32_t)n->value);
+		cul_asm_alu(c, BPF_ADD, BPF_REG_0, BPF_REG_1);
+		return;
+	}
+	cul_asm_alu(c, BPF_SUB, BPF_REG_0, BPF_REG_1);
+	cul_asm_extend(c, BPF_REG_0, (unsigned)n->type->size * 8, true);
+	if (n->value == 1)
+		return;
+	cul_asm_imm(c, BPF_REG_1, n->value);
+	divide(c, true, false);
+}
+
+static void arithmetic(struct cul_compile *c, const struct cul_node *n)
+{
+	static const uint8_t plain[] = {
+		[CUL_OP_MUL] = BPF_MUL,
+		[CUL_OP_ADD] = BPF_ADD,
+		[CUL_OP_SUB] = BPF_SUB,
+		[CUL_OP_AND] = BPF_AND,
+		[CUL_OP_XOR] = BPF_XOR,
+		[CUL_OP_OR] = BPF_OR,
+	};
+	bool is_signed = n->type->is_signed;
+
+	switch (n->op) {
+	case CUL_OP_DIV:
+	case CUL_OP_MOD:
+		cul_asm_wait(c, &c->fails, cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_1, 0));
+		divide(c, is_signed, n->op == CUL_OP_MOD);
+		break;
+	case CUL_OP_SHL:
+	case CUL_OP_SHR:
+		cul_asm_alu_imm(c, BPF_AND, BPF_REG_1, (int32_t)n->type->size * 8 - 1);
+		cul_asm_alu(c,
+			n->op == CUL_OP_SHL ? BPF_LSH
+			: is_signed         ? BPF_ARSH
+					    : BPF_RSH,
+			BPF_REG_0, BPF_REG_1);
+		break;
+	case CUL_OP_PTRADD:
+	case CUL_OP_PTRDIFF:
+		pointer_operator(c, n);
+		break;
+	default:
+		cul_asm_alu(c, plain[n->op], BPF_REG_0, BPF_REG_1);
+		break;
+	}
+	/* These leave extended operands extended. */
+	if (n->op != CUL_OP_AND && n->op != CUL_OP_XOR && n->op != CUL_OP_OR && n->op != CUL_OP_SHR)
+		cul_asm_extend(c, BPF_REG_0, (unsigned)n->type->size * 8, is_signed);
+}
+
+static int binary(struct cul_compile *c, const struct cul_node *n)
+{
+	int r = operands(c, n->a, n->b);
+
+	if (r)
+		return r;
+	if (n->op >= CUL_OP_LT && n->op <= CUL_OP_NE)
+		truth(c, comparison(n->op, n->a->type->is_signed));
+	else
+		arithmetic(c, n);
+	return 0;
+}
+
+static int unary(struct cul_compile *c, const struct cul_node *n)
+{
+	int r = cul_compile_value(c, n->a);
+
+	if (r)
+		return r;
+	if (n->op == CUL_OP_LNOT) {
+		truth_zero(c, BPF_JEQ);
+		return 0;
+	}
+	if (n->op == CUL_OP_CAST && n->type->kind == CUL_KIND_BOOL) {
+		truth_zero(c, BPF_JNE);
+		return 0;
+	}
+	if (n->op == CUL_OP_NEG)
+		cul_asm_alu_imm(c, BPF_NEG, BPF_REG_0, 0);
+	else if (n->op == CUL_OP_NOT)
+		cul_asm_alu_imm(c, BPF_XOR, BPF_REG_0, -1);
+	cul_asm_extend(c, BPF_REG_0, (unsigned)n->type->size * 8,
+		n->type->is_signed && n->type->kind != CUL_KIND_PTR);
+	return 0;
+}
+
+/* a && b, a || b: R0 becomes 1 or 0, and b is skipped when a decides. */
+static int logical(struct cul_compile *c, const struct cul_node *n)
+{
+	bool is_or = n->op == CUL_OP_LOR;
+	size_t decided, end;
+	int r = cul_compile_value(c, n->a);
+
+	if (r)
+		return r;
+	decided = cul_asm_jump_imm(c, is_or ? BPF_JNE : BPF_JEQ, BPF_REG_0, 0);
+	r = cul_compile_value(c, n->b);
+	if (r)
+		return r;
+	end = cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_0, 0);
+	if (is_or)
+		cul_asm_land(c, decided);
+	cul_asm_imm(c, BPF_REG_0, 1);
+	cul_asm_land(c, end);
+	if (!is_or)
+		cul_asm_land(c, decided);
+	return 0;
+}
+
+static int choice(struct cul_compile *c, const struct cul_node *n)
+{
+	size_t no, end;
+	int r = cul_compile_value(c, n->a);
+
+	if (r)
+		return r;
+	no = cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_0, 0);
+	r = cul_compile_value(c, n->b);
+	if (r)
+		return r;
+	end = cul_asm_jump_imm(c, BPF_JA, 0, 0);
+	cul_asm_land(c, no);
+	r = cul_compile_value(c, n->c);
+	cul_asm_land(c, end);
+	return r;
+}
+
+int cul_compile_value(struct cul_compile *c, const struct cul_node *n)
+{
+	switch (n->op) {
+	case CUL_OP_CONST:
+	case CUL_OP_INPUT:
+	case CUL_OP_INPUT_CHAR:
+		return leaf(c, n, BPF_REG_0);
+	case CUL_OP_LOAD:
+		return cul_compile_load(c, n);
+	case CUL_OP_ADDR:
+		return cul_compile_address(c, n->a);
+	case CUL_OP_STREQ:
+	case CUL_OP_STRNE:
+	case CUL_OP_MATCH:
+		return cul_compile_match(c, n);
+	case CUL_OP_CAST:
+	case CUL_OP_NEG:
+	case CUL_OP_NOT:
+	case CUL_OP_LNOT:
+		return unary(c, n);
+	case CUL_OP_LAND:
+	case CUL_OP_LOR:
+		return logical(c, n);
+	case CUL_OP_COND:
+		return choice(c, n);
+	default:
+		return binary(c, n);
+	}
+}
+
+/* Where loads that fault and divisions by zero end. Without any there must be no such code. */
+static void finish(struct cul_compile *c)
+{
+	size_t end;
+
+	if (!c->fails.len)
+		return;
+	end = cul_asm_jump_imm(c, BPF_JA, 0, 0);
+	cul_asm_land_all(c, &c->fails);
+	cul_asm_imm(c, BPF_REG_0, 0);
+	cul_asm_land(c, end);
+}
+
+int cul_expr_compile(const struct cul_expr *e, const struct cul_bpf_layout *layout,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	struct cul_compile c = {.e = e, .layout = layout, .code = code, .err = err};
+	size_t start = code->len;
+	int r = 0;
+
+	if (!e->value)
+		return cul_caret_no_value(e, err);
+	c.stack = layout->stack_free & ~(CUL_BPF_SLOT - 1);
+	r = cul_compile_value(&c, e->value);
+	if (!r)
+		finish(&c);
+	free(c.fails.data);
+	if (code->failed)
+		r = cul_fail(err, code->failed, "out of memory");
+	else if (!r && c.too_far)
+		r = cul_fail(err, -E2BIG, "the expression is too large for a filter in the kernel");
+	if (r)
+		code->len = start;
+	return r;
+}

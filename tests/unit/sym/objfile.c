@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening, build ids, separate debug files, symbols, relocatable files. */
+#include "fixture.h"
+
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "sym/objfile.h"
+
+static struct cul_objfile *open_with(const char *path, const char *debug_path)
+{
+	const char *paths[] = {debug_path, NULL};
+	struct cul_objfile_load load = {.debug_paths = debug_path ? paths : NULL};
+	struct cul_objfile *o = NULL;
+	struct cul_error err = {0};
+
+	if (cul_objfile_open(path, path, &load, &o, &err) != 0)
+		fail_msg("%s", err.text);
+	return o;
+}
+
+static void test_not_elf(void **state)
+{
+	struct cul_objfile *o = NULL;
+	struct cul_error err = {0};
+
+	assert_int_equal(cul_objfile_open("/nonexistent/x", "x", NULL, &o, &err), -ENOENT);
+	assert_int_equal(cul_objfile_open(fixture_path("shapes.c"), "x", NULL, &o, &err), -ENOEXEC);
+	assert_int_equal(cul_objfile_open(fixture_path("gcc5.gz"), "x", NULL, &o, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "gunzip"));
+	assert_int_equal(cul_objfile_open("/dev/null", "x", NULL, &o, &err), -ENOEXEC);
+	assert_int_equal(cul_objfile_open("/tmp", "x", NULL, &o, &err), -EISDIR);
+	assert_null(o);
+}
+
+/* Opening a FIFO would wait for a writer for ever. */
+static void test_fifo(void **state)
+{
+	char dir[] = "/tmp/culprit-test-XXXXXX", path[64];
+	struct cul_objfile *o = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(cul_objfile_open(path, path, NULL, &o, NULL), -ENOEXEC);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void test_build_id(void **state)
+{
+	struct cul_objfile *o = open_with(fixture_path("gcc5"), NULL);
+	const uint8_t *id;
+	size_t n = cul_objfile_build_id(o, &id);
+	char text[128] = "";
+
+	for (size_t i = 0; i < n && i < 32; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	assert_string_equal(
+		text, witness("readelf -n %s | sed -n 's/.*Build ID: //p'", fixture_path("gcc5")));
+	cul_objfile_free(o);
+	o = open_with(fixture_path("noid"), NULL);
+	assert_int_equal(cul_objfile_build_id(o, &id), 0);
+	cul_objfile_free(o);
+}
+
+static void check_debug(const char *program, const char *debug_path, const char *found)
+{
+	struct cul_objfile *o = open_with(fixture_path(program), debug_path);
+	struct cul_elf_symbol sym;
+	struct cul_variable v;
+	const char *path;
+
+	assert_int_equal(cul_objfile_has_dwarf(o), found != NULL);
+	path = cul_objfile_debug_path(o);
+	if (found) {
+		assert_non_null(path);
+		assert_non_null(strstr(path, found));
+		assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, NULL), 0);
+		/* The static symbol is in the debug file's table only. */
+		assert_int_equal(cul_objfile_symbol(o, "static_node", &sym, NULL), 0);
+	} else {
+		assert_null(path);
+		assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, NULL), -ENODATA);
+	}
+	cul_objfile_free(o);
+}
+
+static void test_debug_files(void **state)
+{
+	char by_id[512];
+
+	snprintf(by_id, sizeof(by_id), "%s", fixture_path("by-id"));
+	check_debug("by-link/gcc5", NULL, "by-link/.debug/gcc5.debug");
+	check_debug("by-id/gcc5", NULL, NULL);
+	check_debug("by-id/gcc5", by_id, "by-id/.build-id/");
+	check_debug("by-crc/noid", NULL, "by-crc/noid.debug");
+	check_debug("by-name/gcc5", fixture_path("by-name"), "by-name/gcc5.debug");
+	check_debug("by-name/gcc5", fixture_path("gcc5"), "/gcc5");
+	/* Of another build: not even when the user names it. */
+	check_debug("wrong/gcc4", NULL, NULL);
+	check_debug("wrong/gcc4", fixture_path("gcc5"), NULL);
+}
+
+/* Each symbol of nm, by name and by address. */
+static void check_symbols(const char *path)
+{
+	struct cul_objfile *o = open_with(path, NULL);
+	char command[600], line[512], name[400];
+	unsigned long long addr, size;
+	unsigned n = 0;
+	char kind;
+	FILE *nm;
+
+	snprintf(command, sizeof(command), "nm -S --defined-only %s", path);
+	nm = popen(command, "r");
+	assert_non_null(nm);
+	while (fgets(line, sizeof(line), nm)) {
+		struct cul_elf_symbol sym;
+
+		if (sscanf(line, "%llx %llx %c %399s", &addr, &size, &kind, name) != 4 ||
+			!strchr("TtDdBbRr", kind) || strchr(name, '@') || strstr(name, "twice") ||
+			strstr(name, "calls"))
+			continue;
+		if (strstr(line, "per_thread") || strstr(line, "lib_thread"))
+			continue;
+		assert_int_equal(cul_objfile_symbol(o, name, &sym, NULL), 0);
+		assert_int_equal(sym.addr, addr);
+		assert_int_equal(sym.size, size);
+		assert_int_equal(sym.is_function, kind == 'T' || kind == 't');
+		assert_int_equal(sym.is_object, kind != 'T' && kind != 't');
+		assert_int_equal(sym.is_global, kind < 'a');
+		assert_int_equal(cul_objfile_symbol_at(o, addr + size - 1, &sym), 0);
+		if (sym.addr != addr || sym.size != size)
+			fail_msg("%s: %s+%#llx is called %s", path, name, size - 1, sym.name);
+		n++;
+	}
+	pclose(nm);
+	assert_true(n > 5);
+	cul_objfile_free(o);
+}
+
+static void test_symbols(void **state)
+{
+	struct cul_error err = {0};
+	struct cul_elf_symbol sym;
+	struct cul_objfile *o;
+
+	each_program(check_symbols);
+	check_symbols(fixture_path("libshapes.so.1"));
+	o = open_with(fixture_path("gcc5"), NULL);
+	assert_int_equal(cul_objfile_symbol(o, "per_thread", &sym, NULL), 0);
+	assert_true(sym.is_tls);
+	assert_int_equal(cul_objfile_symbol(o, "show_bit", &sym, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "show_bits"));
+	assert_int_equal(cul_objfile_symbol_at(o, 0, &sym), -ENOENT);
+	assert_int_equal(cul_objfile_symbol_at(o, UINT64_MAX, &sym), -ENOENT);
+	cul_objfile_free(o);
+}
+
+static void test_copies(void **state)
+{
+	struct cul_objfile *o = open_with(fixture_path("useslib"), NULL);
+
+	assert_true(cul_objfile_copies(o, "lib_copied"));
+	assert_false(cul_objfile_copies(o, "lib_own"));
+	assert_false(cul_objfile_copies(o, "first_node"));
+	cul_objfile_free(o);
+	o = open_with(fixture_path("gcc5"), NULL);
+	assert_false(cul_objfile_copies(o, "lib_copied"));
+	cul_objfile_free(o);
+}
+
+/* Sections where the linker put those of the file "linked"; .data is found or not by `data`. */
+static int linked_section(void *data, const char *name, uint64_t *addr)
+{
+	static const struct {
+		const char *name;
+		uint64_t addr;
+	} at[] = {{".text", 0x41000000}, {".data", 0x42000000}, {".bss", 0x43000000}};
+	const bool *has_data = data;
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
+		if (strcmp(name, at[i].name) == 0 && (i != 1 || !has_data || *has_data)) {
+			*addr = at[i].addr;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static void check_relocatable(const char *name)
+{
+	static const char *const variables[] = {"the_hidden", "twice", "from_header"};
+	struct cul_objfile_load load = {.section = linked_section};
+	const char *linked = fixture_path("linked"), *file;
+	struct cul_elf_symbol sym;
+	struct cul_variable v;
+	struct cul_objfile *o;
+	uint64_t addr;
+	int line;
+
+	assert_int_equal(cul_objfile_open(fixture_path(name), name, &load, &o, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		addr = nm_address(linked, variables[i]);
+		assert_int_equal(cul_objfile_variable(o, NULL, variables[i], &v, NULL), 0);
+		assert_int_equal(v.addr, addr);
+		assert_int_equal(cul_objfile_symbol(o, variables[i], &sym, NULL), 0);
+		assert_int_equal(sym.addr, addr);
+	}
+	assert_int_equal(cul_objfile_variable(o, NULL, "calls", &v, NULL), 0);
+	assert_int_equal(v.addr, nm_address(linked, "calls.0"));
+	addr = nm_address(linked, "other_hidden") + 9;
+	assert_int_equal(cul_objfile_symbol_at(o, addr, &sym), 0);
+	assert_string_equal(sym.name, "other_hidden");
+	assert_int_equal(cul_objfile_line(o, addr, &file, &line), 0);
+	assert_string_equal(file, "other.c");
+	assert_int_equal(line, atoi(witness("addr2line -e %s %#llx | sed 's/.*://'", linked,
+				       (unsigned long long)addr)));
+	cul_objfile_free(o);
+}
+
+static void test_relocatable(void **state)
+{
+	struct cul_objfile_load load = {.section = linked_section, .data = &(bool){false}};
+	struct cul_error err = {0};
+	struct cul_elf_symbol sym;
+	struct cul_variable v;
+	struct cul_objfile *o;
+
+	check_relocatable("other.o");
+	check_relocatable("placed.o");
+	check_relocatable("compressed.o");
+	/* A section that is not loaded: no address is made up. */
+	assert_int_equal(cul_objfile_open(fixture_path("other.o"), "o", &load, &o, NULL), 0);
+	assert_int_equal(cul_objfile_variable(o, NULL, "the_hidden", &v, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "not loaded"));
+	assert_int_equal(cul_objfile_symbol(o, "the_hidden", &sym, NULL), -ENOENT);
+	cul_objfile_free(o);
+}
+
+static void test_relocatable_debug_file(void **state)
+{
+	const char *paths[] = {fixture_path("module/module.o.debug"), NULL};
+	struct cul_objfile_load load = {.section = linked_section, .debug_paths = paths};
+	struct cul_variable v;
+	struct cul_objfile *o;
+
+	assert_int_equal(
+		cul_objfile_open(fixture_path("module/module.o"), "module", &load, &o, NULL), 0);
+	assert_int_equal(cul_objfile_variable(o, NULL, "the_hidden", &v, NULL), 0);
+	assert_int_equal(v.addr, nm_address(fixture_path("linked"), "the_hidden"));
+	cul_objfile_free(o);
+}
+
+static void test_place(void **state)
+{
+	struct cul_objfile *o = open_with(fixture_path("gcc5"), NULL);
+	struct cul_elf_symbol sym;
+
+	assert_int_equal(cul_objfile_place(o, 0x555555554000, 0, NULL), 0);
+	assert_int_equal(cul_objfile_symbol(o, "main", &sym, NULL), 0);
+	assert_int_equal(sym.addr, 0x555555554000 + nm_address(fixture_path("gcc5"), "main"));
+	assert_int_equal(cul_objfile_place(o, 0x1000, 0x10000000, NULL), -ENOEXEC);
+	cul_objfile_free(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_elf),
+		cmocka_unit_test(test_fifo),
+		cmocka_unit_test(test_build_id),
+		cmocka_unit_test(test_debug_files),
+		cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_relocatable),
+		cmocka_unit_test(test_relocatable_debug_file),
+		cmocka_unit_test(test_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
