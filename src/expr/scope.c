@@ -212,6 +212,12 @@ pid_t cul_scope_pid(const struct cul_scope *s)
 	return s->pid;
 }
 
+void cul_scope_refresh(struct cul_scope *s)
+{
+	if (s->process)
+		cul_process_refresh(s->process, NULL);
+}
+
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s)
 {
 	return &s->env;

@@ -27,6 +27,9 @@ void cul_scope_free(struct cul_scope *s);
 
 pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
 
+/* Looks at a process's mappings again: it may have loaded a library. */
+void cul_scope_refresh(struct cul_scope *s);
+
 /* What cul_expr_parse needs; valid as long as the scope. */
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s);
 struct cul_ctypes *cul_scope_ctypes(struct cul_scope *s);

@@ -112,35 +112,46 @@ static bool is_missing(int code)
 	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
 }
 
-/* The command, held at its first instruction, and then up to where its libraries are there. */
+/* A library by name: it may be loaded at any time, as a plug-in is. */
+static bool names_a_library(const struct cul_watch_options *o)
+{
+	for (size_t i = 0; i < o->n_targets; i++) {
+		const char *so = strstr(o->targets[i], ".so"), *colon = strchr(o->targets[i], ':');
+
+		if (so && colon && so < colon)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The command, held at its first instruction. What is not there yet comes with its libraries, which
+ * are mapped when it gets to its entry point, or later if it loads the one that was named itself.
+ */
 static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error first = {0};
-	bool at_entry = false;
+	bool at_entry = false, plug_in = names_a_library(run->options);
+	struct cul_error step = {0};
 	int r;
 
 	run->pid = run->child.pid;
 	r = resolve_process(run, err);
-	if (!is_missing(r))
-		return r;
-	while (!at_entry) {
-		r = cul_child_step(&run->child, &at_entry, err);
-		if (r)
-			return r;
-		r = resolve_process(run, &first);
-		if (!is_missing(r)) {
-			*err = first;
-			return r;
-		}
+	while (is_missing(r) && (!at_entry || (plug_in && r == -ENXIO))) {
+		bool entry;
+
+		if (cul_child_step(&run->child, &entry, &step))
+			return at_entry ? r : cul_fail(err, step.code, "%s", step.text);
+		at_entry |= entry;
+		cul_scope_refresh(run->scope);
+		r = resolve_process(run, err);
 	}
-	*err = first;
 	return r;
 }
 
 /* Not the command's: perhaps the kernel's, watched while the command runs. */
 static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error kernel = {0};
+	struct cul_error kernel = {0}, process;
 
 	forget_targets(run);
 	cul_scope_free(run->scope);
@@ -148,8 +159,12 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 	run->pid = 0;
 	if (!resolve_kernel(run, &kernel))
 		return 0;
-	return cul_fail(err, -ENOENT, "neither in %s (%.200s) nor in the kernel (%.200s)",
-		run->options->command[0], err->text, kernel.text);
+	/* The first line of each; the caret below it would stand under the wrong text. */
+	process = *err;
+	process.text[strcspn(process.text, "\n")] = '\0';
+	kernel.text[strcspn(kernel.text, "\n")] = '\0';
+	return cul_fail(err, -ENOENT, "not in the command: %.200s; and not in the kernel: %.200s",
+		process.text, kernel.text);
 }
 
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
