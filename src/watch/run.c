@@ -137,7 +137,8 @@ static const char *process_name(pid_t pid, char name[64])
 	return name[0] ? name : NULL;
 }
 
-static void note(struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_str *out)
+static void note(struct cul_watch_run *run, const struct cul_watch_target *t, bool readable,
+	struct cul_str *out)
 {
 	if (run->options->access == CUL_ACCESS_EXECUTE)
 		return;
@@ -149,6 +150,8 @@ static void note(struct cul_watch_run *run, const struct cul_watch_target *t, st
 		cul_str_add(out,
 			"what the kernel reads and writes for the process is not seen: we would "
 			"see ourselves (--write sees its writes)");
+	else if (!readable)
+		cul_str_add(out, "nothing can be read there now: no value is known before a store");
 	else if (!run->pid && cul_cpus_count(&run->arm.armed) < cul_cpus_count(&run->wanted))
 		cul_str_add(out, "writes by the other CPUs are not seen");
 }
@@ -197,7 +200,7 @@ static int say_armed(struct cul_watch_run *run)
 				       &state);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
-		note(run, t, &notes);
+		note(run, t, !r && state.known, &notes);
 		armed.note = notes.len ? cul_str_text(&notes) : NULL;
 		r = run->sink->ops->watch_armed(run->sink, &armed);
 	}
