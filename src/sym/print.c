@@ -29,7 +29,8 @@ uint64_t cul_print_bits(const struct cul_print_value *v)
 				       : word >> (64 - bits);
 }
 
-/* "char" is for text; "unsigned char", which is what u8 and uint8_t are, and "signed char" count. */
+/* "char" is for text; "unsigned char", which is what u8 and uint8_t are, and "signed char" count.
+ */
 static bool is_text(const struct cul_type *type)
 {
 	return type->kind == CUL_KIND_CHAR && type->name && strcmp(type->name, "char") == 0;

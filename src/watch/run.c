@@ -277,6 +277,23 @@ static void follow_cpus(struct cul_watch_run *run)
 	run->wanted = online;
 }
 
+/*
+ * The registers of a process are given up when it becomes another program. A command is seen doing
+ * it; another process has no memory any more and is still there, also at the next look.
+ */
+static void look_for_exec(struct cul_watch_run *run, uint64_t now)
+{
+	if (run->execed || !(run->child.execed || (!run->done && run->rounds_gone > 1)))
+		return;
+	run->execed = true;
+	cul_watch_gap(run,
+		"process %d became another program about %.3f s in: what it wrote from then on was "
+		"not watched",
+		run->pid, (double)(now - run->start_ns) / 1e9);
+	if (run->child.state == CUL_CHILD_NONE)
+		end(run, CUL_END_PROCESS);
+}
+
 /* What ends a run from outside: the user, the command, the process, the clock. */
 static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, uint64_t now)
 {
@@ -291,6 +308,8 @@ static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, ui
 	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
 		end(run, CUL_END_PROCESS);
 	}
+	if (run->pid && !run->disarmed)
+		look_for_exec(run, now);
 	if (o->for_ns && now - run->start_ns >= o->for_ns)
 		end(run, CUL_END_TIME);
 }
