@@ -296,25 +296,36 @@ static uint64_t function_entry(struct cul_scope *s, uint64_t addr, bool user)
 	return where.function ? addr - where.offset : 0;
 }
 
+void cul_scope_keep(struct cul_scope *s)
+{
+	if (s->process)
+		cul_process_keep(s->process);
+}
+
+static int read_code(struct cul_scope *s, uint64_t addr, bool user, uint8_t *bytes, size_t size)
+{
+	struct cul_kernel *kernel = user ? NULL : cul_scope_kernel_names(s, NULL);
+	struct cul_mem *mem = user ? s->process_mem : kernel ? cul_kernel_mem(kernel, NULL) : NULL;
+	int r = mem ? cul_mem_read(mem, addr, bytes, size) : -EIO;
+
+	return r && user && s->process ? cul_process_code(s->process, addr, bytes, size) : r;
+}
+
 size_t cul_scope_code(struct cul_scope *s, uint64_t addr, size_t after, bool user, uint8_t *bytes,
 	size_t room, uint64_t *start, bool *from_entry)
 {
 	enum { BEFORE = 64 };
-	struct cul_kernel *kernel = user ? NULL : cul_scope_kernel_names(s, NULL);
-	struct cul_mem *mem = user ? s->process_mem : kernel ? cul_kernel_mem(kernel, NULL) : NULL;
 	uint64_t entry = function_entry(s, addr, user);
 	size_t want;
 
-	if (!mem)
-		return 0;
 	*from_entry = entry && addr - entry + after <= room;
 	*start = *from_entry ? entry : addr > BEFORE ? addr - BEFORE : 0;
 	want = (size_t)(addr - *start) + after;
 	/* The end of the text may come before `after` bytes do. */
 	for (; want > addr - *start; want--)
-		if (!cul_mem_read(mem, *start, bytes, want))
+		if (!read_code(s, *start, user, bytes, want))
 			return want;
-	return cul_mem_read(mem, *start, bytes, want) ? 0 : want;
+	return read_code(s, *start, user, bytes, want) ? 0 : want;
 }
 
 bool cul_scope_data_name(struct cul_scope *s, uint64_t addr, struct cul_where *out)

@@ -43,10 +43,14 @@ struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error 
 /* Names code that ran in user or kernel mode. Fills as much as is known. */
 void cul_scope_where(struct cul_scope *s, uint64_t addr, bool user, struct cul_where *out);
 
+/* A process: opens its files now, so that its code can be named when it has ended. */
+void cul_scope_keep(struct cul_scope *s);
+
 /*
  * The machine code from the entry of the function that covers `addr` (or, where no function is
  * known, from a little before it) to `after` bytes past it. `bytes` is the caller's buffer.
- * Returns how many bytes were read, 0 when there are none.
+ * Of a process that is gone it is read from its files. Returns how many bytes were read, 0 when
+ * there are none.
  */
 size_t cul_scope_code(struct cul_scope *s, uint64_t addr, size_t after, bool user, uint8_t *bytes,
 	size_t room, uint64_t *start, bool *from_entry);

@@ -20,6 +20,7 @@ struct cul_mem_ops {
 	/* All `size` bytes or a negative errno (-EFAULT: not mapped; -ESRCH: process gone). */
 	int (*read)(struct cul_mem *mem, uint64_t addr, void *buf, size_t size);
 	void (*free)(struct cul_mem *mem);
+	bool (*is_gone)(struct cul_mem *mem); /* NULL: never */
 };
 
 /* The first member of each reader. */
@@ -38,6 +39,12 @@ static inline int cul_mem_read(struct cul_mem *mem, uint64_t addr, void *buf, si
  * beyond the page of the terminator is touched. `size` is not 0.
  */
 int cul_mem_read_string(struct cul_mem *mem, uint64_t addr, char *buf, size_t size);
+
+/*
+ * A process: the memory it had when it was opened is no more, since it ended or became another
+ * program. What is read then is nobody's, or the other program's.
+ */
+bool cul_mem_is_gone(struct cul_mem *mem);
 
 void cul_mem_free(struct cul_mem *mem); /* accepts NULL */
 

@@ -29,11 +29,19 @@ uint64_t cul_print_bits(const struct cul_print_value *v)
 				       : word >> (64 - bits);
 }
 
+/* "char" is for text; "unsigned char", which is what u8 and uint8_t are, and "signed char" count.
+ */
+static bool is_text(const struct cul_type *type)
+{
+	return type->kind == CUL_KIND_CHAR && type->name && strcmp(type->name, "char") == 0;
+}
+
 bool cul_print_is_number(const struct cul_type *type, size_t size)
 {
 	if (!type || type->kind == CUL_KIND_VOID)
 		return size == 1 || size == 2 || size == 4 || size == 8;
-	return type->kind == CUL_KIND_INT && size <= 8;
+	return (type->kind == CUL_KIND_INT || type->kind == CUL_KIND_CHAR) && !is_text(type) &&
+	       size <= 8;
 }
 
 static void print_bytes(struct cul_str *out, const struct cul_print_value *v)
@@ -241,7 +249,10 @@ static void print(struct cul_str *out, const struct cul_print_value *v,
 		cul_str_add(out, cul_print_bits(v) ? "true" : "false");
 		break;
 	case CUL_KIND_CHAR:
-		print_char(out, v);
+		if (is_text(v->type) && !v->bit_size)
+			print_char(out, v);
+		else
+			print_integer(out, v);
 		break;
 	case CUL_KIND_ENUM:
 		print_enum(out, v);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trace/child.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -234,6 +238,76 @@ int cul_child_run(struct cul_child *c, struct cul_error *err)
 	return 0;
 }
 
+/* A thread that is on its way out: a zombie, in its exit (PF_EXITING), or killed. */
+static bool is_ending(pid_t pid, const char *tid)
+{
+	enum { PF_EXITING = 4 };
+	cul_autofclose FILE *stat = NULL, *status = NULL;
+	unsigned long long pending;
+	char path[64], line[512], *after, state;
+	unsigned flags;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", pid, tid);
+	stat = fopen(path, "re");
+	if (!stat || !fgets(line, sizeof(line), stat))
+		return true;
+	after = strrchr(line, ')');
+	if (!after || sscanf(after, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 ||
+		state == 'Z' || state == 'X' || (flags & PF_EXITING))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", pid, tid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
+			return pending & 1ULL << (SIGKILL - 1);
+	return true;
+}
+
+static bool others_run(pid_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)))
+		found = entry->d_name[0] != '.' && atoi(entry->d_name) != pid &&
+			!is_ending(pid, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * The first thread is at its exit: by itself, or put to an end by the exec of another one, which
+ * becomes the first. A thread that was killed with the process may be seen alive for a moment.
+ */
+static bool goes_on_without_first(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 5; i++) {
+		if (!others_run(pid))
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
+/* Whether the thread, stopped at its exit, has asked for it: exit(2), for itself alone. */
+static bool left_by_itself(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+	long number;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
+}
+
 /* Answers one stop of a running child. */
 static void answer(struct cul_child *c, int status)
 {
@@ -242,6 +316,11 @@ static void answer(struct cul_child *c, int status)
 
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
+		if (goes_on_without_first(c->pid)) {
+			c->headless = true;
+			c->execed |= !left_by_itself(c->pid);
+			break;
+		}
 		c->state = CUL_CHILD_EXITING;
 		if (!ptrace(PTRACE_GETEVENTMSG, c->pid, 0, &message))
 			c->status = (int)message;

@@ -183,6 +183,9 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	if (o->pid) {
 		run->pid = o->pid;
 		r = resolve_process(run, err);
+		/* It may end at any moment, and its last hits are yet to be named then. */
+		if (!r)
+			cul_scope_keep(run->scope);
 	} else if (o->command && !o->kernel) {
 		r = resolve_command(run, err);
 		if (is_missing(r))

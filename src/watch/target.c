@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+enum { NULL_PAGE = 4096 }; /* nothing is mapped below: a member of what NULL points to */
+
 int cul_watch_split(
 	uint64_t addr, uint64_t size, unsigned max, struct cul_watch_piece pieces[CUL_WATCH_WORDS])
 {
@@ -174,6 +176,12 @@ static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, 
 	r = cul_expr_place(t->expr, &run, &place, err);
 	if (r)
 		return r;
+	if (!t->percpu && place.addr < NULL_PAGE)
+		return cul_fail(err, -EFAULT,
+			"%s is at 0x%" PRIx64
+			": a pointer on the way is NULL now; watch that pointer first, or attach "
+			"(-p PID) when it points to something",
+			t->source, place.addr);
 	t->addr = place.addr;
 	t->size = size ? size : place.size;
 	t->bit_offset = size ? 0 : place.bit_offset;
