@@ -181,6 +181,13 @@ static void trap_entry(struct cul_child *c)
 	}
 }
 
+static void forget_entry(struct cul_child *c)
+{
+	if (c->entry_fd >= 0)
+		close(c->entry_fd);
+	c->entry_fd = -1;
+}
+
 static bool is_entry_trap(const struct cul_child *c, int status)
 {
 	siginfo_t info;
@@ -212,14 +219,15 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 		r = next_stop(c->pid, &status);
 		if (r)
 			ended(c, status);
-		if (r || event_of(status) == PTRACE_EVENT_EXIT)
+		else if (event_of(status) == PTRACE_EVENT_EXIT)
+			c->state = CUL_CHILD_EXITING;
+		if (c->state != CUL_CHILD_STOPPED)
 			return too_early(err);
 		signal = 0;
 		if (WSTOPSIG(status) == SYSCALL_STOP)
 			return 0;
 		if (is_entry_trap(c, status)) {
-			close(c->entry_fd);
-			c->entry_fd = -1;
+			forget_entry(c);
 			*at_entry = true;
 			return 0;
 		}
@@ -230,6 +238,7 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 
 int cul_child_run(struct cul_child *c, struct cul_error *err)
 {
+	forget_entry(c);
 	/* From here on it must outlive us if we are killed. */
 	if (ptrace(PTRACE_SETOPTIONS, c->pid, 0, OPTIONS) < 0 ||
 		ptrace(PTRACE_CONT, c->pid, 0, 0) < 0)
@@ -380,10 +389,15 @@ void cul_child_release(struct cul_child *c)
 void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
-	case CUL_CHILD_STOPPED:
+	case CUL_CHILD_STOPPED: {
+		int status;
+
+		/* It stops once more, at its exit. */
 		kill(c->pid, SIGKILL);
-		waitpid(c->pid, NULL, __WALL);
+		while (!next_stop(c->pid, &status))
+			ptrace(PTRACE_CONT, c->pid, 0, 0);
 		break;
+	}
 	case CUL_CHILD_RUNNING: {
 		/* Detaching needs a stop. */
 		int status;
@@ -404,8 +418,7 @@ void cul_child_free(struct cul_child *c)
 	}
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
-	if (c->entry_fd >= 0)
-		close(c->entry_fd);
-	c->signal_fd = c->entry_fd = -1;
+	forget_entry(c);
+	c->signal_fd = -1;
 	c->state = CUL_CHILD_NONE;
 }
