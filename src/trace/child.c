@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "sys/perf.h"
+#include "sys/process.h"
 #include "trace/breakpoint.h"
 
 enum {
@@ -60,7 +61,7 @@ static int event_of(int status)
 
 static int seize(pid_t pid)
 {
-	int status;
+	int status, r;
 	pid_t got;
 
 	/* Its own SIGSTOP, before we trace it. */
@@ -69,8 +70,9 @@ static int seize(pid_t pid)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || !WIFSTOPPED(status))
 		return -ESRCH;
-	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS | PTRACE_O_EXITKILL) < 0)
-		return -errno;
+	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
+	if (r)
+		return r;
 	return kill(pid, SIGCONT) ? -errno : 0;
 }
 
@@ -87,8 +89,9 @@ static int wait_for_exec(pid_t pid)
 			return 0;
 		/* The end of the group stop and SIGCONT itself: neither is the program's business.
 		 */
-		if (ptrace(PTRACE_CONT, pid, 0, 0) < 0)
-			return -errno;
+		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
+		if (r)
+			return r;
 	}
 }
 
@@ -182,7 +185,8 @@ static bool is_entry_trap(const struct cul_child *c, int status)
 	siginfo_t info;
 
 	return c->entry_fd >= 0 && WSTOPSIG(status) == SIGTRAP && !event_of(status) &&
-	       !ptrace(PTRACE_GETSIGINFO, c->pid, 0, &info) && info.si_code == TRAP_PERF_CODE;
+	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
+	       info.si_code == TRAP_PERF_CODE;
 }
 
 static int too_early(struct cul_error *err)
@@ -203,7 +207,7 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 			return 0;
 	}
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, c->pid, 0, signal) < 0)
+		if (cul_sys_ptrace(PTRACE_SYSCALL, c->pid, (uintptr_t)signal))
 			return too_early(err);
 		r = next_stop(c->pid, &status);
 		if (r)
@@ -227,9 +231,12 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 int cul_child_run(struct cul_child *c, struct cul_error *err)
 {
 	/* From here on it must outlive us if we are killed. */
-	if (ptrace(PTRACE_SETOPTIONS, c->pid, 0, OPTIONS) < 0 ||
-		ptrace(PTRACE_CONT, c->pid, 0, 0) < 0)
-		return cul_fail(err, -errno, "letting the command run: %s", cul_strerror(errno));
+	int r = cul_sys_ptrace(PTRACE_SETOPTIONS, c->pid, OPTIONS);
+
+	if (!r)
+		r = cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
+	if (r)
+		return cul_fail(err, r, "letting the command run: %s", cul_strerror(r));
 	c->state = CUL_CHILD_RUNNING;
 	return 0;
 }
@@ -243,13 +250,13 @@ static void answer(struct cul_child *c, int status)
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
 		c->state = CUL_CHILD_EXITING;
-		if (!ptrace(PTRACE_GETEVENTMSG, c->pid, 0, &message))
+		if (!cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
 			c->status = (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
 		if (WSTOPSIG(status) != SIGTRAP) {
-			ptrace(PTRACE_LISTEN, c->pid, 0, 0);
+			cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0);
 			return;
 		}
 		break;
@@ -263,7 +270,7 @@ static void answer(struct cul_child *c, int status)
 	default:
 		break;
 	}
-	ptrace(PTRACE_CONT, c->pid, 0, signal);
+	cul_sys_ptrace(PTRACE_CONT, c->pid, (uintptr_t)signal);
 }
 
 void cul_child_handle(struct cul_child *c)
@@ -292,9 +299,9 @@ void cul_child_release(struct cul_child *c)
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	ptrace(PTRACE_CONT, c->pid, 0, 0);
+	cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
 	while (!next_stop(c->pid, &status))
-		ptrace(PTRACE_CONT, c->pid, 0, 0);
+		cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
 	ended(c, status);
 }
 
@@ -309,11 +316,12 @@ void cul_child_free(struct cul_child *c)
 		/* Detaching needs a stop. */
 		int status;
 
-		if (ptrace(PTRACE_INTERRUPT, c->pid, 0, 0) == 0 && !next_stop(c->pid, &status)) {
+		if (cul_sys_ptrace(PTRACE_INTERRUPT, c->pid, 0) == 0 &&
+			!next_stop(c->pid, &status)) {
 			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
 					     ? WSTOPSIG(status)
 					     : 0;
-			ptrace(PTRACE_DETACH, c->pid, 0, signal);
+			cul_sys_ptrace(PTRACE_DETACH, c->pid, (uintptr_t)signal);
 		}
 		break;
 	}

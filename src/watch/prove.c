@@ -5,8 +5,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-
+#include "sys/bpf.h"
 #include "watch.skel.h"
 
 enum { ACCESSES = 8 };
@@ -28,10 +27,7 @@ enum cul_watch_proof cul_watch_proof_for(enum cul_access_kind access, bool kerne
 /* One store by the kernel on `cpu`, in a BPF program that is run there. */
 static int kernel_access(struct cul_watch_program *p, int cpu)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
-	int fd = bpf_program__fd(p->skel->progs.watch_proof);
-
-	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
+	return cul_sys_bpf_prog_run_on(bpf_program__fd(p->skel->progs.watch_proof), cpu);
 }
 
 int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof, uint64_t *addr,

@@ -6,9 +6,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "sys/process.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -177,7 +176,6 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (r || !run->pid)
 		return r;
-	run->pid_fd =
-		(int)syscall(SYS_pidfd_open, run->pid, 0); /* -1 before 5.3: asked by kill(0) */
+	run->pid_fd = cul_sys_pidfd_open(run->pid); /* none before 5.3: asked by kill(0) */
 	return 0;
 }
