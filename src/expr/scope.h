@@ -25,6 +25,9 @@ int cul_scope_process(
 	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
 void cul_scope_free(struct cul_scope *s);
 
+/* Reads a process's mappings again: libraries may have come. Nothing to do for the kernel. */
+int cul_scope_refresh(struct cul_scope *s, struct cul_error *err);
+
 pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
 
 /* What cul_expr_parse needs; valid as long as the scope. */

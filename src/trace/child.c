@@ -59,6 +59,27 @@ static int event_of(int status)
 	return status >> 16;
 }
 
+/* Lets one that is stopped go on; one that cannot be let go would stay stopped for ever. */
+static void let_go(pid_t pid)
+{
+	if (cul_sys_ptrace(PTRACE_CONT, pid, 0))
+		kill(pid, SIGKILL);
+}
+
+/* Kills it, through the stop that a traced one makes at its exit. */
+static void put_down(pid_t pid)
+{
+	siginfo_t info;
+	int status;
+
+	/* One that was waited for already has given its number back. */
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return;
+	kill(pid, SIGKILL);
+	while (!next_stop(pid, &status))
+		let_go(pid);
+}
+
 static int seize(pid_t pid)
 {
 	int status, r;
@@ -129,10 +150,8 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 		cul_fail(err, r, "starting %s under trace: %s", argv[0], cul_strerror(r));
 	close(report[0]);
 	if (r) {
-		if (c.pid > 0) {
-			kill(c.pid, SIGKILL);
-			waitpid(c.pid, NULL, __WALL);
-		}
+		if (c.pid > 0)
+			put_down(c.pid);
 		return r;
 	}
 	c.signal_fd = watch_sigchld();
@@ -162,6 +181,13 @@ static uint64_t entry_point(pid_t pid)
 	return 0;
 }
 
+static void untrap_entry(struct cul_child *c)
+{
+	if (c->entry_fd >= 0)
+		close(c->entry_fd);
+	c->entry_fd = -1;
+}
+
 /* A breakpoint on the entry point that stops the child by SIGTRAP (since 5.13). */
 static void trap_entry(struct cul_child *c)
 {
@@ -174,10 +200,8 @@ static void trap_entry(struct cul_child *c)
 
 	if (bp.addr)
 		c->entry_fd = cul_breakpoint_open(&bp, -1, NULL);
-	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd)) {
-		close(c->entry_fd);
-		c->entry_fd = -1;
-	}
+	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd))
+		untrap_entry(c);
 }
 
 static bool is_entry_trap(const struct cul_child *c, int status)
@@ -218,14 +242,18 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 		if (WSTOPSIG(status) == SYSCALL_STOP)
 			return 0;
 		if (is_entry_trap(c, status)) {
-			close(c->entry_fd);
-			c->entry_fd = -1;
+			untrap_entry(c);
 			*at_entry = true;
 			return 0;
 		}
 		if (!event_of(status))
 			signal = WSTOPSIG(status);
 	}
+}
+
+void cul_child_end_steps(struct cul_child *c)
+{
+	untrap_entry(c);
 }
 
 int cul_child_run(struct cul_child *c, struct cul_error *err)
@@ -299,9 +327,9 @@ void cul_child_release(struct cul_child *c)
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
+	let_go(c->pid);
 	while (!next_stop(c->pid, &status))
-		cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
+		let_go(c->pid);
 	ended(c, status);
 }
 
@@ -309,8 +337,7 @@ void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
 	case CUL_CHILD_STOPPED:
-		kill(c->pid, SIGKILL);
-		waitpid(c->pid, NULL, __WALL);
+		put_down(c->pid);
 		break;
 	case CUL_CHILD_RUNNING: {
 		/* Detaching needs a stop. */
@@ -333,8 +360,7 @@ void cul_child_free(struct cul_child *c)
 	}
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
-	if (c->entry_fd >= 0)
-		close(c->entry_fd);
-	c->signal_fd = c->entry_fd = -1;
+	untrap_entry(c);
+	c->signal_fd = -1;
 	c->state = CUL_CHILD_NONE;
 }

@@ -97,12 +97,11 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 			"--cpu is for the kernel's memory: a process's is watched on every CPU, "
 			"with the "
 			"threads");
-	if (!run->scope) {
+	if (run->scope)
+		r = cul_scope_refresh(run->scope, err);
+	else
 		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
-		if (r)
-			return r;
-	}
-	return resolve_all(run, -1, err);
+	return r ? r : resolve_all(run, -1, err);
 }
 
 /* The name is not there, or not there yet. */
@@ -112,7 +111,7 @@ static bool is_missing(int code)
 }
 
 /* The command, held at its first instruction, and then up to where its libraries are there. */
-static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+static int step_to_target(struct cul_watch_run *run, struct cul_error *err)
 {
 	struct cul_error first = {0};
 	bool at_entry = false;
@@ -133,6 +132,14 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 		}
 	}
 	*err = first;
+	return r;
+}
+
+static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+{
+	int r = step_to_target(run, err);
+
+	cul_child_end_steps(&run->child);
 	return r;
 }
 
