@@ -57,6 +57,11 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	for (unsigned i = 0; i < CUL_IN_COUNT; i++) {
 		if (strcmp(text, inputs[i].name))
 			continue;
+		if (i <= CUL_IN_NEW && names->filter->execute)
+			return cul_fail(err, -EINVAL,
+				"'%s': with --exec nothing is written and there are no values; use "
+				"cpu, pid, tid, comm",
+				text);
 		if (i <= CUL_IN_NEW && !cul_watch_target_is_scalar(names->filter->target))
 			return cul_fail(err, -EINVAL,
 				"'%s' is not one number here: %s has %lu bytes; watch one member "

@@ -117,6 +117,7 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 		struct cul_watch_filter filter = {
 			.target = &config->targets[index],
 			.scope = config->scope,
+			.execute = config->access == CUL_ACCESS_EXECUTE,
 			.condition = config->condition,
 			.expect = config->expect,
 			.scratch_fd = bpf_map__fd(p->skel->maps.scratches),
