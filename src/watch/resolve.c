@@ -43,6 +43,24 @@ static void forget_targets(struct cul_watch_run *run)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
 }
 
+/* Two registers at one address: a hit does not tell which of them it was. */
+static int overlap(
+	const struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_error *err)
+{
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_watch_target *o = &run->targets[i];
+
+		for (unsigned p = 0; p < o->n_pieces; p++)
+			for (unsigned q = 0; q < t->n_pieces; q++)
+				if (o->addr + o->pieces[p].offset == t->addr + t->pieces[q].offset)
+					return cul_fail(err, -EINVAL,
+						"%s and %s share memory: their hits could not be "
+						"told apart; watch one of them",
+						o->text, t->text);
+	}
+	return 0;
+}
+
 static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *err)
 {
 	unsigned slots = 0;
@@ -54,7 +72,10 @@ static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *er
 			run->options->access, &run->wanted, copy, &run->targets[i], err);
 		if (r)
 			return r;
+		r = overlap(run, &run->targets[i], err);
 		run->n_targets++;
+		if (r)
+			return r;
 		slots += run->targets[i].n_pieces;
 	}
 	if (slots > run->arch->watch_slots)
