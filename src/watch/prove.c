@@ -92,22 +92,22 @@ int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int
 	uint64_t *cost_ns, struct cul_error *err)
 {
 	struct cul_watch_totals before, after;
-	cpu_set_t here, there;
+	struct cul_cpus here = {0}, there = {0}; /* cpu_set_t ends at 1024 CPUs */
 	int r;
 
 	r = cul_watch_program_cpu_totals(p, 0, cpu, &before);
 	if (!r && proof != CUL_PROOF_KERNEL) {
-		CPU_ZERO(&there);
-		CPU_SET(cpu, &there);
-		if (sched_getaffinity(0, sizeof(here), &here) ||
-			sched_setaffinity(0, sizeof(there), &there))
+		cul_cpus_add(&there, cpu);
+		if (sched_getaffinity(0, sizeof(here), (cpu_set_t *)&here))
 			r = -errno;
+		else if (sched_setaffinity(0, sizeof(there), (cpu_set_t *)&there))
+			r = errno == EINVAL ? -EPERM : -errno; /* outside of our cpuset */
 	}
 	if (r)
 		return cul_fail(err, r, "self-test on CPU %d: %s", cpu, cul_strerror(r));
 	r = make_accesses(p, proof, cpu, cost_ns);
 	if (proof != CUL_PROOF_KERNEL)
-		sched_setaffinity(0, sizeof(here), &here);
+		sched_setaffinity(0, sizeof(here), (cpu_set_t *)&here);
 	if (!r)
 		r = cul_watch_program_cpu_totals(p, 0, cpu, &after);
 	if (r)
