@@ -14,6 +14,11 @@
 #include "watch/filter.h"
 #include "watch.skel.h"
 
+/* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
+_Static_assert(sizeof(struct cul_watch_cpu) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_writer_count) % 8 == 0, "");
+
 enum {
 	PROCESS_STATES = 4096,
 	WRITERS = 4096,
@@ -141,9 +146,11 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	size_t ring_bytes = cul_rings_size(cul_cpus_count(&config->possible));
 	int r;
 
-	for (int cpu = cul_cpus_next(&config->possible, -1); cpu >= 0;
-		cpu = cul_cpus_next(&config->possible, cpu))
+	p->possible = config->possible;
+	cul_for_each_cpu(cpu, &p->possible)
+	{
 		p->n_possible = (unsigned)cpu + 1;
+	}
 	p->cpu_table = cul_calloc(p->n_possible, sizeof(*p->cpu_table));
 	p->skel = p->cpu_table ? watch_bpf__open() : NULL;
 	if (!p->skel)
@@ -194,9 +201,19 @@ static int set(struct bpf_map *map, const void *key, const void *value)
 
 int cul_watch_program_set_cpus(struct cul_watch_program *p, struct cul_error *err)
 {
+	/* One write for all CPUs. Numbers that are not possible have no place in the kernel's. */
+	cul_autofree struct cul_watch_cpu *packed = cul_calloc(p->n_possible, sizeof(*packed));
+	unsigned n = 0;
 	__u32 zero = 0;
-	/* One write for all CPUs; the table of a per-CPU array is indexed by possible CPU. */
-	int r = set(p->skel->maps.cpus, &zero, p->cpu_table);
+	int r;
+
+	if (!packed)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	cul_for_each_cpu(cpu, &p->possible)
+	{
+		packed[n++] = p->cpu_table[cpu];
+	}
+	r = set(p->skel->maps.cpus, &zero, packed);
 
 	return r ? cul_fail(
 			   err, r, "telling the program what is watched where: %s", cul_strerror(r))
@@ -284,7 +301,7 @@ int cul_watch_program_cpu_totals(
 	int r = cpu_totals(p, target, &all);
 
 	if (!r)
-		*out = all[cpu];
+		*out = all[cul_cpus_rank(&p->possible, cpu)];
 	return r;
 }
 
