@@ -207,15 +207,14 @@ int cul_scope_process(
 	return 0;
 }
 
+int cul_scope_refresh(struct cul_scope *s, struct cul_error *err)
+{
+	return s->process ? cul_process_refresh(s->process, err) : 0;
+}
+
 pid_t cul_scope_pid(const struct cul_scope *s)
 {
 	return s->pid;
-}
-
-void cul_scope_refresh(struct cul_scope *s)
-{
-	if (s->process)
-		cul_process_refresh(s->process, NULL);
 }
 
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s)

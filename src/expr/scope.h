@@ -25,10 +25,10 @@ int cul_scope_process(
 	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
 void cul_scope_free(struct cul_scope *s);
 
-pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
+/* Reads a process's mappings again: libraries may have come. Nothing to do for the kernel. */
+int cul_scope_refresh(struct cul_scope *s, struct cul_error *err);
 
-/* Looks at a process's mappings again: it may have loaded a library. */
-void cul_scope_refresh(struct cul_scope *s);
+pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
 
 /* What cul_expr_parse needs; valid as long as the scope. */
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s);

@@ -7,12 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "sys/bpf.h"
 
 enum {
 	/* A record is timed before it is written: one that is younger than this may have company.
@@ -78,21 +78,23 @@ static int hold(void *data, void *record, size_t size)
 
 static int add_ring(struct cul_rings *r, int outer_fd, int cpu, size_t bytes, struct cul_error *err)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "culprit_ring", 0, 0, (__u32)bytes, NULL);
+	int fd =
+		cul_sys_bpf_map_create(BPF_MAP_TYPE_RINGBUF, "culprit_ring", 0, 0, (unsigned)bytes);
 	int *slot, code;
 
 	if (fd < 0)
-		return cul_fail(err, -errno, "creating CPU %d's ring buffer of %zu bytes: %s", cpu,
-			bytes, cul_strerror(errno));
+		return cul_fail(err, fd, "creating CPU %d's ring buffer of %zu bytes: %s", cpu,
+			bytes, cul_strerror(fd));
 	slot = cul_vec_push(&r->maps);
 	if (!slot) {
 		close(fd);
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	*slot = fd;
-	if (bpf_map_update_elem(outer_fd, &cpu, &fd, BPF_ANY))
-		return cul_fail(err, -errno, "handing CPU %d's ring buffer to the program: %s", cpu,
-			cul_strerror(errno));
+	code = cul_sys_bpf_map_update(outer_fd, &cpu, &fd);
+	if (code)
+		return cul_fail(err, code, "handing CPU %d's ring buffer to the program: %s", cpu,
+			cul_strerror(code));
 	if (r->manager) {
 		code = ring_buffer__add(r->manager, fd, hold, r);
 	} else {

@@ -6,9 +6,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "sys/process.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -44,6 +43,24 @@ static void forget_targets(struct cul_watch_run *run)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
 }
 
+/* Two registers at one address: a hit does not tell which of them it was. */
+static int overlap(
+	const struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_error *err)
+{
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_watch_target *o = &run->targets[i];
+
+		for (unsigned p = 0; p < o->n_pieces; p++)
+			for (unsigned q = 0; q < t->n_pieces; q++)
+				if (o->addr + o->pieces[p].offset == t->addr + t->pieces[q].offset)
+					return cul_fail(err, -EINVAL,
+						"%s and %s share memory: their hits could not be "
+						"told apart; watch one of them",
+						o->text, t->text);
+	}
+	return 0;
+}
+
 static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *err)
 {
 	unsigned slots = 0;
@@ -55,7 +72,10 @@ static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *er
 			run->options->access, &run->wanted, copy, &run->targets[i], err);
 		if (r)
 			return r;
+		r = overlap(run, &run->targets[i], err);
 		run->n_targets++;
+		if (r)
+			return r;
 		slots += run->targets[i].n_pieces;
 	}
 	if (slots > run->arch->watch_slots)
@@ -98,12 +118,11 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 			"--cpu is for the kernel's memory: a process's is watched on every CPU, "
 			"with the "
 			"threads");
-	if (!run->scope) {
+	if (run->scope)
+		r = cul_scope_refresh(run->scope, err);
+	else
 		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
-		if (r)
-			return r;
-	}
-	return resolve_all(run, -1, err);
+	return r ? r : resolve_all(run, -1, err);
 }
 
 /* The name is not there, or not there yet. */
@@ -128,7 +147,7 @@ static bool names_a_library(const struct cul_watch_options *o)
  * The command, held at its first instruction. What is not there yet comes with its libraries, which
  * are mapped when it gets to its entry point, or later if it loads the one that was named itself.
  */
-static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+static int step_to_target(struct cul_watch_run *run, struct cul_error *err)
 {
 	bool at_entry = false, plug_in = names_a_library(run->options);
 	struct cul_error step = {0};
@@ -142,9 +161,16 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 		if (cul_child_step(&run->child, &entry, &step))
 			return at_entry ? r : cul_fail(err, step.code, "%s", step.text);
 		at_entry |= entry;
-		cul_scope_refresh(run->scope);
 		r = resolve_process(run, err);
 	}
+	return r;
+}
+
+static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+{
+	int r = step_to_target(run, err);
+
+	cul_child_end_steps(&run->child);
 	return r;
 }
 
@@ -195,7 +221,6 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (r || !run->pid)
 		return r;
-	run->pid_fd =
-		(int)syscall(SYS_pidfd_open, run->pid, 0); /* -1 before 5.3: asked by kill(0) */
+	run->pid_fd = cul_sys_pidfd_open(run->pid); /* none before 5.3: asked by kill(0) */
 	return 0;
 }
