@@ -29,6 +29,14 @@ int cul_sys_bpf_map_update(int fd, const void *key, const void *value)
 	return r ? r : result(bpf_map_update_elem(fd, key, value, BPF_ANY));
 }
 
+int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, unsigned n)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+	__u32 count = n;
+
+	return r ? r : result(bpf_map_update_batch(fd, keys, values, &count, NULL));
+}
+
 int cul_sys_bpf_map_lookup(int fd, const void *key, void *value)
 {
 	int r = cul_sys_faulted(CUL_SYS_BPF);
