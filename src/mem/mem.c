@@ -31,6 +31,11 @@ int cul_mem_read_string(struct cul_mem *mem, uint64_t addr, char *buf, size_t si
 	return 0;
 }
 
+const char *cul_mem_name(const struct cul_mem *mem)
+{
+	return mem->ops->name ? mem->ops->name : "memory";
+}
+
 void cul_mem_free(struct cul_mem *mem)
 {
 	if (mem)

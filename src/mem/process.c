@@ -60,7 +60,8 @@ static void process_free(struct cul_mem *mem)
 	free(p);
 }
 
-static const struct cul_mem_ops process_ops = {.read = process_read, .free = process_free};
+static const struct cul_mem_ops process_ops = {
+	.name = "process_vm_readv", .read = process_read, .free = process_free};
 
 static int fail_open(pid_t pid, int code, struct cul_error *err)
 {
