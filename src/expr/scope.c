@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 
 struct cul_scope {
 	pid_t pid;
@@ -40,25 +41,39 @@ struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error 
 	return s->kernel;
 }
 
+/* "name", "module:name", "file.c:name" or "module:file.c:name": no module has a dot in its name. */
+static int find_kernel_symbol(struct cul_scope *s, const char *text,
+	struct cul_kernel_symbol *found, struct cul_error *err)
+{
+	cul_autofree char *copy = cul_strdup(text);
+	char *module = NULL, *file = NULL, *name = copy, *colon;
+
+	if (!copy)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	while ((colon = strchr(name, ':')) && !file) {
+		*colon = '\0';
+		if (strchr(name, '.') || module)
+			file = name;
+		else
+			module = name;
+		name = colon + 1;
+	}
+	if (file)
+		return cul_kernel_variable(s->kernel, module, file, name, found, err);
+	return cul_kernel_symbol(s->kernel, module, name, found, err);
+}
+
 static int kernel_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
 {
 	struct cul_scope *s = data;
-	const char *colon = strchr(text, ':');
 	struct cul_kernel_symbol found;
 	struct cul_name name = {0};
-	char module[64];
 	int r;
 
-	if (colon && (size_t)(colon - text) >= sizeof(module))
-		return cul_fail(err, -ENOENT, "module name too long in '%s'", text);
-	if (colon) {
-		memcpy(module, text, (size_t)(colon - text));
-		module[colon - text] = '\0';
-	}
-	r = cul_kernel_symbol(
-		s->kernel, colon ? module : NULL, colon ? colon + 1 : text, &found, err);
+	r = find_kernel_symbol(s, text, &found, err);
 	if (r) {
-		if (colon || cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
+		if (r != -ENOENT || strchr(text, ':') ||
+			cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
 			return r;
 		name.kind = CUL_NAME_CONSTANT;
 		*out = name;

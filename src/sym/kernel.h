@@ -33,9 +33,20 @@ struct cul_kernel_symbol {
 	bool is_function;
 };
 
-/* `module` NULL: any. -ENOENT or -ENXIO with the nearest names in `err`. */
+/*
+ * `module` NULL: any. -ENOENT or -ENXIO with the nearest names in `err`; -ENOTUNIQ with the places
+ * and how to say which, when several things bear the name (statics of different files). Where the
+ * kernel lists functions only, data by its System.map or vmlinux (sym/system_map.h), and a module's
+ * by its file.
+ */
 int cul_kernel_symbol(struct cul_kernel *k, const char *module, const char *name,
 	struct cul_kernel_symbol *out, struct cul_error *err);
+/*
+ * A variable of the source file whose base name is `file`, by DWARF. `module` NULL: of those that
+ * list the name. -ENOENT; -ENOTUNIQ; -ENODATA: no DWARF was found; -ENXIO: no such module.
+ */
+int cul_kernel_variable(struct cul_kernel *k, const char *module, const char *file,
+	const char *name, struct cul_kernel_symbol *out, struct cul_error *err);
 
 /* `kind`: STRUCT, UNION, ENUM by tag, or VOID for a typedef or base type. NULL when unknown. */
 const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind, const char *name);
