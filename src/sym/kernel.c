@@ -36,13 +36,19 @@ void cul_kernel_free(struct cul_kernel *k)
 
 int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, struct cul_error *err)
 {
+	return cul_kernel_open_from(NULL, NULL, debug_paths, out, err);
+}
+
+int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
+	struct cul_kernel **out, struct cul_error *err)
+{
 	struct cul_kernel *k = cul_calloc(1, sizeof(*k));
 	int r;
 
 	if (!k)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	k->debug_paths = debug_paths;
-	r = cul_kallsyms_open(NULL, NULL, &k->syms, err);
+	r = cul_kallsyms_open(kallsyms, modules, &k->syms, err);
 	if (r) {
 		cul_kernel_free(k);
 		return r;

@@ -24,6 +24,9 @@ struct cul_kernel;
  * places; borrowed; may be NULL.
  */
 int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, struct cul_error *err);
+/* The same with other files than /proc/kallsyms and /proc/modules; NULL: those. */
+int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
+	struct cul_kernel **out, struct cul_error *err);
 void cul_kernel_free(struct cul_kernel *k);
 
 /* What a name of the kernel stands for. */

@@ -181,6 +181,7 @@ static int find_object(struct fake *f, const char *name, struct cul_name *out)
 		{"victim:counter", base_int, &f->image->counter},
 		{"main.c:counter", base_int, &f->image->counter},
 		{"odd-file.c:counter", base_int, &f->image->counter},
+		{"victim:refs.c:counter", base_int, &f->image->counter},
 		{"__key.42", base_int, &f->image->counter},
 		{"table", &t_table, f->image->table},
 		{"text", &t_text, f->image->text},
