@@ -88,6 +88,16 @@ static int kernel_name(void *data, const char *text, struct cul_name *out, struc
 	return 0;
 }
 
+uint64_t cul_scope_room(struct cul_scope *s, const char *text)
+{
+	struct cul_process_variable variable;
+	struct cul_kernel_symbol found;
+
+	if (s->pid)
+		return cul_process_variable(s->process, text, &variable, NULL) ? 0 : variable.size;
+	return find_kernel_symbol(s, text, &found, NULL) ? 0 : found.sym.size;
+}
+
 /* The object files of the process one after the other: -ENOENT past the last. */
 static int nth_object(struct cul_scope *s, size_t i, struct cul_objfile **out)
 {
@@ -154,19 +164,29 @@ static int process_name(void *data, const char *text, struct cul_name *out, stru
 	return 0;
 }
 
+static const enum cul_kind kind_of_tag[] = {
+	[CUL_TAG_NONE] = CUL_KIND_VOID,
+	[CUL_TAG_STRUCT] = CUL_KIND_STRUCT,
+	[CUL_TAG_UNION] = CUL_KIND_UNION,
+	[CUL_TAG_ENUM] = CUL_KIND_ENUM,
+};
+
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
 {
-	static const enum cul_kind kinds[] = {
-		[CUL_TAG_NONE] = CUL_KIND_VOID,
-		[CUL_TAG_STRUCT] = CUL_KIND_STRUCT,
-		[CUL_TAG_UNION] = CUL_KIND_UNION,
-		[CUL_TAG_ENUM] = CUL_KIND_ENUM,
-	};
 	struct cul_scope *s = data;
 
 	if (s->pid)
-		return process_type(s, kinds[tag], name);
-	return cul_kernel_type(s->kernel, kinds[tag], name);
+		return process_type(s, kind_of_tag[tag], name);
+	return cul_kernel_type(s->kernel, kind_of_tag[tag], name);
+}
+
+/* DWARF has no table of names to go through quickly: a process's types are not offered. */
+static void nearest_type(void *data, enum cul_tag tag, struct cul_nearest *near)
+{
+	struct cul_scope *s = data;
+
+	if (!s->pid)
+		cul_kernel_nearest_type(s->kernel, kind_of_tag[tag], near);
 }
 
 static int new_scope(
@@ -182,6 +202,7 @@ static int new_scope(
 	s->debug_paths = debug_paths;
 	s->env.name = pid ? process_name : kernel_name;
 	s->env.type = find_type;
+	s->env.nearest_type = nearest_type;
 	s->env.ctypes = s->ctypes;
 	s->env.data = s;
 	*out = s;

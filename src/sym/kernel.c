@@ -113,17 +113,29 @@ struct cul_objfile *cul_kernel_part_file(struct cul_kernel *k, struct kernel_par
 	return p->file;
 }
 
-static const struct cul_type *type_in_btf(struct cul_btf *btf, enum cul_kind kind, const char *name)
+static enum cul_btf_find what_in_btf(enum cul_kind kind)
 {
 	switch (kind) {
 	case CUL_KIND_STRUCT:
-		return cul_btf_find(btf, CUL_BTF_STRUCT, name);
+		return CUL_BTF_STRUCT;
 	case CUL_KIND_UNION:
-		return cul_btf_find(btf, CUL_BTF_UNION, name);
+		return CUL_BTF_UNION;
 	case CUL_KIND_ENUM:
-		return cul_btf_find(btf, CUL_BTF_ENUM, name);
+		return CUL_BTF_ENUM;
 	default:
-		return cul_btf_find(btf, CUL_BTF_TYPEDEF_OR_BASE, name);
+		return CUL_BTF_TYPEDEF_OR_BASE;
+	}
+}
+
+void cul_kernel_nearest_type(struct cul_kernel *k, enum cul_kind kind, struct cul_nearest *near)
+{
+	if (!cul_kernel_part(k, "vmlinux"))
+		return;
+	for (size_t i = 0; i < k->parts.len; i++) {
+		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
+
+		if (btf)
+			cul_btf_nearest(btf, what_in_btf(kind), near);
 	}
 }
 
@@ -134,7 +146,8 @@ const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind,
 		return NULL;
 	for (size_t i = 0; i < k->parts.len; i++) {
 		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
-		const struct cul_type *type = btf ? type_in_btf(btf, kind, name) : NULL;
+		const struct cul_type *type =
+			btf ? cul_btf_find(btf, what_in_btf(kind), name) : NULL;
 
 		if (type)
 			return type;
