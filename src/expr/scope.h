@@ -34,6 +34,10 @@ pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s);
 struct cul_ctypes *cul_scope_ctypes(struct cul_scope *s);
 
+/* Bytes that the data symbol `text` has at most (the next one follows); 0: unknown, or no symbol.
+ */
+uint64_t cul_scope_room(struct cul_scope *s, const char *text);
+
 /* The memory of the kernel or the process. NULL with `err` set when it cannot be read. */
 struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err);
 

@@ -26,6 +26,8 @@ int cul_sys_bpf_prog_load(
 	enum bpf_prog_type type, const char *name, const struct bpf_insn *insns, size_t n);
 /* Runs a raw tracepoint program once, on `cpu` (kernel 5.10). */
 int cul_sys_bpf_prog_run_on(int fd, int cpu);
+/* The same on this CPU; `value` is what the program returned. */
+int cul_sys_bpf_run(int fd, __u32 *value);
 /* Creates the maps and loads the programs of an opened skeleton. */
 int cul_sys_bpf_load(struct bpf_object_skeleton *skeleton);
 
