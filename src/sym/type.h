@@ -73,7 +73,8 @@ struct cul_type {
 	bool filled_to; /* `to` is valid */
 	bool filled_members;
 	const char *name; /* tag, base type or typedef name; NULL when it has none */
-	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may complete it) */
+	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may
+			     complete it) */
 	uint64_t count;   /* ARRAY: elements; 0 for a flexible array */
 	struct cul_type_provider *provider;
 	uint64_t id; /* the provider's own: BTF id, DWARF offset */

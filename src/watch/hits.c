@@ -175,14 +175,16 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 	const struct cul_watch_event *e = record;
 	int r;
 
-	if (run->enough || size < offsetof(struct cul_watch_event, frames) ||
-		e->target >= run->n_targets ||
+	if (size < offsetof(struct cul_watch_event, frames) || e->target >= run->n_targets ||
 		size < offsetof(struct cul_watch_event, frames) +
 				((size_t)e->n_kernel + e->n_user) * sizeof(e->frames[0]))
 		return 0;
 	if (e->flags & CUL_HIT_SAMPLE)
 		return cul_watch_site(run, e->ip, e->flags & CUL_HIT_USER, e->target, e) ? 0
 											 : -ENOMEM;
+	run->arrived++;
+	if (run->enough)
+		return 0;
 	/* An invariant on a value that nobody knew cannot have been broken. */
 	if (o->expect && !(e->flags & CUL_HIT_OLD_KNOWN) && run->program.expect_uses_old)
 		return 0;

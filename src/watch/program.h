@@ -26,6 +26,7 @@ struct cul_watch_program {
 	struct cul_watch_cpu *cpu_table; /* by CPU; written to the kernel by _set_cpus */
 	bool user;                       /* a process's memory */
 	bool expect_uses_old;
+	volatile uint64_t proof_cell; /* what the self-test of a process target writes */
 };
 
 struct cul_watch_program_config {

@@ -11,8 +11,6 @@
 
 enum { ACCESSES = 8 };
 
-static volatile uint64_t user_cell; /* written to be seen, never read for its value */
-
 static __attribute__((noinline)) void user_code(void)
 {
 	__asm__ volatile("" ::: "memory");
@@ -41,7 +39,7 @@ int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof
 
 	switch (proof) {
 	case CUL_PROOF_USER:
-		*addr = (uint64_t)(uintptr_t)&user_cell;
+		*addr = (uint64_t)(uintptr_t)&p->proof_cell;
 		return 0;
 	case CUL_PROOF_CODE:
 		*addr = (uint64_t)(uintptr_t)user_code;
@@ -82,7 +80,7 @@ static int make_accesses(
 			took = p->skel->bss->proof_ns;
 		} else {
 			if (proof == CUL_PROOF_USER)
-				user_cell++;
+				p->proof_cell++;
 			else
 				user_code();
 			took = now_ns() - start;

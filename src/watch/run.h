@@ -39,6 +39,7 @@ struct cul_watch_run {
 	uint64_t looked_ns; /* when memory was last compared */
 	uint64_t busy;      /* cul_watch_arm_busy() at that time */
 	uint64_t shown;     /* hits handed to the sink */
+	uint64_t arrived;   /* records of hits that came from the kernel */
 	uint64_t behind;    /* changes with no store seen */
 	bool violated;
 	bool disarmed; /* by the rate budget */
