@@ -7,9 +7,9 @@ import victim
 from harness import case
 
 
-def watch(test, *targets, **more):
+def watch(test, *targets, more=(), **options):
     victim.reset()
-    return culprit.Watch(test, *targets, **more).armed(len([t for t in targets if t[0] != "-"]) or 1)
+    return culprit.Watch(test, *targets, *more, **options).armed(len(targets))
 
 
 def symbol(name, kind=None):
@@ -41,7 +41,7 @@ def spellings(test):
 @case("a symbol plus an offset, whose size is given")
 def offset(test):
     b = victim.book("get_ref")
-    run = watch(test, f"victim:account+8:4", debug=False)
+    run = watch(test, "victim:account+8:4", debug=False)
     victim.perform("use_account", 2)
     run.end()
     test.same(int(run.of("armed")[0]["addr"], 16), b["addr"], "address")
@@ -160,8 +160,8 @@ def pid_max(test):
 @case("the kernel's own: a member of the idle task, by cast and address")
 def idle_task(test):
     target = f"((struct task_struct *){symbol('init_task'):#x})->nivcsw"
-    run = watch(test, target, "--count", "5", debug=False).wait()
-    test.same(run.of("armed")[0]["ctype"], "unsigned long", "type")
+    run = watch(test, target, more=("--count", "5"), debug=False).wait()
+    test.same(run.of("armed")[0]["ctype"], "long unsigned int", "type")
     shots = run.hits()
     test.same({(h["store"]["function"], h["comm"], h["cpu"], h["pid"]) for h in shots},
               {("__schedule", "swapper/0", 0, 0)}, "who")
@@ -171,7 +171,7 @@ def idle_task(test):
 
 @case("the kernel's own: runqueues.nr_running, each CPU its copy")
 def nr_running(test):
-    run = watch(test, "runqueues.nr_running", "--count", "40", debug=False).wait()
+    run = watch(test, "runqueues.nr_running", more=("--count", "40"), debug=False).wait()
     armed = run.of("armed")[0]
     test.same((armed["ctype"], armed["size"], armed["percpu"]), ("unsigned int", 4, True), "armed")
     shots = run.hits()
@@ -189,7 +189,7 @@ def percpu(test):
     run.end()
     b = victim.book("count_tick")
     armed = run.of("armed")[0]
-    test.same((armed["percpu"], armed["ctype"]), (True, "u64"), "armed")
+    test.same((armed["percpu"], armed["ctype"]), (True, "long long unsigned int"), "armed")
     for cpu in (0, 1):
         shots = [h for h in run.hits() if h["cpu"] == cpu]
         test.same(len(shots), b[f"cpu{cpu}_writes"], f"hits on CPU {cpu}")
@@ -204,7 +204,7 @@ def percpu(test):
 
 @case("per-CPU: --cpu N watches copy N from every CPU")
 def percpu_copy(test):
-    run = watch(test, "victim:victim_ticks", "--cpu", "0")
+    run = watch(test, "victim:victim_ticks", more=("--cpu", "0"))
     victim.perform("count_tick", 3)
     victim.perform("write_remote", 2)
     run.end()
