@@ -98,38 +98,41 @@ void cul_str_free(struct cul_str *str)
 	memset(str, 0, sizeof(*str));
 }
 
+/* Row by row; two letters that changed places count as one edit, so two rows back are kept. */
 unsigned cul_edit_distance(const char *a, const char *b, unsigned max)
 {
 	enum { LONGEST = 128 };
 	size_t la = strlen(a), lb = strlen(b);
-	unsigned row[LONGEST + 1];
+	unsigned rows[3][LONGEST + 1];
 
-	if (la > LONGEST || lb > LONGEST)
-		return max + 1;
-	if ((la > lb ? la - lb : lb - la) > max)
+	if (la > LONGEST || lb > LONGEST || (la > lb ? la - lb : lb - la) > max)
 		return max + 1;
 	for (size_t j = 0; j <= lb; j++)
-		row[j] = (unsigned)j;
+		rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= la; i++) {
-		unsigned diagonal = row[0], best = (unsigned)i;
+		unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3];
+		unsigned best = (unsigned)i;
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= lb; j++) {
-			unsigned cost = diagonal + (a[i - 1] != b[j - 1]);
+			unsigned cost = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-			diagonal = row[j];
-			if (row[j] + 1 < cost)
-				cost = row[j] + 1;
+			if (above[j] + 1 < cost)
+				cost = above[j] + 1;
 			if (row[j - 1] + 1 < cost)
 				cost = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				rows[(i - 2) % 3][j - 2] + 1 < cost)
+				cost = rows[(i - 2) % 3][j - 2] + 1;
 			row[j] = cost;
 			if (cost < best)
 				best = cost;
 		}
-		if (best > max)
+		/* A swap may still reach back over this row. */
+		if (best > max + 1)
 			return max + 1;
 	}
-	return row[lb] > max ? max + 1 : row[lb];
+	return rows[la % 3][lb] > max ? max + 1 : rows[la % 3][lb];
 }
 
 int cul_parse_u64(const char *s, uint64_t *value)

@@ -38,7 +38,10 @@ static inline const char *cul_str_text(const struct cul_str *str)
 
 #define cul_autostr __attribute__((cleanup(cul_str_free)))
 
-/* Edit distance of two names, for "did you mean"; `max` + 1 stands for anything beyond `max`. */
+/*
+ * Edit distance of two names, for "did you mean": letters added, lost, changed or swapped with
+ * their neighbour. `max` + 1 stands for anything beyond `max`.
+ */
 unsigned cul_edit_distance(const char *a, const char *b, unsigned max);
 
 /*

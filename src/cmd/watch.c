@@ -213,7 +213,7 @@ static int check(const struct request *r)
 {
 	if (r->watch.n_targets == 0)
 		return cul_cmd_usage(&cul_cmd_watch,
-			"no target; name a variable or an address, such as jiffies_64, "
+			"no target; name a variable or an address, such as pid_max:4, "
 			"module:var.field or 0xADDR:SIZE");
 	if (r->watch.keep_going && !r->watch.expect)
 		return cul_cmd_usage(&cul_cmd_watch, "--keep-going goes with --expect");
@@ -287,7 +287,7 @@ static int run(const struct cul_command *const *all, char **argv)
 }
 
 static const struct cul_example watch_examples[] = {
-	{"watch jiffies_64 --count 5",
+	{"watch jiffies_64:8 --count 5",
 		"who writes a kernel variable, with the stack of each write"},
 	{"watch victim:account.refs --expect 'new >= 0'",
 		"the first write that breaks a rule: a field of a module's variable"},

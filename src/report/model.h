@@ -82,7 +82,8 @@ struct cul_watch_writer {
 	struct cul_where where;
 	const struct cul_insn *insn;
 	enum cul_access_kind access;
-	uint64_t hits, unchanged, neighbour;
+	uint64_t hits, unchanged; /* of `hits` */
+	uint64_t neighbour;       /* of `unchanged` */
 	uint64_t first_ns, last_ns;
 	struct cul_shown min, max, last; /* min, max: text NULL when they make no sense */
 	const struct cul_watch_process *processes;
@@ -111,13 +112,13 @@ enum cul_end {
 /* The ledger at the end of a run. */
 struct cul_watch_loss {
 	uint64_t hits;         /* that the debug registers reported while the run was on */
-	uint64_t seen;         /* of those: counted by writer, with old and new compared */
-	uint64_t detailed;     /* of those: came to user space with value, stack and process */
-	uint64_t filtered;     /* --if (or --expect) said no */
-	uint64_t dropped;      /* details lost: ring full */
+	uint64_t seen;         /* of those: counted by the program, old and new compared */
+	uint64_t detailed;     /* of `seen`: reached us with value, stack and process */
+	uint64_t filtered;     /* of `seen`: --if (or --expect) said no */
+	uint64_t dropped;      /* of `seen`: details lost, ring full */
 	uint64_t busy;         /* hits while another BPF program ran on that CPU: counted only */
-	uint64_t unattributed; /* writer table full: counted, not by writer */
-	uint64_t unreadable;   /* value could not be read at the hit */
+	uint64_t unattributed; /* of `seen`: not counted by writer, table full */
+	uint64_t unreadable;   /* of `seen`: value could not be read at the hit */
 	uint64_t unchanged;
 	uint64_t behind;         /* changes with no store seen */
 	bool disarmed;           /* the rate budget ended the watch */

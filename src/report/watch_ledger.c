@@ -28,21 +28,30 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* Hits that no other line of the ledger explains. */
+/* What is left of `n` without `parts`: counters of a running kernel need not add up. */
+static uint64_t without(uint64_t n, const uint64_t *parts, size_t n_parts)
+{
+	for (size_t i = 0; i < n_parts; i++)
+		n -= parts[i] < n ? parts[i] : n;
+	return n;
+}
+
+/* Hits that the program never saw, and not for being busy. */
 static uint64_t unexplained(const struct cul_watch_loss *l)
 {
-	uint64_t explained;
+	return without(l->hits, (const uint64_t[]){l->seen, l->busy}, 2);
+}
 
-	if (__builtin_add_overflow(l->seen, l->busy, &explained) ||
-		__builtin_add_overflow(explained, l->unattributed, &explained))
-		return 0;
-	return l->hits > explained ? l->hits - explained : 0;
+/* Hits whose details should have come and did not. */
+static uint64_t undetailed(const struct cul_watch_loss *l)
+{
+	return without(l->seen, (const uint64_t[]){l->detailed, l->filtered, l->dropped}, 3);
 }
 
 static bool is_clean(const struct cul_watch_loss *l)
 {
 	return !l->dropped && !l->busy && !l->unattributed && !l->unreadable && !l->disarmed &&
-	       !l->n_gaps && !unexplained(l);
+	       !l->n_gaps && !unexplained(l) && !undetailed(l);
 }
 
 static void begin_item(struct cul_text_sink *t)
@@ -75,6 +84,7 @@ static void add_items(struct cul_text_sink *t, const struct cul_watch_loss *l)
 		cul_lines_end(&t->lines);
 	}
 	item(t, l->dropped, "counted, but not shown: the ring of details was full");
+	item(t, undetailed(l), "counted, but not shown: their details did not arrive");
 	item(t, l->busy, "counted only: another BPF program was running on that CPU");
 	item(t, l->unattributed, "counted, but not by writer: the table of writers was full");
 	item(t, l->unreadable, "seen, but the value could not be read");
@@ -88,12 +98,17 @@ static void add_items(struct cul_text_sink *t, const struct cul_watch_loss *l)
 
 static void add_counts(struct cul_text_sink *t, const struct cul_watch_loss *l)
 {
+	uint64_t filtered =
+		l->expect ? 0 : l->filtered; /* those that kept to it: the verdict tells */
+
 	say(t, CUL_INK_PLAIN, "%" PRIu64 " hit%s, %" PRIu64 " seen", l->hits, plural(l->hits),
 		l->seen);
-	if (l->filtered && !l->expect)
-		say(t, CUL_INK_PLAIN, "(%" PRIu64 " filtered)", l->filtered);
-	if (l->unchanged)
-		say(t, CUL_INK_PLAIN, "(%" PRIu64 " unchanged)", l->unchanged);
+	if (filtered && l->unchanged)
+		say(t, CUL_INK_PLAIN, "(%" PRIu64 " filtered, %" PRIu64 " unchanged)", filtered,
+			l->unchanged);
+	else if (filtered || l->unchanged)
+		say(t, CUL_INK_PLAIN, "(%" PRIu64 " %s)", filtered ? filtered : l->unchanged,
+			filtered ? "filtered" : "unchanged");
 	if (l->behind)
 		say(t, CUL_INK_WARNING, "(and %" PRIu64 " change%s behind the CPU's back)",
 			l->behind, plural(l->behind));

@@ -3,17 +3,18 @@
 #include "report/text_parts.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 enum {
 	NAME_MOST = 32,    /* longer names push their row to the right */
 	VALUES_MOST = 24,  /* likewise */
-	WHERE_LEAST = 30,  /* with less room behind the columns, the place gets lines of its own */
 	PROCESSES_MOST = 3 /* named; the others are counted */
 };
 
 struct columns {
 	unsigned name, hits, first, last, values, where;
+	unsigned right; /* how far the places reach */
 };
 
 static void add_values(
@@ -40,6 +41,14 @@ static void add_name(
 		cul_cell_addf(c, style, ink, "0x%" PRIx64, w->where.addr);
 }
 
+static void add_spot(
+	struct cul_cell *c, const struct cul_style *style, const struct cul_watch_writer *w)
+{
+	cul_text_where(c, style, &w->where);
+	if (w->insn && w->insn->certainty == CUL_LIKELY)
+		cul_cell_add(c, style, CUL_INK_WARNING, " (likely)");
+}
+
 static void widen(unsigned *width, unsigned columns, unsigned most)
 {
 	if (columns > most)
@@ -60,6 +69,7 @@ static void measure(struct cul_text_sink *t, const struct cul_watch_writer *w, s
 {
 	cul_autocell struct cul_cell c = {0};
 	unsigned name, values = sizeof("values") - 1;
+	unsigned place = sizeof("where") - 1;
 	unsigned hits = sizeof("hits") - 1, first = sizeof("first") - 1, last = sizeof("last") - 1;
 
 	name = (unsigned)strlen(title) > 2 ? (unsigned)strlen(title) - 2 : 0;
@@ -69,6 +79,9 @@ static void measure(struct cul_text_sink *t, const struct cul_watch_writer *w, s
 		cul_cell_reset(&c);
 		add_values(&c, &t->style, &w[i]);
 		widen(&values, c.columns, VALUES_MOST);
+		cul_cell_reset(&c);
+		add_spot(&c, &t->style, &w[i]);
+		widen(&place, c.columns, UINT_MAX);
 		cul_cell_reset(&c);
 		widen(&hits, digits("%" PRIu64, w[i].hits), 20);
 		widen(&first, digits(NULL, w[i].first_ns), 20);
@@ -80,6 +93,7 @@ static void measure(struct cul_text_sink *t, const struct cul_watch_writer *w, s
 	col->last = col->first + first + 2;
 	col->values = col->last + last + 2;
 	col->where = col->values + values + 2;
+	col->right = col->where + place;
 }
 
 static void put(struct cul_text_sink *t, enum cul_ink ink, unsigned column, const char *text)
@@ -140,15 +154,14 @@ static void add_place(struct cul_text_sink *t, const struct cul_watch_writer *w)
 
 	if (slash)
 		short_where.file = slash + 1;
-	cul_text_where(c, &t->style, &short_where);
-	if (w->insn && w->insn->certainty == CUL_LIKELY)
-		cul_cell_add(c, &t->style, CUL_INK_WARNING, " (likely)");
+	add_spot(c, &t->style, w);
 	cul_lines_cell(&t->lines, c, 0);
 	cul_text_line(c, &t->style, &short_where, 0);
 	cul_lines_cell(&t->lines, c, 1);
 	add_processes(t, w);
-	if (w->unchanged) {
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, "%" PRIu64 " unchanged", w->unchanged);
+	if (w->unchanged > w->neighbour) {
+		cul_cell_addf(c, &t->style, CUL_INK_DIM, "%" PRIu64 " unchanged",
+			w->unchanged - w->neighbour);
 		cul_lines_cell(&t->lines, c, 2);
 	}
 	if (w->neighbour) {
@@ -183,14 +196,32 @@ static void add_row(struct cul_text_sink *t, const struct cul_watch_writer *w,
 	cul_lines_end(&t->lines);
 }
 
-/* The writers of one target. */
-static void add_table(struct cul_text_sink *t, const struct cul_watch_writer *w, size_t n)
+static const char *title_of(const struct cul_watch_writer *w)
 {
-	const char *title = w->access == CUL_ACCESS_EXECUTE      ? "executed"
-			    : w->access == CUL_ACCESS_READ_WRITE ? "users"
-								 : "writers";
+	switch (w->access) {
+	case CUL_ACCESS_EXECUTE:
+		return "executed";
+	case CUL_ACCESS_READ_WRITE:
+		return "users";
+	default:
+		return "writers";
+	}
+}
+
+/* How many of the writers belong to the first one's target. */
+static size_t of_one_target(const struct cul_watch_writer *w, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && !strcmp(w[i].target, w[0].target))
+		i++;
+	return i;
+}
+
+static void add_table(
+	struct cul_text_sink *t, const struct cul_watch_writer *w, size_t n, bool where)
+{
 	struct columns col;
-	bool where;
 
 	if (t->n_targets > 1) {
 		cul_lines_begin(&t->lines, 0, 2);
@@ -198,9 +229,8 @@ static void add_table(struct cul_text_sink *t, const struct cul_watch_writer *w,
 		cul_lines_cell(&t->lines, &t->cell, 0);
 		cul_lines_end(&t->lines);
 	}
-	measure(t, w, n, title, &col);
-	where = t->style.width >= col.where + WHERE_LEAST;
-	add_heading(t, title, &col, where);
+	measure(t, w, n, title_of(w), &col);
+	add_heading(t, title_of(w), &col, where);
 	for (size_t i = 0; i < n; i++)
 		add_row(t, &w[i], &col, where);
 }
@@ -208,17 +238,19 @@ static void add_table(struct cul_text_sink *t, const struct cul_watch_writer *w,
 int cul_text_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w, size_t n)
 {
 	struct cul_text_sink *t = (struct cul_text_sink *)s;
-	size_t from = 0;
+	bool where = true; /* in every table or in none */
+	struct columns col;
 
+	for (size_t i = 0, k; i < n; i += k) {
+		k = of_one_target(w + i, n - i);
+		measure(t, w + i, k, title_of(w + i), &col);
+		where &= col.right <= t->style.width;
+	}
 	if (n)
 		cul_str_add(&t->lines.text, "\n");
-	while (from < n) {
-		size_t to = from + 1;
-
-		while (to < n && !strcmp(w[to].target, w[from].target))
-			to++;
-		add_table(t, w + from, to - from);
-		from = to;
+	for (size_t i = 0, k; i < n; i += k) {
+		k = of_one_target(w + i, n - i);
+		add_table(t, w + i, k, where);
 	}
 	return cul_text_flush(t);
 }

@@ -29,11 +29,18 @@ uint64_t cul_print_bits(const struct cul_print_value *v)
 				       : word >> (64 - bits);
 }
 
+/* `char` is text; signed and unsigned char (u8, int8_t, ...) are small numbers. */
+static bool is_text(const struct cul_type *type)
+{
+	return type->kind == CUL_KIND_CHAR && type->name && !strcmp(type->name, "char");
+}
+
 bool cul_print_is_number(const struct cul_type *type, size_t size)
 {
 	if (!type || type->kind == CUL_KIND_VOID)
 		return size == 1 || size == 2 || size == 4 || size == 8;
-	return type->kind == CUL_KIND_INT && size <= 8;
+	return (type->kind == CUL_KIND_INT || type->kind == CUL_KIND_CHAR) && !is_text(type) &&
+	       size <= 8;
 }
 
 static void print_bytes(struct cul_str *out, const struct cul_print_value *v)
@@ -152,7 +159,7 @@ static void print_array(struct cul_str *out, const struct cul_print_value *v,
 		print_bytes(out, v);
 		return;
 	}
-	if (element->kind == CUL_KIND_CHAR) {
+	if (is_text(element)) {
 		print_string(out, v);
 		return;
 	}
@@ -241,7 +248,10 @@ static void print(struct cul_str *out, const struct cul_print_value *v,
 		cul_str_add(out, cul_print_bits(v) ? "true" : "false");
 		break;
 	case CUL_KIND_CHAR:
-		print_char(out, v);
+		if (is_text(v->type) && !v->bit_size)
+			print_char(out, v);
+		else
+			print_integer(out, v);
 		break;
 	case CUL_KIND_ENUM:
 		print_enum(out, v);

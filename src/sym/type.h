@@ -25,7 +25,7 @@
 enum cul_kind {
 	CUL_KIND_VOID,
 	CUL_KIND_INT,  /* size 1..16, is_signed */
-	CUL_KIND_CHAR, /* as INT of one byte, printed as a character too */
+	CUL_KIND_CHAR, /* as INT of one byte; "char" itself is printed as a character */
 	CUL_KIND_BOOL,
 	CUL_KIND_FLOAT, /* 4, 8 or 16 bytes */
 	CUL_KIND_ENUM,
@@ -73,7 +73,8 @@ struct cul_type {
 	bool filled_to; /* `to` is valid */
 	bool filled_members;
 	const char *name; /* tag, base type or typedef name; NULL when it has none */
-	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may complete it) */
+	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may
+			     complete it) */
 	uint64_t count;   /* ARRAY: elements; 0 for a flexible array */
 	struct cul_type_provider *provider;
 	uint64_t id; /* the provider's own: BTF id, DWARF offset */

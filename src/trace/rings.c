@@ -7,12 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "sys/bpf.h"
 
 enum {
 	/* A record is timed before it is written: one that is younger than this may have company.
@@ -83,12 +83,13 @@ static int hold(void *data, void *record, size_t size)
 
 static int create_ring(struct cul_rings *r, int cpu, size_t bytes, struct cul_error *err)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "culprit_ring", 0, 0, (__u32)bytes, NULL);
+	int fd =
+		cul_sys_bpf_map_create(BPF_MAP_TYPE_RINGBUF, "culprit_ring", 0, 0, (unsigned)bytes);
 	struct cpu_ring *slot;
 
 	if (fd < 0)
-		return cul_fail(err, -errno, "creating CPU %d's ring buffer of %zu bytes: %s", cpu,
-			bytes, cul_strerror(errno));
+		return cul_fail(err, fd, "creating CPU %d's ring buffer of %zu bytes: %s", cpu,
+			bytes, cul_strerror(fd));
 	slot = cul_vec_push(&r->rings);
 	if (!slot) {
 		close(fd);
@@ -114,13 +115,16 @@ static int hand_over(struct cul_rings *r, int outer_fd, struct cul_error *err)
 		cpus[i] = r->rings.data[i].cpu;
 		fds[i] = (__u32)r->rings.data[i].fd;
 	}
-	if (!bpf_map_update_batch(outer_fd, cpus, fds, &n, NULL))
+	if (!cul_sys_bpf_map_update_batch(outer_fd, cpus, fds, n))
 		return 0;
-	for (size_t i = 0; i < r->rings.len; i++)
-		if (bpf_map_update_elem(outer_fd, &cpus[i], &fds[i], BPF_ANY))
-			return cul_fail(err, -errno,
+	for (size_t i = 0; i < r->rings.len; i++) {
+		int code = cul_sys_bpf_map_update(outer_fd, &cpus[i], &fds[i]);
+
+		if (code)
+			return cul_fail(err, code,
 				"handing CPU %u's ring buffer to the program: %s", cpus[i],
-				cul_strerror(errno));
+				cul_strerror(code));
+	}
 	return 0;
 }
 

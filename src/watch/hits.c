@@ -175,12 +175,15 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 	const struct cul_watch_event *e = record;
 	int r;
 
-	if (run->enough || size < offsetof(struct cul_watch_event, frames) ||
-		e->target >= run->n_targets ||
+	if (size < offsetof(struct cul_watch_event, frames) || e->target >= run->n_targets ||
 		size < offsetof(struct cul_watch_event, frames) +
 				((size_t)e->n_kernel + e->n_user) * sizeof(e->frames[0]))
 		return 0;
 	if (e->flags & CUL_HIT_SAMPLE)
+		return cul_watch_site(run, e->ip, e->flags & CUL_HIT_USER, e->target, e) ? 0
+											 : -ENOMEM;
+	run->arrived++;
+	if (run->enough)
 		return cul_watch_site(run, e->ip, e->flags & CUL_HIT_USER, e->target, e) ? 0
 											 : -ENOMEM;
 	/* An invariant on a value that nobody knew cannot have been broken. */

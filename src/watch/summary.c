@@ -201,7 +201,6 @@ static void add_up(struct cul_watch_run *run, struct cul_watch_loss *loss)
 		if (cul_watch_program_totals(&run->program, i, &sum))
 			continue;
 		loss->seen += sum.hits - sum.early;
-		loss->detailed += sum.emitted;
 		loss->filtered += sum.filtered;
 		loss->dropped += sum.dropped;
 		loss->unattributed += sum.unattributed;
@@ -220,6 +219,9 @@ int cul_watch_summary(struct cul_watch_run *run)
 		.end = run->end,
 		.command_status = run->child.state >= CUL_CHILD_EXITING ? run->child.status : -1,
 		.ran_ns = run->end_ns - run->start_ns,
+		.detailed = run->arrived,
+		.expect = run->options->expect,
+		.violations = run->options->expect ? run->shown : 0,
 	};
 	unsigned share = cul_watch_arm_share(&run->arm);
 	int r;

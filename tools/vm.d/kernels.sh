@@ -152,7 +152,7 @@ debian_unpack() { # DIR RELEASE
 	for deb in "$1"/debs/*.deb; do
 		dpkg -x "$deb" "$1" || die "cannot unpack $deb"
 	done
-	rm -rf "$1/debs" "$1/usr/share"
+	rm -rf "${1:?}/debs" "${1:?}/usr/share"
 	if [ -d "$1/usr/lib/modules" ]; then
 		mkdir -p "$1/lib"
 		cp -a "$1/usr/lib/modules" "$1/lib/"

@@ -63,7 +63,7 @@ run_guest() { # CMD...
 	set -- qemu-system-x86_64 -M "$machine" -accel "$accel_args" -cpu "$cpu" -smp "$smp" -m "$mem" "$@"
 
 	set -- -k "$kernel" -c "$cwd" -d "$scratch" -s "$timeout" -- "$@"
-	set -- -e "PATH=$path" -e HOME=/root -e "TERM=${TERM:-dumb}" -e "LANG=${LANG:-C.UTF-8}" -e USER=root "$@"
+	set -- -e "PATH=$path" -e "HOME=$(getent passwd 0 | cut -d: -f6)" -e "TERM=${TERM:-dumb}" -e "LANG=${LANG:-C.UTF-8}" -e USER=root "$@"
 	for name in $(env | sed -n 's/^\(CULPRIT_[A-Za-z0-9_]*\)=.*/\1/p'); do
 		eval "value=\$$name"
 		set -- -e "$name=$value" "$@"

@@ -173,7 +173,8 @@ static void members_of_unnamed_are_found(void **state)
 	assert_int_equal(cul_type_member(&outer, "dep", &m, &err), -ENOENT);
 	assert_string_equal(err.text, "unknown member 'dep' of struct outer; nearest: deep");
 	assert_int_equal(cul_type_member(&outer, "fist", &m, &err), -ENOENT);
-	assert_string_equal(err.text, "unknown member 'fist' of struct outer; nearest: first");
+	assert_string_equal(
+		err.text, "unknown member 'fist' of struct outer; nearest: first, bits");
 	assert_int_equal(cul_type_member(&outer, "wholly_else", &m, &err), -ENOENT);
 	assert_string_equal(err.text, "unknown member 'wholly_else' of struct outer");
 	assert_int_equal(cul_type_member(&outer, "wholly_else", &m, NULL), -ENOENT);
