@@ -261,7 +261,8 @@ static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *
 
 	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->n_kernel = e->n_user = 0;
-	/* In user mode there are no kernel frames, and the helper would clear its buffer for that. */
+	/* In user mode there are no kernel frames, and the helper would clear its buffer for that.
+	 */
 	if (want_kernel_stack && !(e->flags & CUL_HIT_USER)) {
 		n = bpf_get_stack(ctx, e->frames, CUL_WATCH_FRAMES * 8, 0);
 		if (n > 0 && n <= CUL_WATCH_FRAMES * 8)
