@@ -163,6 +163,9 @@ static __always_inline void values(
 		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
 	for (int i = 0; i < CUL_WATCH_WORDS; i++)
 		e->old[i] = st->value[i];
+	/* Its store may have come before user space read the value, only its trap after. */
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+		st->known = 0;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
 	if (st->hits && st->last_cpu != (__u32)e->in.cpu && e->ns - st->last_ns < race_ns)
