@@ -140,7 +140,7 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 /* Not the command's: perhaps the kernel's, watched while the command runs. */
 static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error kernel = {0};
+	struct cul_error kernel = {0}, own = *err;
 
 	forget_targets(run);
 	cul_scope_free(run->scope);
@@ -149,7 +149,7 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 	if (!resolve_kernel(run, &kernel))
 		return 0;
 	return cul_fail(err, -ENOENT, "neither in %s (%.200s) nor in the kernel (%.200s)",
-		run->options->command[0], err->text, kernel.text);
+		run->options->command[0], own.text, kernel.text);
 }
 
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
