@@ -25,11 +25,18 @@ int cul_scope_process(
 	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
 void cul_scope_free(struct cul_scope *s);
 
+/* Reads a process's mappings again: libraries may have come. Nothing to do for the kernel. */
+int cul_scope_refresh(struct cul_scope *s, struct cul_error *err);
+
 pid_t cul_scope_pid(const struct cul_scope *s); /* 0: the kernel */
 
 /* What cul_expr_parse needs; valid as long as the scope. */
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s);
 struct cul_ctypes *cul_scope_ctypes(struct cul_scope *s);
+
+/* Bytes that the data symbol `text` has at most (the next one follows); 0: unknown, or no symbol.
+ */
+uint64_t cul_scope_room(struct cul_scope *s, const char *text);
 
 /* The memory of the kernel or the process. NULL with `err` set when it cannot be read. */
 struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err);

@@ -36,6 +36,11 @@ bool cul_mem_is_gone(struct cul_mem *mem)
 	return mem->ops->is_gone && mem->ops->is_gone(mem);
 }
 
+const char *cul_mem_name(const struct cul_mem *mem)
+{
+	return mem->ops->name ? mem->ops->name : "memory";
+}
+
 void cul_mem_free(struct cul_mem *mem)
 {
 	if (mem)

@@ -70,6 +70,7 @@ static bool process_is_gone(struct cul_mem *mem)
 }
 
 static const struct cul_mem_ops process_ops = {
+	.name = "process_vm_readv",
 	.read = process_read,
 	.free = process_free,
 	.is_gone = process_is_gone,

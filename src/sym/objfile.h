@@ -83,6 +83,8 @@ struct cul_elf_symbol {
 /* From .symtab, else .dynsym (and the separate debug file's .symtab). -ENOENT: nearest in `err`. */
 int cul_objfile_symbol(
 	struct cul_objfile *o, const char *name, struct cul_elf_symbol *out, struct cul_error *err);
+/* All symbols by address: start with `*cursor` 0. False after the last. */
+bool cul_objfile_next_symbol(struct cul_objfile *o, size_t *cursor, struct cul_elf_symbol *out);
 /* The symbol that covers `addr`. -ENOENT. */
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 /*

@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "sys/perf.h"
+#include "sys/process.h"
 #include "trace/breakpoint.h"
 
 enum {
@@ -62,9 +63,30 @@ static int event_of(int status)
 	return status >> 16;
 }
 
+/* Lets one that is stopped go on; one that cannot be let go would stay stopped for ever. */
+static void let_go(pid_t pid)
+{
+	if (cul_sys_ptrace(PTRACE_CONT, pid, 0))
+		kill(pid, SIGKILL);
+}
+
+/* Kills it, through the stop that a traced one makes at its exit. */
+static void put_down(pid_t pid)
+{
+	siginfo_t info;
+	int status;
+
+	/* One that was waited for already has given its number back. */
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return;
+	kill(pid, SIGKILL);
+	while (!next_stop(pid, &status))
+		let_go(pid);
+}
+
 static int seize(pid_t pid)
 {
-	int status;
+	int status, r;
 	pid_t got;
 
 	/* Its own SIGSTOP, before we trace it. */
@@ -73,8 +95,9 @@ static int seize(pid_t pid)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || !WIFSTOPPED(status))
 		return -ESRCH;
-	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS | PTRACE_O_EXITKILL) < 0)
-		return -errno;
+	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
+	if (r)
+		return r;
 	return kill(pid, SIGCONT) ? -errno : 0;
 }
 
@@ -91,8 +114,9 @@ static int wait_for_exec(pid_t pid)
 			return 0;
 		/* The end of the group stop and SIGCONT itself: neither is the program's business.
 		 */
-		if (ptrace(PTRACE_CONT, pid, 0, 0) < 0)
-			return -errno;
+		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
+		if (r)
+			return r;
 	}
 }
 
@@ -124,10 +148,8 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 		r = seize(c.pid);
 	if (!r)
 		r = wait_for_exec(c.pid);
-	if (r && c.pid > 0) { /* dead, it cannot keep us waiting for its word */
-		kill(c.pid, SIGKILL);
-		waitpid(c.pid, NULL, __WALL);
-	}
+	if (r && c.pid > 0)
+		put_down(c.pid); /* dead, it cannot keep us waiting for its word */
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
@@ -163,6 +185,13 @@ static uint64_t entry_point(pid_t pid)
 	return 0;
 }
 
+static void untrap_entry(struct cul_child *c)
+{
+	if (c->entry_fd >= 0)
+		close(c->entry_fd);
+	c->entry_fd = -1;
+}
+
 /* A breakpoint on the entry point that stops the child by SIGTRAP (since 5.13). */
 static void trap_entry(struct cul_child *c)
 {
@@ -175,10 +204,8 @@ static void trap_entry(struct cul_child *c)
 
 	if (bp.addr)
 		c->entry_fd = cul_breakpoint_open(&bp, -1, NULL);
-	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd)) {
-		close(c->entry_fd);
-		c->entry_fd = -1;
-	}
+	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd))
+		untrap_entry(c);
 }
 
 static bool is_entry_trap(const struct cul_child *c, int status)
@@ -186,7 +213,8 @@ static bool is_entry_trap(const struct cul_child *c, int status)
 	siginfo_t info;
 
 	return c->entry_fd >= 0 && WSTOPSIG(status) == SIGTRAP && !event_of(status) &&
-	       !ptrace(PTRACE_GETSIGINFO, c->pid, 0, &info) && info.si_code == TRAP_PERF_CODE;
+	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
+	       info.si_code == TRAP_PERF_CODE;
 }
 
 static int too_early(struct cul_error *err)
@@ -207,19 +235,20 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 			return 0;
 	}
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, c->pid, 0, signal) < 0)
+		if (cul_sys_ptrace(PTRACE_SYSCALL, c->pid, (uintptr_t)signal))
 			return too_early(err);
 		r = next_stop(c->pid, &status);
 		if (r)
 			ended(c, status);
-		if (r || event_of(status) == PTRACE_EVENT_EXIT)
+		else if (event_of(status) == PTRACE_EVENT_EXIT)
+			c->state = CUL_CHILD_EXITING;
+		if (c->state != CUL_CHILD_STOPPED)
 			return too_early(err);
 		signal = 0;
 		if (WSTOPSIG(status) == SYSCALL_STOP)
 			return 0;
 		if (is_entry_trap(c, status)) {
-			close(c->entry_fd);
-			c->entry_fd = -1;
+			untrap_entry(c);
 			*at_entry = true;
 			return 0;
 		}
@@ -228,12 +257,20 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 	}
 }
 
+void cul_child_end_steps(struct cul_child *c)
+{
+	untrap_entry(c);
+}
+
 int cul_child_run(struct cul_child *c, struct cul_error *err)
 {
 	/* From here on it must outlive us if we are killed. */
-	if (ptrace(PTRACE_SETOPTIONS, c->pid, 0, OPTIONS) < 0 ||
-		ptrace(PTRACE_CONT, c->pid, 0, 0) < 0)
-		return cul_fail(err, -errno, "letting the command run: %s", cul_strerror(errno));
+	int r = cul_sys_ptrace(PTRACE_SETOPTIONS, c->pid, OPTIONS);
+
+	if (!r)
+		r = cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
+	if (r)
+		return cul_fail(err, r, "letting the command run: %s", cul_strerror(r));
 	c->state = CUL_CHILD_RUNNING;
 	return 0;
 }
@@ -322,13 +359,13 @@ static void answer(struct cul_child *c, int status)
 			break;
 		}
 		c->state = CUL_CHILD_EXITING;
-		if (!ptrace(PTRACE_GETEVENTMSG, c->pid, 0, &message))
+		if (!cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
 			c->status = (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
 		if (WSTOPSIG(status) != SIGTRAP) {
-			ptrace(PTRACE_LISTEN, c->pid, 0, 0);
+			cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0);
 			return;
 		}
 		break;
@@ -342,7 +379,7 @@ static void answer(struct cul_child *c, int status)
 	default:
 		break;
 	}
-	ptrace(PTRACE_CONT, c->pid, 0, signal);
+	cul_sys_ptrace(PTRACE_CONT, c->pid, (uintptr_t)signal);
 }
 
 void cul_child_handle(struct cul_child *c)
@@ -371,9 +408,9 @@ void cul_child_release(struct cul_child *c)
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	ptrace(PTRACE_CONT, c->pid, 0, 0);
+	let_go(c->pid);
 	while (!next_stop(c->pid, &status))
-		ptrace(PTRACE_CONT, c->pid, 0, 0);
+		let_go(c->pid);
 	ended(c, status);
 }
 
@@ -381,18 +418,18 @@ void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
 	case CUL_CHILD_STOPPED:
-		kill(c->pid, SIGKILL);
-		waitpid(c->pid, NULL, __WALL);
+		put_down(c->pid);
 		break;
 	case CUL_CHILD_RUNNING: {
 		/* Detaching needs a stop. */
 		int status;
 
-		if (ptrace(PTRACE_INTERRUPT, c->pid, 0, 0) == 0 && !next_stop(c->pid, &status)) {
+		if (cul_sys_ptrace(PTRACE_INTERRUPT, c->pid, 0) == 0 &&
+			!next_stop(c->pid, &status)) {
 			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
 					     ? WSTOPSIG(status)
 					     : 0;
-			ptrace(PTRACE_DETACH, c->pid, 0, signal);
+			cul_sys_ptrace(PTRACE_DETACH, c->pid, (uintptr_t)signal);
 		}
 		break;
 	}
@@ -404,8 +441,7 @@ void cul_child_free(struct cul_child *c)
 	}
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
-	if (c->entry_fd >= 0)
-		close(c->entry_fd);
-	c->signal_fd = c->entry_fd = -1;
+	untrap_entry(c);
+	c->signal_fd = -1;
 	c->state = CUL_CHILD_NONE;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -116,8 +115,11 @@ static int arm_piece(
 		return r;
 	if (!a->hit_cost_ns || cost < a->hit_cost_ns)
 		a->hit_cost_ns = cost;
-	if (!cul_sys_perf_read(fd, &proofs))
-		a->events.data[a->events.len - 1].base = proofs.value;
+	r = cul_sys_perf_read(fd, &proofs);
+	if (r)
+		return cul_fail(
+			err, r, "CPU %d: reading the breakpoint's count: %s", cpu, cul_strerror(r));
+	a->events.data[a->events.len - 1].base = proofs.value;
 	return cul_breakpoint_move(fd, &to, err);
 }
 
@@ -214,14 +216,16 @@ static int arm_thread(struct cul_watch_arm *a, pid_t tid, struct cul_error *err)
 		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
 			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, tid);
 			int fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
+			int r;
 
 			if (fd < 0)
 				return fd;
 			if (!add_event(a, fd, -1, tid, i))
 				return cul_fail(err, -ENOMEM, "out of memory");
-			if (cul_sys_perf_enable(fd))
-				return cul_fail(err, -errno, "thread %d: enabling: %s", tid,
-					cul_strerror(errno));
+			r = cul_sys_perf_enable(fd);
+			if (r)
+				return cul_fail(err, r, "thread %d: enabling the breakpoint: %s",
+					tid, cul_strerror(r));
 		}
 	}
 	return 0;
@@ -302,12 +306,14 @@ static int prove_for_process(struct cul_watch_arm *a, struct cul_error *err)
 	if (fd < 0)
 		return fd;
 	r = cul_sys_perf_enable(fd);
+	if (r)
+		cul_fail(err, r, "enabling the self-test's breakpoint: %s", cul_strerror(r));
 	cul_for_each_cpu(cpu, &online)
 	{
 		if (r)
 			break;
 		r = cul_watch_prove(a->program, proof, cpu, &cost, err);
-		if (r == -EINVAL) { /* our cpuset leaves this CPU out */
+		if (r == -EPERM) { /* our cpuset leaves this CPU out */
 			r = 0;
 			continue;
 		}
@@ -318,20 +324,18 @@ static int prove_for_process(struct cul_watch_arm *a, struct cul_error *err)
 			a->hit_cost_ns = cost;
 	}
 	close(fd);
+	if (!r && !cul_cpus_count(&a->armed))
+		return cul_fail(err, -ENXIO,
+			"the self-test may run on none of the online CPUs; widen the CPU affinity "
+			"(taskset, cpuset) of culprit");
 	return r;
 }
 
 int cul_watch_arm_process(struct cul_watch_arm *a, struct cul_error *err)
 {
-	struct rlimit files;
 	struct tids before = {0}, after = {0};
 	int r;
 
-	/* One descriptor a thread and register. */
-	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	r = prove_for_process(a, err);
 	if (!r)
 		r = arm_threads(a, &before, &after, err);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -207,11 +208,24 @@ static int say_armed(struct cul_watch_run *run)
 	return r;
 }
 
+/* A descriptor or two a CPU, and one a register of each CPU or thread. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int start(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
 
 	r = cul_watch_resolve(run, err);
+	/* Not before: the command keeps the limit it was given. */
+	raise_file_limit();
 	if (!r)
 		r = load(run, err);
 	if (!r)
