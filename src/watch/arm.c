@@ -105,6 +105,7 @@ static int arm_piece(
 	enum cul_watch_proof proof = cul_watch_proof_for(a->access, true);
 	struct cul_breakpoint to = piece_breakpoint(a, target, piece, cpu, -1);
 	struct cul_breakpoint own = to;
+	struct cul_watch_event_fd *e;
 	struct cul_perf_count proofs;
 	uint64_t cost;
 	int fd, r;
@@ -114,7 +115,8 @@ static int arm_piece(
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;
-	if (!add_event(a, fd, cpu, -1, target))
+	e = add_event(a, fd, cpu, -1, target);
+	if (!e)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	r = cul_sys_perf_enable(fd);
 	if (r)
@@ -129,8 +131,7 @@ static int arm_piece(
 	if (r)
 		return cul_fail(
 			err, r, "CPU %d: reading the breakpoint's count: %s", cpu, cul_strerror(r));
-	a->events.data[a->events.len - 1].base = a->events.data[a->events.len - 1].count =
-		proofs.value;
+	e->base = e->count = proofs.value;
 	return cul_breakpoint_move(fd, &to, err);
 }
 
@@ -177,7 +178,7 @@ static void close_cpu(struct cul_watch_arm *a, int cpu)
 static int check_copies(const struct cul_watch_arm *a, int cpu, struct cul_error *err)
 {
 	for (size_t i = 0; i < a->n_targets; i++)
-		if (!cul_watch_target_addr(&a->targets[i], cpu))
+		if (a->targets[i].percpu && !cul_watch_target_addr(&a->targets[i], cpu))
 			return cul_fail(err, -ENXIO,
 				"where CPU %d has its copy of %s is not known; start again", cpu,
 				a->targets[i].text);
