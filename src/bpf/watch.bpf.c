@@ -69,6 +69,7 @@ struct scratch {
 	struct cul_watch_event event;
 	struct cul_watch_state lone; /* when no state is to be had */
 	struct cul_watch_writer_count fresh;
+	__u64 window_ns, window_hits; /* the CPU's rate budget, all targets together */
 };
 
 struct {
@@ -168,14 +169,20 @@ static __always_inline void values(
 		st->known = 0;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
-	if (st->hits && st->last_cpu != (__u32)e->in.cpu && e->ns - st->last_ns < race_ns)
+	/* Signed: who took the time first may come here last. */
+	if (st->hits && st->last_cpu != (__u32)e->in.cpu &&
+		(__s64)(e->ns - st->last_ns) < (__s64)race_ns)
 		flags |= CUL_HIT_RACED;
 	if (failed) {
+		/* The value that was there last is in the writers' range already. */
 		flags |= CUL_HIT_UNREADABLE;
 		for (int i = 0; i < CUL_WATCH_WORDS; i++)
 			e->new[i] = e->old[i];
 		st->known = 0;
-	} else {
+	}
+	e->in.old = isolate(e->old[0], target);
+	e->in.new = isolate(e->new[0], target);
+	if (!failed) {
 		__u64 differ = 0;
 
 		for (int i = 0; i < CUL_WATCH_WORDS; i++) {
@@ -183,8 +190,6 @@ static __always_inline void values(
 			st->value[i] = e->new[i];
 		}
 		st->known = 1;
-		e->in.old = isolate(e->old[0], target);
-		e->in.new = isolate(e->new[0], target);
 		if (!differ)
 			flags |= CUL_HIT_UNCHANGED;
 		else if (shape_of(target)->scalar && e->in.old == e->in.new)
@@ -243,13 +248,13 @@ static __always_inline int count_writer(
 	return w->hits == 1;
 }
 
-static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
+static __always_inline void spend(struct scratch *s, __u64 ns)
 {
-	if (ns - sum->window_ns > 1000000000) {
-		sum->window_ns = ns;
-		sum->window_hits = 0;
+	if (ns - s->window_ns > 1000000000) {
+		s->window_ns = ns;
+		s->window_hits = 0;
 	}
-	if (++sum->window_hits > budget_hits && budget_hits)
+	if (++s->window_hits > budget_hits && budget_hits)
 		tripped = 1;
 }
 
@@ -363,7 +368,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 		return 0;
 	}
 	e->ns = bpf_ktime_get_ns();
-	spend(sum, e->ns);
+	spend(s, e->ns);
 	id = bpf_get_current_pid_tgid();
 	e->in.pid = id >> 32;
 	e->in.tid = (__u32)id;
