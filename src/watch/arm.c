@@ -149,6 +149,10 @@ int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
 	uint64_t proof_addr;
 	int r;
 
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (!cul_watch_target_addr(&a->targets[i], cpu))
+			return cul_fail(
+				err, -EFAULT, "%s has no place on CPU %d", a->targets[i].text, cpu);
 	r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
 	if (r)
 		return r;
@@ -351,10 +355,29 @@ static void read_event(struct cul_watch_event_fd *e, struct cul_perf_count *out)
 		out->value = e->count;
 }
 
+void cul_watch_arm_drop_cpu(struct cul_watch_arm *a, int cpu)
+{
+	struct cul_perf_count count;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->events.len; i++) {
+		struct cul_watch_event_fd *e = &a->events.data[i];
+
+		if (e->cpu != cpu) {
+			a->events.data[kept++] = *e;
+			continue;
+		}
+		read_event(e, &count);
+		a->retired += count.value - e->base;
+		close(e->fd);
+	}
+	a->events.len = kept;
+}
+
 uint64_t cul_watch_arm_hits(struct cul_watch_arm *a)
 {
 	struct cul_perf_count count;
-	uint64_t sum = 0;
+	uint64_t sum = a->retired;
 
 	for (size_t i = 0; i < a->events.len; i++) {
 		read_event(&a->events.data[i], &count);

@@ -34,6 +34,7 @@ struct cul_watch_arm {
 	CUL_VEC(struct cul_watch_event_fd) events;
 	struct cul_cpus armed; /* CPUs that watch (kernel), or on which it was proved (process) */
 	unsigned n_threads;
+	uint64_t retired;     /* hits of events that were given back: their CPU went offline */
 	uint64_t hits_before; /* what the program had counted when the events were opened */
 	uint64_t hit_cost_ns; /* of one hit with our program, by the self-test */
 };
@@ -47,6 +48,9 @@ unsigned cul_watch_arm_slots(const struct cul_watch_arm *a);
  * did not fire), and what the kernel says.
  */
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err);
+
+/* A CPU went offline: gives its events back, which it would not take up again by itself. */
+void cul_watch_arm_drop_cpu(struct cul_watch_arm *a, int cpu);
 
 /*
  * Process targets: sees a register fire on each online CPU for a thread of our own, then opens the
