@@ -38,12 +38,24 @@ static struct cul_breakpoint piece_breakpoint(
 	};
 }
 
+/* Whether an earlier target begins at the same place: its register serves this one too. */
+static bool is_served(
+	const struct cul_watch_arm *a, unsigned target, const struct cul_breakpoint *bp)
+{
+	return cul_watch_sharers(a->targets, target, bp->cpu < 0 ? 0 : bp->cpu, bp->addr);
+}
+
 unsigned cul_watch_arm_slots(const struct cul_watch_arm *a)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < a->n_targets; i++)
-		n += a->targets[i].n_pieces;
+	for (unsigned i = 0; i < a->n_targets; i++) {
+		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
+			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, -1);
+
+			n += !is_served(a, i, &bp);
+		}
+	}
 	return n;
 }
 
@@ -74,7 +86,7 @@ static int refused(const struct cul_watch_arm *a, int code, int cpu, struct cul_
 }
 
 static struct cul_watch_event_fd *add_event(
-	struct cul_watch_arm *a, int fd, int cpu, pid_t tid, unsigned target)
+	struct cul_watch_arm *a, int fd, const struct cul_breakpoint *bp)
 {
 	struct cul_watch_event_fd *e = cul_vec_push(&a->events);
 
@@ -83,9 +95,10 @@ static struct cul_watch_event_fd *add_event(
 		return NULL;
 	}
 	e->fd = fd;
-	e->cpu = cpu;
-	e->tid = tid;
-	e->target = target;
+	e->cpu = bp->cpu;
+	e->tid = bp->tid;
+	e->sharers =
+		cul_watch_sharers(a->targets, a->n_targets, bp->cpu < 0 ? 0 : bp->cpu, bp->addr);
 	return e;
 }
 
@@ -100,12 +113,14 @@ static int arm_piece(
 	uint64_t cost;
 	int fd, r;
 
+	if (is_served(a, target, &to))
+		return 0;
 	own.addr = a->program->cpu_table[cpu].proof_addr;
 	own.len = to.len;
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;
-	if (!add_event(a, fd, cpu, -1, target))
+	if (!add_event(a, fd, &to))
 		return cul_fail(err, -ENOMEM, "out of memory");
 	r = cul_sys_perf_enable(fd);
 	if (r)
@@ -140,6 +155,10 @@ static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 			c->slot_target[slot] = i;
 		}
 	}
+	for (unsigned i = 0; i < slot; i++)
+		for (unsigned next = slot - 1; next > i; next--)
+			if (c->slot_addr[next] == c->slot_addr[i])
+				c->slot_next[i] = next + 1;
 }
 
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
@@ -217,11 +236,14 @@ static int arm_thread(struct cul_watch_arm *a, pid_t tid, struct cul_error *err)
 	for (unsigned i = 0; i < a->n_targets; i++) {
 		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
 			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, tid);
-			int fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
+			int fd;
 
+			if (is_served(a, i, &bp))
+				continue;
+			fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
 			if (fd < 0)
 				return fd;
-			if (!add_event(a, fd, -1, tid, i))
+			if (!add_event(a, fd, &bp))
 				return cul_fail(err, -ENOMEM, "out of memory");
 			if (cul_sys_perf_enable(fd))
 				return cul_fail(err, -errno, "thread %d: enabling: %s", tid,
@@ -368,7 +390,7 @@ void cul_watch_arm_drop_cpu(struct cul_watch_arm *a, int cpu)
 			continue;
 		}
 		read_event(e, &count);
-		a->retired += count.value - e->base;
+		a->retired += (count.value - e->base) * e->sharers;
 		close(e->fd);
 	}
 	a->events.len = kept;
@@ -381,7 +403,7 @@ uint64_t cul_watch_arm_hits(struct cul_watch_arm *a)
 
 	for (size_t i = 0; i < a->events.len; i++) {
 		read_event(&a->events.data[i], &count);
-		sum += count.value - a->events.data[i].base;
+		sum += (count.value - a->events.data[i].base) * a->events.data[i].sharers;
 	}
 	return sum;
 }

@@ -17,11 +17,11 @@
 
 struct cul_watch_event_fd {
 	int fd;
-	int cpu;   /* -1 for a thread's */
-	pid_t tid; /* -1 for a CPU's */
-	unsigned target;
-	uint64_t base;  /* count of its self-test */
-	uint64_t count; /* when last read */
+	int cpu;          /* -1 for a thread's */
+	pid_t tid;        /* -1 for a CPU's */
+	unsigned sharers; /* targets at that place: each hit counts for all of them */
+	uint64_t base;    /* count of its self-test */
+	uint64_t count;   /* when last read */
 };
 
 struct cul_watch_arm {
@@ -39,7 +39,7 @@ struct cul_watch_arm {
 	uint64_t hit_cost_ns; /* of one hit with our program, by the self-test */
 };
 
-/* Debug registers that all targets take together, on the CPU or thread that takes most. */
+/* Debug registers that all targets take together; those that begin at one place share one. */
 unsigned cul_watch_arm_slots(const struct cul_watch_arm *a);
 
 /*

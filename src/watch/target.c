@@ -48,6 +48,31 @@ uint64_t cul_watch_target_addr(const struct cul_watch_target *t, int cpu)
 	return t->copies && t->copy < 0 ? t->copies[cpu] : t->addr;
 }
 
+unsigned cul_watch_sharers(const struct cul_watch_target *targets, size_t n, int cpu, uint64_t addr)
+{
+	unsigned sharers = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (unsigned p = 0; p < targets[i].n_pieces; p++)
+			sharers += cul_watch_target_addr(&targets[i], cpu) +
+					   targets[i].pieces[p].offset ==
+				   addr;
+	return sharers;
+}
+
+bool cul_watch_pieces_clash(
+	const struct cul_watch_target *a, const struct cul_watch_target *b, int cpu)
+{
+	uint64_t at = cul_watch_target_addr(a, cpu), bt = cul_watch_target_addr(b, cpu);
+
+	for (unsigned i = 0; i < a->n_pieces; i++)
+		for (unsigned j = 0; j < b->n_pieces; j++)
+			if (at + a->pieces[i].offset == bt + b->pieces[j].offset &&
+				a->pieces[i].len != b->pieces[j].len)
+				return true;
+	return false;
+}
+
 bool cul_watch_target_is_scalar(const struct cul_watch_target *t)
 {
 	if (t->size > 8)
