@@ -69,7 +69,6 @@ struct scratch {
 	struct cul_watch_event event;
 	struct cul_watch_state lone; /* when no state is to be had */
 	struct cul_watch_writer_count fresh;
-	__u32 next; /* run again for slot next - 1; 0: a hit that is new */
 };
 
 struct {
@@ -81,7 +80,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, CUL_WATCH_PROGRAMS);
+	__uint(max_entries, CUL_WATCH_EMIT + 1);
 	__type(key, __u32);
 	__type(value, __u32);
 } programs SEC(".maps");
@@ -297,43 +296,14 @@ static __always_inline void emit(
 		sum->emitted++;
 }
 
-/*
- * Targets that begin at the same place (bit fields of one word) share one debug register: after
- * one of them the hit program runs again for the next.
- */
-static __always_inline void go_on(
-	struct cul_perf_event_ctx *ctx, struct scratch *s, const struct cul_watch_cpu *cpu)
-{
-	__u32 next = cpu->slot_next[bounded(s->event.slot)];
-
-	if (!next)
-		return;
-	s->next = next;
-	bpf_tail_call(ctx, &programs, CUL_WATCH_AGAIN);
-	s->next = 0;
-}
-
-SEC("perf_event")
-int watch_more(struct cul_perf_event_ctx *ctx)
-{
-	__u32 zero = 0;
-	struct cul_watch_cpu *cpu = bpf_map_lookup_elem(&cpus, &zero);
-	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
-
-	if (cpu && s)
-		go_on(ctx, s, cpu);
-	return 0;
-}
-
 SEC("perf_event")
 int watch_emit(struct cul_perf_event_ctx *ctx)
 {
 	__u32 zero = 0, target;
-	struct cul_watch_cpu *cpu = bpf_map_lookup_elem(&cpus, &zero);
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 	struct cul_watch_totals *sum;
 
-	if (!cpu || !s)
+	if (!s)
 		return 0;
 	target = bounded(s->event.target);
 	sum = bpf_map_lookup_elem(&totals, &target);
@@ -341,7 +311,6 @@ int watch_emit(struct cul_perf_event_ctx *ctx)
 		return 0;
 	sum->filtered--;
 	emit(ctx, s, sum);
-	go_on(ctx, s, cpu);
 	return 0;
 }
 
@@ -375,11 +344,9 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 			sum->proofs++;
 		return 0;
 	}
-	slot = s->next ? (int)s->next - 1 : find_slot(cpu, e->addr);
-	s->next = 0;
+	slot = find_slot(cpu, e->addr);
 	if (slot < 0)
 		return 0;
-	e->slot = slot;
 	target = bounded(cpu->slot_target[bounded(slot)]);
 	sum = bpf_map_lookup_elem(&totals, &target);
 	if (!sum)
@@ -387,7 +354,6 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	sum->hits++;
 	if (!live) {
 		sum->early++;
-		go_on(ctx, s, cpu);
 		return 0;
 	}
 	e->ns = bpf_ktime_get_ns();
@@ -398,6 +364,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	e->in.cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 	e->target = target;
+	e->slot = slot;
 	e->flags = ctx->regs.cs & 3 ? CUL_HIT_USER : 0;
 	e->ip = ctx->regs.ip;
 	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
@@ -412,7 +379,6 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	fresh = count_writer(s, sum, target);
 	if (!shape_of(target)->filtered) {
 		emit(ctx, s, sum);
-		go_on(ctx, s, cpu);
 		return 0;
 	}
 	if (fresh) {

@@ -15,11 +15,7 @@ enum {
 	CUL_WATCH_FRAMES = 64, /* of each of the kernel and the user stack */
 	CUL_WATCH_REGS = 21,   /* x86_64 pt_regs, in its order */
 	CUL_WATCH_COMM = 16,
-	/* Programs by index: the filters first, one a target. */
-	CUL_WATCH_EMIT = CUL_WATCH_SLOTS, /* sends the hit */
-	CUL_WATCH_MORE,                   /* the filter said no: looks for other targets */
-	CUL_WATCH_AGAIN,                  /* the hit program, for the next target in that place */
-	CUL_WATCH_PROGRAMS,
+	CUL_WATCH_EMIT = CUL_WATCH_SLOTS, /* index of the emitting program; filters come before */
 };
 
 /* One target, the same on every CPU: constants of the program once it is loaded. */
@@ -35,7 +31,6 @@ struct cul_watch_shape {
 struct cul_watch_cpu {
 	__u64 slot_addr[CUL_WATCH_SLOTS];
 	__u32 slot_target[CUL_WATCH_SLOTS];
-	__u32 slot_next[CUL_WATCH_SLOTS]; /* one more than the next slot at that address; 0: none */
 	__u64 base[CUL_WATCH_SLOTS]; /* by target: address of the object (the copy this CPU watches)
 				      */
 	__u64 state[CUL_WATCH_SLOTS]; /* by target: index into the state array */

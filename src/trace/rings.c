@@ -37,7 +37,6 @@ struct cul_rings {
 	CUL_VEC(struct held) held;
 	uint8_t *bytes; /* of the held records */
 	size_t used, room;
-	size_t current; /* in `held`: being handed on */
 	CUL_VEC(int) maps;
 };
 
@@ -184,17 +183,6 @@ static void keep_from(struct cul_rings *r, size_t first)
 	r->used = used;
 }
 
-const void *cul_rings_after(const struct cul_rings *r, size_t n, size_t *size)
-{
-	const struct held *h;
-
-	if (n >= r->held.len - r->current)
-		return NULL;
-	h = &r->held.data[r->current + n];
-	*size = h->size;
-	return r->bytes + h->at;
-}
-
 int cul_rings_read(struct cul_rings *r, bool flush)
 {
 	struct timespec now;
@@ -216,7 +204,6 @@ int cul_rings_read(struct cul_rings *r, bool flush)
 
 		if (!flush && h->ns > settled)
 			break;
-		r->current = i;
 		code = r->fn(r->data, r->bytes + h->at, h->size);
 	}
 	keep_from(r, i);

@@ -40,10 +40,4 @@ int cul_rings_fd(struct cul_rings *r);
  */
 int cul_rings_read(struct cul_rings *r, bool flush);
 
-/*
- * For the receiver of a record, while it has it: the n-th one after it in time, of those that have
- * been read so far; NULL when there is none.
- */
-const void *cul_rings_after(const struct cul_rings *r, size_t n, size_t *size);
-
 #endif

@@ -38,24 +38,12 @@ static struct cul_breakpoint piece_breakpoint(
 	};
 }
 
-/* Whether an earlier target begins at the same place: its register serves this one too. */
-static bool is_served(
-	const struct cul_watch_arm *a, unsigned target, const struct cul_breakpoint *bp)
-{
-	return cul_watch_sharers(a->targets, target, bp->cpu < 0 ? 0 : bp->cpu, bp->addr);
-}
-
 unsigned cul_watch_arm_slots(const struct cul_watch_arm *a)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < a->n_targets; i++) {
-		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
-			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, -1);
-
-			n += !is_served(a, i, &bp);
-		}
-	}
+	for (size_t i = 0; i < a->n_targets; i++)
+		n += a->targets[i].n_pieces;
 	return n;
 }
 
@@ -86,7 +74,7 @@ static int refused(const struct cul_watch_arm *a, int code, int cpu, struct cul_
 }
 
 static struct cul_watch_event_fd *add_event(
-	struct cul_watch_arm *a, int fd, const struct cul_breakpoint *bp)
+	struct cul_watch_arm *a, int fd, int cpu, pid_t tid, unsigned target)
 {
 	struct cul_watch_event_fd *e = cul_vec_push(&a->events);
 
@@ -95,10 +83,9 @@ static struct cul_watch_event_fd *add_event(
 		return NULL;
 	}
 	e->fd = fd;
-	e->cpu = bp->cpu;
-	e->tid = bp->tid;
-	e->sharers =
-		cul_watch_sharers(a->targets, a->n_targets, bp->cpu < 0 ? 0 : bp->cpu, bp->addr);
+	e->cpu = cpu;
+	e->tid = tid;
+	e->target = target;
 	return e;
 }
 
@@ -113,14 +100,12 @@ static int arm_piece(
 	uint64_t cost;
 	int fd, r;
 
-	if (is_served(a, target, &to))
-		return 0;
 	own.addr = a->program->cpu_table[cpu].proof_addr;
 	own.len = to.len;
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;
-	if (!add_event(a, fd, &to))
+	if (!add_event(a, fd, cpu, -1, target))
 		return cul_fail(err, -ENOMEM, "out of memory");
 	r = cul_sys_perf_enable(fd);
 	if (r)
@@ -155,10 +140,6 @@ static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 			c->slot_target[slot] = i;
 		}
 	}
-	for (unsigned i = 0; i < slot; i++)
-		for (unsigned next = slot - 1; next > i; next--)
-			if (c->slot_addr[next] == c->slot_addr[i])
-				c->slot_next[i] = next + 1;
 }
 
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
@@ -168,10 +149,6 @@ int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
 	uint64_t proof_addr;
 	int r;
 
-	for (size_t i = 0; i < a->n_targets; i++)
-		if (!cul_watch_target_addr(&a->targets[i], cpu))
-			return cul_fail(
-				err, -EFAULT, "%s has no place on CPU %d", a->targets[i].text, cpu);
 	r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
 	if (r)
 		return r;
@@ -236,14 +213,11 @@ static int arm_thread(struct cul_watch_arm *a, pid_t tid, struct cul_error *err)
 	for (unsigned i = 0; i < a->n_targets; i++) {
 		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
 			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, tid);
-			int fd;
+			int fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
 
-			if (is_served(a, i, &bp))
-				continue;
-			fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
 			if (fd < 0)
 				return fd;
-			if (!add_event(a, fd, &bp))
+			if (!add_event(a, fd, -1, tid, i))
 				return cul_fail(err, -ENOMEM, "out of memory");
 			if (cul_sys_perf_enable(fd))
 				return cul_fail(err, -errno, "thread %d: enabling: %s", tid,
@@ -377,33 +351,14 @@ static void read_event(struct cul_watch_event_fd *e, struct cul_perf_count *out)
 		out->value = e->count;
 }
 
-void cul_watch_arm_drop_cpu(struct cul_watch_arm *a, int cpu)
-{
-	struct cul_perf_count count;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < a->events.len; i++) {
-		struct cul_watch_event_fd *e = &a->events.data[i];
-
-		if (e->cpu != cpu) {
-			a->events.data[kept++] = *e;
-			continue;
-		}
-		read_event(e, &count);
-		a->retired += (count.value - e->base) * e->sharers;
-		close(e->fd);
-	}
-	a->events.len = kept;
-}
-
 uint64_t cul_watch_arm_hits(struct cul_watch_arm *a)
 {
 	struct cul_perf_count count;
-	uint64_t sum = a->retired;
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < a->events.len; i++) {
 		read_event(&a->events.data[i], &count);
-		sum += (count.value - a->events.data[i].base) * a->events.data[i].sharers;
+		sum += count.value - a->events.data[i].base;
 	}
 	return sum;
 }

@@ -17,11 +17,11 @@
 
 struct cul_watch_event_fd {
 	int fd;
-	int cpu;          /* -1 for a thread's */
-	pid_t tid;        /* -1 for a CPU's */
-	unsigned sharers; /* targets at that place: each hit counts for all of them */
-	uint64_t base;    /* count of its self-test */
-	uint64_t count;   /* when last read */
+	int cpu;   /* -1 for a thread's */
+	pid_t tid; /* -1 for a CPU's */
+	unsigned target;
+	uint64_t base;  /* count of its self-test */
+	uint64_t count; /* when last read */
 };
 
 struct cul_watch_arm {
@@ -34,12 +34,11 @@ struct cul_watch_arm {
 	CUL_VEC(struct cul_watch_event_fd) events;
 	struct cul_cpus armed; /* CPUs that watch (kernel), or on which it was proved (process) */
 	unsigned n_threads;
-	uint64_t retired;     /* hits of events that were given back: their CPU went offline */
 	uint64_t hits_before; /* what the program had counted when the events were opened */
 	uint64_t hit_cost_ns; /* of one hit with our program, by the self-test */
 };
 
-/* Debug registers that all targets take together; those that begin at one place share one. */
+/* Debug registers that all targets take together, on the CPU or thread that takes most. */
 unsigned cul_watch_arm_slots(const struct cul_watch_arm *a);
 
 /*
@@ -48,9 +47,6 @@ unsigned cul_watch_arm_slots(const struct cul_watch_arm *a);
  * did not fire), and what the kernel says.
  */
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err);
-
-/* A CPU went offline: gives its events back, which it would not take up again by itself. */
-void cul_watch_arm_drop_cpu(struct cul_watch_arm *a, int cpu);
 
 /*
  * Process targets: sees a register fire on each online CPU for a thread of our own, then opens the

@@ -53,8 +53,6 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 {
 	struct names *names = data;
 	struct cul_name name = {.kind = CUL_NAME_INPUT};
-	struct cul_error missing = {0};
-	int r;
 
 	for (unsigned i = 0; i < CUL_IN_COUNT; i++) {
 		if (strcmp(text, inputs[i].name))
@@ -72,13 +70,7 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 		*out = name;
 		return 0;
 	}
-	r = names->scope->name(names->scope->data, text, out, &missing);
-	if (r == -ENOENT)
-		return cul_fail(
-			err, r, "%s; a hit has old, new, cpu, pid, tid, comm", missing.text);
-	if (r && err)
-		*err = missing;
-	return r;
+	return names->scope->name(names->scope->data, text, out, err);
 }
 
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
@@ -120,24 +112,20 @@ static void emit_start(struct cul_bpf_code *code, int scratch_fd)
 	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_X, 6, 0, 0, 0));
 }
 
-enum { GO_ON_INSNS = 7 }; /* of emit_go_on */
-
-/* On to another program, or the end where there is none. */
-static void emit_go_on(struct cul_bpf_code *code, int programs_fd, int program)
+/* Ends the hit unless r0 is (not) zero. */
+static void emit_check(struct cul_bpf_code *code, bool wanted)
 {
-	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_X, 1, 7, 0, 0));
-	emit_map(code, 2, programs_fd);
-	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, program));
-	cul_bpf_emit(code, insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call));
+	cul_bpf_emit(code, insn(BPF_JMP | (wanted ? BPF_JNE : BPF_JEQ) | BPF_K, 0, 0, 2, 0));
 	emit_exit(code);
 }
 
-/* Ends the hit unless r0 is (not) zero. */
-static void emit_check(struct cul_bpf_code *code, int programs_fd, bool wanted)
+static void emit_go_on(struct cul_bpf_code *code, int programs_fd)
 {
-	cul_bpf_emit(
-		code, insn(BPF_JMP | (wanted ? BPF_JNE : BPF_JEQ) | BPF_K, 0, 0, GO_ON_INSNS, 0));
-	emit_go_on(code, programs_fd, CUL_WATCH_MORE);
+	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_X, 1, 7, 0, 0));
+	emit_map(code, 2, programs_fd);
+	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, CUL_WATCH_EMIT));
+	cul_bpf_emit(code, insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call));
+	emit_exit(code);
 }
 
 static int emit_expression(struct cul_bpf_code *code, const struct names *names, const char *text,
@@ -167,7 +155,7 @@ static int emit_expression(struct cul_bpf_code *code, const struct names *names,
 		cul_error_prefix(err, wanted ? "--if" : "--expect");
 		return r;
 	}
-	emit_check(code, names->filter->programs_fd, wanted);
+	emit_check(code, wanted);
 	return 0;
 }
 
@@ -185,7 +173,7 @@ int cul_watch_filter_load(
 		r = emit_expression(&code, &names, f->expect, false, expect_uses_old, err);
 	if (r)
 		return r;
-	emit_go_on(&code, f->programs_fd, CUL_WATCH_EMIT);
+	emit_go_on(&code, f->programs_fd);
 	if (code.failed)
 		return cul_fail(err, code.failed, "out of memory");
 	fd = bpf_prog_load(

@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "sym/print.h"
 #include "watch/run.h"
-#include "watch.skel.h"
 
 /* A stack that was shown, and at which hit. */
 struct stack {
@@ -109,29 +108,6 @@ static enum cul_access_kind access_of(
 	return run->options->access;
 }
 
-/*
- * Whether another CPU's hit on the same memory follows so soon that its store may have come before
- * our reading. The one that comes second in time is told by the program; this is about the first.
- */
-static bool overtaken(struct cul_watch_run *run, const struct cul_watch_event *e)
-{
-	const struct cul_watch_target *t = &run->targets[e->target];
-	const struct cul_watch_event *next;
-	size_t size;
-
-	if (t->percpu && t->copy < 0)
-		return false;
-	for (size_t n = 1; (next = cul_rings_after(run->program.rings, n, &size)); n++) {
-		if (size < offsetof(struct cul_watch_event, frames) ||
-			next->ns - e->ns >= run->program.skel->bss->race_ns)
-			break;
-		if (next->target == e->target && next->in.cpu != e->in.cpu &&
-			(!run->pid || next->in.pid == e->in.pid))
-			return true;
-	}
-	return false;
-}
-
 static void fill_values(struct cul_watch_run *run, const struct cul_watch_event *e,
 	struct cul_str *old_text, struct cul_str *new_text, struct cul_watch_hit *hit)
 {
@@ -141,8 +117,7 @@ static void fill_values(struct cul_watch_run *run, const struct cul_watch_event 
 		cul_watch_print(run, e->target, e->old, 0, old_text, &hit->old);
 	if (!(e->flags & CUL_HIT_UNREADABLE))
 		cul_watch_print(run, e->target, e->new, 0, new_text, &hit->new);
-	hit->old_certain =
-		(e->flags & CUL_HIT_OLD_KNOWN) && !(e->flags & CUL_HIT_RACED) && !overtaken(run, e);
+	hit->old_certain = (e->flags & CUL_HIT_OLD_KNOWN) && !(e->flags & CUL_HIT_RACED);
 	hit->unchanged = e->flags & CUL_HIT_UNCHANGED;
 	hit->neighbour = e->flags & CUL_HIT_NEIGHBOUR;
 }

@@ -100,33 +100,17 @@ static int explain_load(int code, struct cul_error *err)
 	}
 }
 
-/* Those that others go on to. */
-static int add_programs(struct cul_watch_program *p, struct cul_error *err)
-{
-	const struct bpf_program *const programs[CUL_WATCH_PROGRAMS] = {
-		[CUL_WATCH_EMIT] = p->skel->progs.watch_emit,
-		[CUL_WATCH_MORE] = p->skel->progs.watch_more,
-		[CUL_WATCH_AGAIN] = p->skel->progs.watch_hit,
-	};
-
-	for (__u32 i = CUL_WATCH_EMIT; i < CUL_WATCH_PROGRAMS; i++) {
-		int fd = bpf_program__fd(programs[i]);
-
-		if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.programs), &i, &fd, BPF_ANY))
-			return cul_fail(
-				err, -errno, "joining the BPF programs: %s", cul_strerror(errno));
-	}
-	return 0;
-}
-
 static int add_filters(struct cul_watch_program *p, const struct cul_watch_program_config *config,
 	struct cul_error *err)
 {
 	int programs = bpf_map__fd(p->skel->maps.programs);
-	__u32 index;
+	int emit = bpf_program__fd(p->skel->progs.watch_emit);
+	__u32 index = CUL_WATCH_EMIT;
 
 	if (!config->condition && !config->expect)
 		return 0;
+	if (bpf_map_update_elem(programs, &index, &emit, BPF_ANY))
+		return cul_fail(err, -errno, "installing the filter: %s", cul_strerror(errno));
 	for (index = 0; index < config->n_targets; index++) {
 		struct cul_watch_filter filter = {
 			.target = &config->targets[index],
@@ -169,8 +153,6 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	r = cul_rings_new(bpf_map__fd(p->skel->maps.rings), &config->possible, ring_bytes,
 		offsetof(struct cul_watch_event, ns), config->on_event, config->data, &p->rings,
 		err);
-	if (!r)
-		r = add_programs(p, err);
 	return r ? r : add_filters(p, config, err);
 }
 

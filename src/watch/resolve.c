@@ -44,26 +44,6 @@ static void forget_targets(struct cul_watch_run *run)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
 }
 
-/* One register has one length: what begins at one place has to be equally long. */
-static int check_overlap(const struct cul_watch_run *run, struct cul_error *err)
-{
-	int cpu = run->pid ? 0 : cul_cpus_next(&run->wanted, -1);
-
-	for (size_t i = 0; i < run->n_targets; i++) {
-		for (size_t j = 0; j < i; j++) {
-			const struct cul_watch_target *a = &run->targets[j], *b = &run->targets[i];
-
-			if (!cul_watch_pieces_clash(a, b, cpu))
-				continue;
-			return cul_fail(err, -EINVAL,
-				"%s and %s begin at the same address and differ in size; watch "
-				"the larger one alone",
-				a->text, b->text);
-		}
-	}
-	return 0;
-}
-
 static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *err)
 {
 	unsigned slots = 0;
@@ -84,7 +64,7 @@ static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *er
 			"fewer, or smaller "
 			"ones (a field over 8 bytes, or unaligned, takes several)",
 			slots, run->arch->watch_slots);
-	return check_overlap(run, err);
+	return 0;
 }
 
 static int resolve_kernel(struct cul_watch_run *run, struct cul_error *err)

@@ -169,7 +169,7 @@ static int say_armed(struct cul_watch_run *run)
 			.bit_offset = t->bit_offset,
 			.bit_size = t->bit_size,
 			.access = run->options->access,
-			.is_percpu = t->percpu && t->copy < 0,
+			.is_percpu = t->percpu,
 			.percpu_copy = t->copy,
 			.pid = run->pid,
 			.n_cpus = run->pid ? 0 : cul_cpus_count(&run->arm.armed),
@@ -259,8 +259,6 @@ static void follow_cpus(struct cul_watch_run *run)
 
 		if (is_on == was_on)
 			continue;
-		if (!is_on)
-			cul_watch_arm_drop_cpu(&run->arm, cpu);
 		if (!is_on)
 			cul_watch_gap(run, "CPU %d went offline about %.3f s in", cpu, at);
 		else if (cul_watch_arm_cpu(&run->arm, cpu, &err))

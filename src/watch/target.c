@@ -10,8 +10,6 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { PAGE = 4096 };
-
 int cul_watch_split(
 	uint64_t addr, uint64_t size, unsigned max, struct cul_watch_piece pieces[CUL_WATCH_WORDS])
 {
@@ -46,31 +44,6 @@ void cul_watch_target_free(struct cul_watch_target *t)
 uint64_t cul_watch_target_addr(const struct cul_watch_target *t, int cpu)
 {
 	return t->copies && t->copy < 0 ? t->copies[cpu] : t->addr;
-}
-
-unsigned cul_watch_sharers(const struct cul_watch_target *targets, size_t n, int cpu, uint64_t addr)
-{
-	unsigned sharers = 0;
-
-	for (size_t i = 0; i < n; i++)
-		for (unsigned p = 0; p < targets[i].n_pieces; p++)
-			sharers += cul_watch_target_addr(&targets[i], cpu) +
-					   targets[i].pieces[p].offset ==
-				   addr;
-	return sharers;
-}
-
-bool cul_watch_pieces_clash(
-	const struct cul_watch_target *a, const struct cul_watch_target *b, int cpu)
-{
-	uint64_t at = cul_watch_target_addr(a, cpu), bt = cul_watch_target_addr(b, cpu);
-
-	for (unsigned i = 0; i < a->n_pieces; i++)
-		for (unsigned j = 0; j < b->n_pieces; j++)
-			if (at + a->pieces[i].offset == bt + b->pieces[j].offset &&
-				a->pieces[i].len != b->pieces[j].len)
-				return true;
-	return false;
 }
 
 bool cul_watch_target_is_scalar(const struct cul_watch_target *t)
@@ -127,52 +100,35 @@ static bool plain_place(const char *source, struct cul_scope *scope, struct cul_
 	return true;
 }
 
-/* The address of one CPU's copy of a per-CPU name. */
-static int place_copy(const struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
-	int of, uint64_t *addr, struct cul_error *err)
+/* Addresses of a per-CPU name's copies. */
+static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
+	const struct cul_cpus *cpus, struct cul_error *err)
 {
-	struct cul_expr_run run = {.mem = t->expr ? cul_scope_mem(scope, err) : NULL};
 	struct cul_kernel *kernel = cul_scope_kernel_names(scope, err);
+	struct cul_expr_run run = {.mem = t->expr ? cul_scope_mem(scope, err) : NULL};
 	struct cul_place place;
 	int r;
 
 	if (!kernel)
 		return err ? err->code : -ENOENT;
-	r = cul_kernel_percpu_offset(kernel, of, &run.percpu_offset, err);
-	if (r)
-		return r;
-	*addr = symbol + run.percpu_offset;
-	if (!t->expr)
-		return 0;
-	r = cul_expr_place(t->expr, &run, &place, err);
-	if (!r)
-		*addr = place.addr;
-	return r;
-}
-
-/* Addresses of a per-CPU name's copies, also of CPUs that are not online yet. */
-static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
-	const struct cul_cpus *cpus, struct cul_error *err)
-{
-	struct cul_cpus possible;
-	int r;
-
 	t->copies = cul_calloc(CUL_MAX_CPUS, sizeof(*t->copies));
 	if (!t->copies)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	r = cul_cpus_possible(&possible, err);
-	if (r)
-		return r;
-	cul_for_each_cpu(cpu, &possible)
+	cul_for_each_cpu(cpu, cpus)
 	{
-		struct cul_error ignored = {0};
-		bool wanted = cul_cpus_has(cpus, cpu);
+		int of = t->copy >= 0 ? t->copy : cpu;
 
-		r = place_copy(t, scope, symbol, t->copy >= 0 ? t->copy : cpu, &t->copies[cpu],
-			wanted ? err : &ignored);
-		if (r && wanted)
+		r = cul_kernel_percpu_offset(kernel, of, &run.percpu_offset, err);
+		if (r)
 			return r;
-		if (wanted && !t->addr)
+		t->copies[cpu] = symbol + run.percpu_offset;
+		if (t->expr) {
+			r = cul_expr_place(t->expr, &run, &place, err);
+			if (r)
+				return r;
+			t->copies[cpu] = place.addr;
+		}
+		if (!t->addr)
 			t->addr = t->copies[cpu];
 	}
 	return 0;
@@ -256,18 +212,6 @@ static int check_code(
 	return 0;
 }
 
-/* The kernel's half of the address space: below it are whatever processes run. */
-static int check_place(
-	const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
-{
-	if (cul_scope_pid(scope) || t->addr >> 63)
-		return 0;
-	return cul_fail(err, -EFAULT,
-		"%s is at 0x%" PRIx64 ", which is no address of the kernel; %s", t->source, t->addr,
-		t->addr < PAGE ? "there is a NULL pointer on the way"
-			       : "for the memory of a process: -p PID");
-}
-
 static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const struct cul_arch *arch,
 	enum cul_access_kind access, const struct cul_cpus *cpus, struct cul_error *err)
 {
@@ -291,8 +235,6 @@ static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const st
 	} else {
 		r = from_expression(t, scope, 0, cpus, err);
 	}
-	if (!r)
-		r = check_place(t, scope, err);
 	if (r)
 		return r;
 	if (access == CUL_ACCESS_EXECUTE) {

@@ -55,14 +55,6 @@ void cul_watch_target_free(struct cul_watch_target *t);
 /* Where CPU `cpu` watches. */
 uint64_t cul_watch_target_addr(const struct cul_watch_target *t, int cpu);
 
-/* How many pieces of these targets begin at `addr` on CPU `cpu`: one register serves them. */
-unsigned cul_watch_sharers(
-	const struct cul_watch_target *targets, size_t n, int cpu, uint64_t addr);
-
-/* Whether pieces of both begin at one address and differ in length: no register serves them. */
-bool cul_watch_pieces_clash(
-	const struct cul_watch_target *a, const struct cul_watch_target *b, int cpu);
-
 /* One integer or pointer, which `old` and `new` can stand for and minimum and maximum describe. */
 bool cul_watch_target_is_scalar(const struct cul_watch_target *t);
 
