@@ -6,12 +6,15 @@
 
 int cul_fail(struct cul_error *err, int code, const char *fmt, ...)
 {
+	char text[sizeof(err->text)];
 	va_list ap;
 
 	if (err) {
+		/* The old text may be among the arguments. */
 		va_start(ap, fmt);
-		vsnprintf(err->text, sizeof(err->text), fmt, ap);
+		vsnprintf(text, sizeof(text), fmt, ap);
 		va_end(ap);
+		memcpy(err->text, text, sizeof(text));
 		err->code = code;
 	}
 	return code;

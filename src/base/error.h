@@ -19,7 +19,8 @@ struct cul_error {
 /*
  * Sets code and text; returns `code`, so that a caller can write
  * `return cul_fail(err, -ENOENT, "watch: ...")`. The text says what was
- * attempted, on what, why it failed and what to try. Longer texts are cut.
+ * attempted, on what, why it failed and what to try. Longer texts are cut. The arguments may
+ * include the error's own text.
  */
 int cul_fail(struct cul_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
+#include "sys/bpf.h"
 #include "sys/perf.h"
 #include "trace/breakpoint.h"
 
@@ -25,9 +25,7 @@
 
 static int load(const struct bpf_insn *insns, size_t n)
 {
-	int fd = bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "cul_doctor", "GPL", insns, n, NULL);
-
-	return fd < 0 ? -errno : fd;
+	return cul_sys_bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "cul_doctor", insns, n);
 }
 
 /* Counts in element 0 of `map` how often it ran and could read the kernel's memory. */
@@ -92,13 +90,13 @@ static void check_ring(struct cul_doctor *d)
 {
 	struct cul_doctor_check c = {
 		.id = "bpf-ring", .what = "get details of hits from the kernel"};
-	cul_autoclose int fd = bpf_map_create(
-		BPF_MAP_TYPE_RINGBUF, "cul_doctor", 0, 0, (unsigned)getpagesize(), NULL);
+	cul_autoclose int fd = cul_sys_bpf_map_create(
+		BPF_MAP_TYPE_RINGBUF, "cul_doctor", 0, 0, (unsigned)getpagesize());
 
 	if (fd < 0) {
 		c.answer = CUL_DOCTOR_NO;
-		c.because = why(d, "creating a ring buffer", errno);
-		c.remedy = errno == EINVAL ? "use a kernel of 5.8 or newer" : remedy(d, -errno);
+		c.because = why(d, "creating a ring buffer", fd);
+		c.remedy = fd == -EINVAL ? "use a kernel of 5.8 or newer" : remedy(d, fd);
 	} else {
 		c.found = "a ring buffer was created";
 	}
@@ -112,9 +110,9 @@ struct counts {
 /* One store under a breakpoint with the counting program. */
 static int run_counter(struct counts *counts, struct cul_error *err)
 {
-	cul_autoclose int map = bpf_map_create(
-		BPF_MAP_TYPE_ARRAY, "cul_doctor", sizeof(uint32_t), sizeof(*counts), 1, NULL);
-	cul_autoclose int prog = map < 0 ? -errno : load_counter(map);
+	cul_autoclose int map = cul_sys_bpf_map_create(
+		BPF_MAP_TYPE_ARRAY, "cul_doctor", sizeof(uint32_t), sizeof(*counts), 1);
+	cul_autoclose int prog = map < 0 ? map : load_counter(map);
 	volatile uint64_t cell __attribute__((aligned(8))) = 0;
 	const struct cul_breakpoint bp = {.addr = (uint64_t)(uintptr_t)&cell,
 		.len = sizeof(cell),
@@ -133,8 +131,8 @@ static int run_counter(struct counts *counts, struct cul_error *err)
 	cell = 1;
 	if (r == 0)
 		r = cul_sys_perf_disable(fd);
-	if (r == 0 && bpf_map_lookup_elem(map, &key, counts) < 0)
-		r = -errno;
+	if (r == 0)
+		r = cul_sys_bpf_map_lookup(map, &key, counts);
 	return r < 0 ? cul_fail(err, r, "running a program at a hit: %s", cul_strerror(r)) : 0;
 }
 

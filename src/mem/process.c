@@ -60,7 +60,21 @@ static void process_free(struct cul_mem *mem)
 	free(p);
 }
 
-static const struct cul_mem_ops process_ops = {.read = process_read, .free = process_free};
+/* The file stands for the memory it was opened with: at its end there is not even an error. */
+static bool process_is_gone(struct cul_mem *mem)
+{
+	struct process *p = (struct process *)mem;
+	char byte;
+
+	return pread(p->fd, &byte, 1, 0) == 0;
+}
+
+static const struct cul_mem_ops process_ops = {
+	.name = "process_vm_readv",
+	.read = process_read,
+	.free = process_free,
+	.is_gone = process_is_gone,
+};
 
 static int fail_open(pid_t pid, int code, struct cul_error *err)
 {

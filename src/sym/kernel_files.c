@@ -178,6 +178,7 @@ static int path_from_dep(const char *release, const char *module, struct cul_str
 
 struct cul_objfile *cul_kernel_module_file(const char *module, const char *const *debug_paths)
 {
+	static const char *const by_hand[] = {"extra", "updates", "updates/dkms"};
 	struct cul_objfile_load load = {
 		.section = section_address, .data = (void *)module, .debug_paths = debug_paths};
 	cul_autostr struct cul_str notes = {0}, path = {0};
@@ -199,7 +200,13 @@ struct cul_objfile *cul_kernel_module_file(const char *module, const char *const
 	if (o || uname(&uts))
 		return o;
 	cul_str_reset(&path);
-	if (path_from_dep(uts.release, module, &path))
-		return NULL;
-	return try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	if (!path_from_dep(uts.release, module, &path))
+		return try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	/* Copied there by hand, and nobody ran depmod. */
+	for (size_t i = 0; !o && i < sizeof(by_hand) / sizeof(by_hand[0]); i++) {
+		cul_str_reset(&path);
+		cul_str_addf(&path, "/lib/modules/%s/%s/%s.ko", uts.release, by_hand[i], module);
+		o = try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	}
+	return o;
 }

@@ -14,6 +14,12 @@ enum cul_sys_call {
 	CUL_SYS_PREAD,
 	CUL_SYS_MMAP,
 	CUL_SYS_PROCESS_VM_READV,
+	CUL_SYS_PERF_EVENT_OPEN,
+	CUL_SYS_PERF_IOCTL,
+	CUL_SYS_PERF_READ,
+	CUL_SYS_BPF, /* each command of bpf(2) that sys/bpf.h wraps; loading a skeleton is one */
+	CUL_SYS_PTRACE,
+	CUL_SYS_PIDFD_OPEN,
 	CUL_SYS_N_CALLS,
 };
 
@@ -22,6 +28,8 @@ enum cul_sys_call {
  * errno), and each one from then on. `after` -1: none fails any more.
  */
 void cul_sys_fail(enum cul_sys_call call, int after, int error);
+/* The same, for that one call alone. */
+void cul_sys_fail_once(enum cul_sys_call call, int after, int error);
 void cul_sys_fail_none(void);
 
 /* For the wrappers: a negative errno when this call is to fail, 0 otherwise. */

@@ -6,15 +6,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/fault.h"
+
 int cul_sys_perf_event_open(const struct perf_event_attr *attr, pid_t pid, int cpu)
 {
-	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	long fd = cul_sys_faulted(CUL_SYS_PERF_EVENT_OPEN);
 
+	if (fd < 0)
+		return (int)fd;
+	fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
 }
 
 static int control(int fd, unsigned long request, unsigned long arg)
 {
+	int r = cul_sys_faulted(CUL_SYS_PERF_IOCTL);
+
+	if (r < 0)
+		return r;
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
@@ -40,8 +49,11 @@ int cul_sys_perf_modify(int fd, const struct perf_event_attr *attr)
 
 int cul_sys_perf_read(int fd, struct cul_perf_count *out)
 {
-	ssize_t n = read(fd, out, sizeof(*out));
+	ssize_t n = cul_sys_faulted(CUL_SYS_PERF_READ);
 
+	if (n < 0)
+		return (int)n;
+	n = read(fd, out, sizeof(*out));
 	if (n < 0)
 		return -errno;
 	return n == sizeof(*out) ? 0 : -EIO; /* 0: the event is in error state */

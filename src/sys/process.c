@@ -2,9 +2,31 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "sys/fault.h"
+
+int cul_sys_ptrace(int request, pid_t pid, uintptr_t data)
+{
+	int r = cul_sys_faulted(CUL_SYS_PTRACE);
+
+	if (r < 0)
+		return r;
+	return ptrace((enum __ptrace_request)request, pid, NULL, data) < 0 ? -errno : 0;
+}
+
+int cul_sys_pidfd_open(pid_t pid)
+{
+	long fd = cul_sys_faulted(CUL_SYS_PIDFD_OPEN);
+
+	if (fd < 0)
+		return (int)fd;
+	fd = syscall(SYS_pidfd_open, pid, 0);
+	return fd < 0 ? -errno : (int)fd;
+}
 
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size)
 {

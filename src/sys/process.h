@@ -10,6 +10,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/*
+ * ptrace(2) without PTRACE_PEEK*, whose result is a value. `data`: a number or a pointer, as the
+ * request has it. 0 or a negative errno.
+ */
+int cul_sys_ptrace(int request, pid_t pid, uintptr_t data);
+
+/* A descriptor (close-on-exec) that is readable when the process has ended (kernel 5.3). */
+int cul_sys_pidfd_open(pid_t pid);
+
 /* process_vm_readv(2) of one block: the bytes that came, which may be fewer at an unmapped page. */
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size);
 

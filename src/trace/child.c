@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trace/child.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "sys/perf.h"
+#include "sys/process.h"
 #include "trace/breakpoint.h"
 
 enum {
@@ -58,9 +63,30 @@ static int event_of(int status)
 	return status >> 16;
 }
 
+/* Lets one that is stopped go on; one that cannot be let go would stay stopped for ever. */
+static void let_go(pid_t pid)
+{
+	if (cul_sys_ptrace(PTRACE_CONT, pid, 0))
+		kill(pid, SIGKILL);
+}
+
+/* Kills it, through the stop that a traced one makes at its exit. */
+static void put_down(pid_t pid)
+{
+	siginfo_t info;
+	int status;
+
+	/* One that was waited for already has given its number back. */
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return;
+	kill(pid, SIGKILL);
+	while (!next_stop(pid, &status))
+		let_go(pid);
+}
+
 static int seize(pid_t pid)
 {
-	int status;
+	int status, r;
 	pid_t got;
 
 	/* Its own SIGSTOP, before we trace it. */
@@ -69,8 +95,9 @@ static int seize(pid_t pid)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || !WIFSTOPPED(status))
 		return -ESRCH;
-	if (ptrace(PTRACE_SEIZE, pid, 0, OPTIONS | PTRACE_O_EXITKILL) < 0)
-		return -errno;
+	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
+	if (r)
+		return r;
 	return kill(pid, SIGCONT) ? -errno : 0;
 }
 
@@ -87,8 +114,9 @@ static int wait_for_exec(pid_t pid)
 			return 0;
 		/* The end of the group stop and SIGCONT itself: neither is the program's business.
 		 */
-		if (ptrace(PTRACE_CONT, pid, 0, 0) < 0)
-			return -errno;
+		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
+		if (r)
+			return r;
 	}
 }
 
@@ -120,18 +148,16 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 		r = seize(c.pid);
 	if (!r)
 		r = wait_for_exec(c.pid);
+	if (r && c.pid > 0)
+		put_down(c.pid); /* dead, it cannot keep us waiting for its word */
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
-		cul_fail(err, r, "starting %s under trace: %s", argv[0], cul_strerror(r));
+		cul_fail(err, r, "starting %s under trace: %s%s", argv[0], cul_strerror(r),
+			r == -EPERM ? " (is culprit itself traced, as by strace -f or gdb?)" : "");
 	close(report[0]);
-	if (r) {
-		if (c.pid > 0) {
-			kill(c.pid, SIGKILL);
-			waitpid(c.pid, NULL, __WALL);
-		}
+	if (r)
 		return r;
-	}
 	c.signal_fd = watch_sigchld();
 	c.state = CUL_CHILD_STOPPED;
 	*out = c;
@@ -159,6 +185,13 @@ static uint64_t entry_point(pid_t pid)
 	return 0;
 }
 
+static void untrap_entry(struct cul_child *c)
+{
+	if (c->entry_fd >= 0)
+		close(c->entry_fd);
+	c->entry_fd = -1;
+}
+
 /* A breakpoint on the entry point that stops the child by SIGTRAP (since 5.13). */
 static void trap_entry(struct cul_child *c)
 {
@@ -171,10 +204,8 @@ static void trap_entry(struct cul_child *c)
 
 	if (bp.addr)
 		c->entry_fd = cul_breakpoint_open(&bp, -1, NULL);
-	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd)) {
-		close(c->entry_fd);
-		c->entry_fd = -1;
-	}
+	if (c->entry_fd >= 0 && cul_sys_perf_enable(c->entry_fd))
+		untrap_entry(c);
 }
 
 static bool is_entry_trap(const struct cul_child *c, int status)
@@ -182,7 +213,8 @@ static bool is_entry_trap(const struct cul_child *c, int status)
 	siginfo_t info;
 
 	return c->entry_fd >= 0 && WSTOPSIG(status) == SIGTRAP && !event_of(status) &&
-	       !ptrace(PTRACE_GETSIGINFO, c->pid, 0, &info) && info.si_code == TRAP_PERF_CODE;
+	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
+	       info.si_code == TRAP_PERF_CODE;
 }
 
 static int too_early(struct cul_error *err)
@@ -203,19 +235,20 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 			return 0;
 	}
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, c->pid, 0, signal) < 0)
+		if (cul_sys_ptrace(PTRACE_SYSCALL, c->pid, (uintptr_t)signal))
 			return too_early(err);
 		r = next_stop(c->pid, &status);
 		if (r)
 			ended(c, status);
-		if (r || event_of(status) == PTRACE_EVENT_EXIT)
+		else if (event_of(status) == PTRACE_EVENT_EXIT)
+			c->state = CUL_CHILD_EXITING;
+		if (c->state != CUL_CHILD_STOPPED)
 			return too_early(err);
 		signal = 0;
 		if (WSTOPSIG(status) == SYSCALL_STOP)
 			return 0;
 		if (is_entry_trap(c, status)) {
-			close(c->entry_fd);
-			c->entry_fd = -1;
+			untrap_entry(c);
 			*at_entry = true;
 			return 0;
 		}
@@ -224,14 +257,92 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 	}
 }
 
+void cul_child_end_steps(struct cul_child *c)
+{
+	untrap_entry(c);
+}
+
 int cul_child_run(struct cul_child *c, struct cul_error *err)
 {
 	/* From here on it must outlive us if we are killed. */
-	if (ptrace(PTRACE_SETOPTIONS, c->pid, 0, OPTIONS) < 0 ||
-		ptrace(PTRACE_CONT, c->pid, 0, 0) < 0)
-		return cul_fail(err, -errno, "letting the command run: %s", cul_strerror(errno));
+	int r = cul_sys_ptrace(PTRACE_SETOPTIONS, c->pid, OPTIONS);
+
+	if (!r)
+		r = cul_sys_ptrace(PTRACE_CONT, c->pid, 0);
+	if (r)
+		return cul_fail(err, r, "letting the command run: %s", cul_strerror(r));
 	c->state = CUL_CHILD_RUNNING;
 	return 0;
+}
+
+/* A thread that is on its way out: a zombie, in its exit (PF_EXITING), or killed. */
+static bool is_ending(pid_t pid, const char *tid)
+{
+	enum { PF_EXITING = 4 };
+	cul_autofclose FILE *stat = NULL, *status = NULL;
+	unsigned long long pending;
+	char path[64], line[512], *after, state;
+	unsigned flags;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", pid, tid);
+	stat = fopen(path, "re");
+	if (!stat || !fgets(line, sizeof(line), stat))
+		return true;
+	after = strrchr(line, ')');
+	if (!after || sscanf(after, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 ||
+		state == 'Z' || state == 'X' || (flags & PF_EXITING))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", pid, tid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
+			return pending & 1ULL << (SIGKILL - 1);
+	return true;
+}
+
+static bool others_run(pid_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)))
+		found = entry->d_name[0] != '.' && atoi(entry->d_name) != pid &&
+			!is_ending(pid, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * The first thread is at its exit: by itself, or put to an end by the exec of another one, which
+ * becomes the first. A thread that was killed with the process may be seen alive for a moment.
+ */
+static bool goes_on_without_first(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 5; i++) {
+		if (!others_run(pid))
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
+/* Whether the thread, stopped at its exit, has asked for it: exit(2), for itself alone. */
+static bool left_by_itself(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+	long number;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
 }
 
 /* Answers one stop of a running child. */
@@ -242,14 +353,19 @@ static void answer(struct cul_child *c, int status)
 
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
+		if (goes_on_without_first(c->pid)) {
+			c->headless = true;
+			c->execed |= !left_by_itself(c->pid);
+			break;
+		}
 		c->state = CUL_CHILD_EXITING;
-		if (!ptrace(PTRACE_GETEVENTMSG, c->pid, 0, &message))
+		if (!cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
 			c->status = (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
 		if (WSTOPSIG(status) != SIGTRAP) {
-			ptrace(PTRACE_LISTEN, c->pid, 0, 0);
+			cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0);
 			return;
 		}
 		break;
@@ -263,7 +379,7 @@ static void answer(struct cul_child *c, int status)
 	default:
 		break;
 	}
-	ptrace(PTRACE_CONT, c->pid, 0, signal);
+	cul_sys_ptrace(PTRACE_CONT, c->pid, (uintptr_t)signal);
 }
 
 void cul_child_handle(struct cul_child *c)
@@ -292,9 +408,9 @@ void cul_child_release(struct cul_child *c)
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	ptrace(PTRACE_CONT, c->pid, 0, 0);
+	let_go(c->pid);
 	while (!next_stop(c->pid, &status))
-		ptrace(PTRACE_CONT, c->pid, 0, 0);
+		let_go(c->pid);
 	ended(c, status);
 }
 
@@ -302,18 +418,18 @@ void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
 	case CUL_CHILD_STOPPED:
-		kill(c->pid, SIGKILL);
-		waitpid(c->pid, NULL, __WALL);
+		put_down(c->pid);
 		break;
 	case CUL_CHILD_RUNNING: {
 		/* Detaching needs a stop. */
 		int status;
 
-		if (ptrace(PTRACE_INTERRUPT, c->pid, 0, 0) == 0 && !next_stop(c->pid, &status)) {
+		if (cul_sys_ptrace(PTRACE_INTERRUPT, c->pid, 0) == 0 &&
+			!next_stop(c->pid, &status)) {
 			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
 					     ? WSTOPSIG(status)
 					     : 0;
-			ptrace(PTRACE_DETACH, c->pid, 0, signal);
+			cul_sys_ptrace(PTRACE_DETACH, c->pid, (uintptr_t)signal);
 		}
 		break;
 	}
@@ -325,8 +441,7 @@ void cul_child_free(struct cul_child *c)
 	}
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
-	if (c->entry_fd >= 0)
-		close(c->entry_fd);
-	c->signal_fd = c->entry_fd = -1;
+	untrap_entry(c);
+	c->signal_fd = -1;
 	c->state = CUL_CHILD_NONE;
 }

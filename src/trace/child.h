@@ -26,6 +26,7 @@ struct cul_child {
 	int status;    /* EXITING, EXITED: as waitpid gives it */
 	int signal_fd; /* readable when something happened to it; -1 before the start */
 	bool execed;   /* it became another program after its start */
+	bool headless; /* its first thread is gone, others run on: it is not held at its exit */
 	bool stepped;
 	int entry_fd; /* breakpoint on its entry point while stepping; -1: none */
 };
@@ -43,7 +44,13 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
  */
 int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err);
 
-/* Lets a stopped one run. */
+/*
+ * No further step: gives back the debug register that waits for the entry point, before others are
+ * asked for, and before the trap would kill it.
+ */
+void cul_child_end_steps(struct cul_child *c);
+
+/* Lets a stopped one run, after its last step was ended. */
 int cul_child_run(struct cul_child *c, struct cul_error *err);
 
 /* Takes note of what happened; passes its signals on. Never waits. */

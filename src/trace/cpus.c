@@ -30,6 +30,15 @@ unsigned cul_cpus_count(const struct cul_cpus *set)
 	return n;
 }
 
+unsigned cul_cpus_rank(const struct cul_cpus *set, int cpu)
+{
+	unsigned n = 0;
+
+	for (int other = 0; other < cpu; other++)
+		n += cul_cpus_has(set, other);
+	return n;
+}
+
 int cul_cpus_next(const struct cul_cpus *set, int after)
 {
 	for (int cpu = after + 1; cpu < CUL_MAX_CPUS; cpu++)

@@ -19,7 +19,8 @@ struct cul_cpus {
 bool cul_cpus_has(const struct cul_cpus *set, int cpu);
 void cul_cpus_add(struct cul_cpus *set, int cpu);
 unsigned cul_cpus_count(const struct cul_cpus *set);
-int cul_cpus_next(const struct cul_cpus *set, int after); /* smallest above `after`; -1: none */
+unsigned cul_cpus_rank(const struct cul_cpus *set, int cpu); /* how many are below `cpu` */
+int cul_cpus_next(const struct cul_cpus *set, int after);    /* smallest above `after`; -1: none */
 
 /* "0-3,8": as in /sys/devices/system/cpu. -EINVAL with the place, -ERANGE beyond CUL_MAX_CPUS. */
 int cul_cpus_parse(const char *list, struct cul_cpus *out, struct cul_error *err);

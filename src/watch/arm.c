@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -89,6 +88,16 @@ static struct cul_watch_event_fd *add_event(
 	return e;
 }
 
+/* When it cannot be read, its CPU went offline: the last count stands. */
+static uint64_t count_of(struct cul_watch_event_fd *e)
+{
+	struct cul_perf_count count;
+
+	if (!cul_sys_perf_read(e->fd, &count))
+		e->count = count.value;
+	return e->count;
+}
+
 /* One register of one CPU: opened on our own memory, seen to fire, moved to its place. */
 static int arm_piece(
 	struct cul_watch_arm *a, int cpu, unsigned target, unsigned piece, struct cul_error *err)
@@ -96,6 +105,7 @@ static int arm_piece(
 	enum cul_watch_proof proof = cul_watch_proof_for(a->access, true);
 	struct cul_breakpoint to = piece_breakpoint(a, target, piece, cpu, -1);
 	struct cul_breakpoint own = to;
+	struct cul_watch_event_fd *e;
 	struct cul_perf_count proofs;
 	uint64_t cost;
 	int fd, r;
@@ -105,7 +115,8 @@ static int arm_piece(
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;
-	if (!add_event(a, fd, cpu, -1, target))
+	e = add_event(a, fd, cpu, -1, target);
+	if (!e)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	r = cul_sys_perf_enable(fd);
 	if (r)
@@ -116,8 +127,11 @@ static int arm_piece(
 		return r;
 	if (!a->hit_cost_ns || cost < a->hit_cost_ns)
 		a->hit_cost_ns = cost;
-	if (!cul_sys_perf_read(fd, &proofs))
-		a->events.data[a->events.len - 1].base = proofs.value;
+	r = cul_sys_perf_read(fd, &proofs);
+	if (r)
+		return cul_fail(
+			err, r, "CPU %d: reading the breakpoint's count: %s", cpu, cul_strerror(r));
+	e->base = e->count = proofs.value;
 	return cul_breakpoint_move(fd, &to, err);
 }
 
@@ -142,14 +156,47 @@ static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 	}
 }
 
+/* A CPU that comes back holds its old events' registers, though they are dead, until they close. */
+static void close_cpu(struct cul_watch_arm *a, int cpu)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->events.len; i++) {
+		struct cul_watch_event_fd *e = &a->events.data[i];
+
+		if (e->cpu != cpu) {
+			a->events.data[kept++] = *e;
+			continue;
+		}
+		a->hits_gone += count_of(e) - e->base;
+		close(e->fd);
+	}
+	a->events.len = kept;
+}
+
+/* The copies were asked for when the run began, for the CPUs that were online. */
+static int check_copies(const struct cul_watch_arm *a, int cpu, struct cul_error *err)
+{
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (a->targets[i].percpu && !cul_watch_target_addr(&a->targets[i], cpu))
+			return cul_fail(err, -ENXIO,
+				"where CPU %d has its copy of %s is not known; start again", cpu,
+				a->targets[i].text);
+	return 0;
+}
+
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
 {
 	enum cul_watch_proof proof = cul_watch_proof_for(a->access, true);
-	size_t before = a->events.len;
 	uint64_t proof_addr;
+	size_t before;
 	int r;
 
-	r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
+	close_cpu(a, cpu);
+	before = a->events.len;
+	r = check_copies(a, cpu, err);
+	if (!r)
+		r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
 	if (r)
 		return r;
 	fill_cpu(a, cpu, proof_addr);
@@ -214,14 +261,16 @@ static int arm_thread(struct cul_watch_arm *a, pid_t tid, struct cul_error *err)
 		for (unsigned p = 0; p < a->targets[i].n_pieces; p++) {
 			struct cul_breakpoint bp = piece_breakpoint(a, i, p, -1, tid);
 			int fd = cul_breakpoint_open(&bp, cul_watch_program_fd(a->program), err);
+			int r;
 
 			if (fd < 0)
 				return fd;
 			if (!add_event(a, fd, -1, tid, i))
 				return cul_fail(err, -ENOMEM, "out of memory");
-			if (cul_sys_perf_enable(fd))
-				return cul_fail(err, -errno, "thread %d: enabling: %s", tid,
-					cul_strerror(errno));
+			r = cul_sys_perf_enable(fd);
+			if (r)
+				return cul_fail(err, r, "thread %d: enabling the breakpoint: %s",
+					tid, cul_strerror(r));
 		}
 	}
 	return 0;
@@ -302,12 +351,14 @@ static int prove_for_process(struct cul_watch_arm *a, struct cul_error *err)
 	if (fd < 0)
 		return fd;
 	r = cul_sys_perf_enable(fd);
+	if (r)
+		cul_fail(err, r, "enabling the self-test's breakpoint: %s", cul_strerror(r));
 	cul_for_each_cpu(cpu, &online)
 	{
 		if (r)
 			break;
 		r = cul_watch_prove(a->program, proof, cpu, &cost, err);
-		if (r == -EINVAL) { /* our cpuset leaves this CPU out */
+		if (r == -EPERM) { /* our cpuset leaves this CPU out */
 			r = 0;
 			continue;
 		}
@@ -318,20 +369,18 @@ static int prove_for_process(struct cul_watch_arm *a, struct cul_error *err)
 			a->hit_cost_ns = cost;
 	}
 	close(fd);
+	if (!r && !cul_cpus_count(&a->armed))
+		return cul_fail(err, -ENXIO,
+			"the self-test may run on none of the online CPUs; widen the CPU affinity "
+			"(taskset, cpuset) of culprit");
 	return r;
 }
 
 int cul_watch_arm_process(struct cul_watch_arm *a, struct cul_error *err)
 {
-	struct rlimit files;
 	struct tids before = {0}, after = {0};
 	int r;
 
-	/* One descriptor a thread and register. */
-	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	r = prove_for_process(a, err);
 	if (!r)
 		r = arm_threads(a, &before, &after, err);
@@ -342,24 +391,12 @@ int cul_watch_arm_process(struct cul_watch_arm *a, struct cul_error *err)
 	return r;
 }
 
-/* -EIO: its CPU went offline; the last count stands. */
-static void read_event(struct cul_watch_event_fd *e, struct cul_perf_count *out)
-{
-	if (!cul_sys_perf_read(e->fd, out))
-		e->count = out->value;
-	else
-		out->value = e->count;
-}
-
 uint64_t cul_watch_arm_hits(struct cul_watch_arm *a)
 {
-	struct cul_perf_count count;
-	uint64_t sum = 0;
+	uint64_t sum = a->hits_gone;
 
-	for (size_t i = 0; i < a->events.len; i++) {
-		read_event(&a->events.data[i], &count);
-		sum += count.value - a->events.data[i].base;
-	}
+	for (size_t i = 0; i < a->events.len; i++)
+		sum += count_of(&a->events.data[i]) - a->events.data[i].base;
 	return sum;
 }
 

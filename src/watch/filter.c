@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
 #include "bpf/watch.h"
 #include "expr/bpf.h"
+#include "sys/bpf.h"
 
 #define INPUT(field) offsetof(struct cul_watch_inputs, field)
 
@@ -57,6 +57,11 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	for (unsigned i = 0; i < CUL_IN_COUNT; i++) {
 		if (strcmp(text, inputs[i].name))
 			continue;
+		if (i <= CUL_IN_NEW && names->filter->execute)
+			return cul_fail(err, -EINVAL,
+				"'%s': with --exec nothing is written and there are no values; use "
+				"cpu, pid, tid, comm",
+				text);
 		if (i <= CUL_IN_NEW && !cul_watch_target_is_scalar(names->filter->target))
 			return cul_fail(err, -EINVAL,
 				"'%s' is not one number here: %s has %lu bytes; watch one member "
@@ -176,10 +181,9 @@ int cul_watch_filter_load(
 	emit_go_on(&code, f->programs_fd);
 	if (code.failed)
 		return cul_fail(err, code.failed, "out of memory");
-	fd = bpf_prog_load(
-		BPF_PROG_TYPE_PERF_EVENT, "watch_filter", "GPL", code.insns, code.len, NULL);
+	fd = cul_sys_bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "watch_filter", code.insns, code.len);
 	if (fd < 0)
-		return cul_fail(err, -errno, "the kernel's verifier refuses the filter: %s",
-			cul_strerror(errno));
+		return cul_fail(
+			err, fd, "the kernel's verifier refuses the filter: %s", cul_strerror(fd));
 	return fd;
 }

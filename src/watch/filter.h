@@ -7,6 +7,8 @@
 #ifndef CUL_WATCH_FILTER_H
 #define CUL_WATCH_FILTER_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "expr/expr.h"
 #include "watch/target.h"
@@ -14,6 +16,7 @@
 struct cul_watch_filter {
 	const struct cul_watch_target *target; /* types of `old` and `new` */
 	struct cul_scope *scope;
+	bool execute;          /* nothing is written: there is no `old` and no `new` */
 	const char *condition; /* wanted when true; NULL: always */
 	const char *expect;    /* wanted when false; NULL: no invariant */
 	int scratch_fd, programs_fd;

@@ -6,13 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sys/bpf.h"
 #include "watch/filter.h"
 #include "watch.skel.h"
+
+/* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
+_Static_assert(sizeof(struct cul_watch_cpu) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_writer_count) % 8 == 0, "");
 
 enum {
 	PROCESS_STATES = 4096,
@@ -106,15 +111,18 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 	int programs = bpf_map__fd(p->skel->maps.programs);
 	int emit = bpf_program__fd(p->skel->progs.watch_emit);
 	__u32 index = CUL_WATCH_EMIT;
+	int r;
 
 	if (!config->condition && !config->expect)
 		return 0;
-	if (bpf_map_update_elem(programs, &index, &emit, BPF_ANY))
-		return cul_fail(err, -errno, "installing the filter: %s", cul_strerror(errno));
+	r = cul_sys_bpf_map_update(programs, &index, &emit);
+	if (r)
+		return cul_fail(err, r, "installing the filter: %s", cul_strerror(r));
 	for (index = 0; index < config->n_targets; index++) {
 		struct cul_watch_filter filter = {
 			.target = &config->targets[index],
 			.scope = config->scope,
+			.execute = config->access == CUL_ACCESS_EXECUTE,
 			.condition = config->condition,
 			.expect = config->expect,
 			.scratch_fd = bpf_map__fd(p->skel->maps.scratches),
@@ -125,9 +133,9 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 		if (fd < 0)
 			return fd;
 		p->filter_fds[index] = fd;
-		if (bpf_map_update_elem(programs, &index, &fd, BPF_ANY))
-			return cul_fail(
-				err, -errno, "installing the filter: %s", cul_strerror(errno));
+		r = cul_sys_bpf_map_update(programs, &index, &fd);
+		if (r)
+			return cul_fail(err, r, "installing the filter: %s", cul_strerror(r));
 	}
 	return 0;
 }
@@ -138,16 +146,18 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	size_t ring_bytes = cul_rings_size(cul_cpus_count(&config->possible));
 	int r;
 
-	for (int cpu = cul_cpus_next(&config->possible, -1); cpu >= 0;
-		cpu = cul_cpus_next(&config->possible, cpu))
+	p->possible = config->possible;
+	cul_for_each_cpu(cpu, &p->possible)
+	{
 		p->n_possible = (unsigned)cpu + 1;
+	}
 	p->cpu_table = cul_calloc(p->n_possible, sizeof(*p->cpu_table));
 	p->skel = p->cpu_table ? watch_bpf__open() : NULL;
 	if (!p->skel)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	set_constants(p->skel, config, ring_bytes);
 	set_sizes(p->skel, p->n_possible, p->user);
-	r = watch_bpf__load(p->skel);
+	r = cul_sys_bpf_load(p->skel->skeleton);
 	if (r)
 		return explain_load(r, err);
 	r = cul_rings_new(bpf_map__fd(p->skel->maps.rings), &config->possible, ring_bytes,
@@ -156,19 +166,12 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	return r ? r : add_filters(p, config, err);
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return 0;
-}
-
 int cul_watch_program_load(const struct cul_watch_program_config *config,
 	struct cul_watch_program *out, struct cul_error *err)
 {
 	struct cul_watch_program p = {.user = cul_scope_pid(config->scope) != 0};
 	int r;
 
-	/* libbpf's own words go to stderr otherwise: ours name the way out. */
-	libbpf_set_print(quiet);
 	memset(p.filter_fds, -1, sizeof(p.filter_fds));
 	r = load(&p, config, err);
 	if (r) {
@@ -179,30 +182,40 @@ int cul_watch_program_load(const struct cul_watch_program_config *config,
 	return 0;
 }
 
+static int get(struct bpf_map *map, const void *key, void *out)
+{
+	return cul_sys_bpf_map_lookup(bpf_map__fd(map), key, out);
+}
+
+static int set(struct bpf_map *map, const void *key, const void *value)
+{
+	return cul_sys_bpf_map_update(bpf_map__fd(map), key, value);
+}
+
 int cul_watch_program_set_cpus(struct cul_watch_program *p, struct cul_error *err)
 {
+	/* One write for all CPUs. Numbers that are not possible have no place in the kernel's. */
+	cul_autofree struct cul_watch_cpu *packed = cul_calloc(p->n_possible, sizeof(*packed));
+	unsigned n = 0;
 	__u32 zero = 0;
+	int r;
 
-	/* One write for all CPUs; the table of a per-CPU array is indexed by possible CPU. */
-	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.cpus), &zero, p->cpu_table, BPF_ANY))
-		return cul_fail(err, -errno, "telling the program what is watched where: %s",
-			cul_strerror(errno));
-	return 0;
+	if (!packed)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	cul_for_each_cpu(cpu, &p->possible)
+	{
+		packed[n++] = p->cpu_table[cpu];
+	}
+	r = set(p->skel->maps.cpus, &zero, packed);
+
+	return r ? cul_fail(
+			   err, r, "telling the program what is watched where: %s", cul_strerror(r))
+		 : 0;
 }
 
 unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu)
 {
 	return target * p->n_possible + (unsigned)cpu;
-}
-
-static int get(struct bpf_map *map, const void *key, void *out)
-{
-	return bpf_map_lookup_elem(bpf_map__fd(map), key, out) ? -errno : 0;
-}
-
-static int set(struct bpf_map *map, const void *key, const void *value)
-{
-	return bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) ? -errno : 0;
 }
 
 int cul_watch_program_get_state(
@@ -281,7 +294,7 @@ int cul_watch_program_cpu_totals(
 	int r = cpu_totals(p, target, &all);
 
 	if (!r)
-		*out = all[cpu];
+		*out = all[cul_cpus_rank(&p->possible, cpu)];
 	return r;
 }
 
@@ -321,16 +334,17 @@ int cul_watch_program_writers(struct cul_watch_program *p,
 
 	if (!all)
 		return -ENOMEM;
-	while (!r && !bpf_map_get_next_key(fd, previous, &key)) {
+	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
 		struct cul_watch_writer_count sum = {0};
 		unsigned target = key.target & (CUL_WATCH_SLOTS - 1);
 
 		previous = &key;
-		if (bpf_map_lookup_elem(fd, &key, all))
-			continue;
+		r = cul_sys_bpf_map_lookup(fd, &key, all);
+		if (r)
+			return r;
 		for (unsigned cpu = 0; cpu < p->n_possible; cpu++)
 			add_writer(&sum, &all[cpu], p->skel->rodata->shapes[target].is_signed);
 		r = fn(data, &key, &sum);
 	}
-	return r < 0 ? r : 0;
+	return r == -ENOENT ? 0 : r;
 }

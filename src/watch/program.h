@@ -22,6 +22,7 @@ struct cul_watch_program {
 	struct watch_bpf *skel;
 	struct cul_rings *rings;
 	int filter_fds[CUL_WATCH_SLOTS]; /* -1: none */
+	struct cul_cpus possible;        /* a per-CPU map has an element for each, in this order */
 	unsigned n_possible;             /* CPU numbers go up to n_possible - 1 */
 	struct cul_watch_cpu *cpu_table; /* by CPU; written to the kernel by _set_cpus */
 	bool user;                       /* a process's memory */

@@ -5,8 +5,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-
+#include "sys/bpf.h"
 #include "watch.skel.h"
 
 enum { ACCESSES = 8 };
@@ -26,10 +25,7 @@ enum cul_watch_proof cul_watch_proof_for(enum cul_access_kind access, bool kerne
 /* One store by the kernel on `cpu`, in a BPF program that is run there. */
 static int kernel_access(struct cul_watch_program *p, int cpu)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
-	int fd = bpf_program__fd(p->skel->progs.watch_proof);
-
-	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
+	return cul_sys_bpf_prog_run_on(bpf_program__fd(p->skel->progs.watch_proof), cpu);
 }
 
 int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof, uint64_t *addr,
@@ -96,22 +92,22 @@ int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int
 	uint64_t *cost_ns, struct cul_error *err)
 {
 	struct cul_watch_totals before, after;
-	cpu_set_t here, there;
+	struct cul_cpus here = {0}, there = {0}; /* cpu_set_t ends at 1024 CPUs */
 	int r;
 
 	r = cul_watch_program_cpu_totals(p, 0, cpu, &before);
 	if (!r && proof != CUL_PROOF_KERNEL) {
-		CPU_ZERO(&there);
-		CPU_SET(cpu, &there);
-		if (sched_getaffinity(0, sizeof(here), &here) ||
-			sched_setaffinity(0, sizeof(there), &there))
+		cul_cpus_add(&there, cpu);
+		if (sched_getaffinity(0, sizeof(here), (cpu_set_t *)&here))
 			r = -errno;
+		else if (sched_setaffinity(0, sizeof(there), (cpu_set_t *)&there))
+			r = errno == EINVAL ? -EPERM : -errno; /* outside of our cpuset */
 	}
 	if (r)
 		return cul_fail(err, r, "self-test on CPU %d: %s", cpu, cul_strerror(r));
 	r = make_accesses(p, proof, cpu, cost_ns);
 	if (proof != CUL_PROOF_KERNEL)
-		sched_setaffinity(0, sizeof(here), &here);
+		sched_setaffinity(0, sizeof(here), (cpu_set_t *)&here);
 	if (!r)
 		r = cul_watch_program_cpu_totals(p, 0, cpu, &after);
 	if (r)

@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "sys/process.h"
+#include "sym/maps.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -44,6 +44,24 @@ static void forget_targets(struct cul_watch_run *run)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
 }
 
+/* Two registers at one address: a hit does not tell which of them it was. */
+static int overlap(
+	const struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_error *err)
+{
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_watch_target *o = &run->targets[i];
+
+		for (unsigned p = 0; p < o->n_pieces; p++)
+			for (unsigned q = 0; q < t->n_pieces; q++)
+				if (o->addr + o->pieces[p].offset == t->addr + t->pieces[q].offset)
+					return cul_fail(err, -EINVAL,
+						"%s and %s share memory: their hits could not be "
+						"told apart; watch one of them",
+						o->text, t->text);
+	}
+	return 0;
+}
+
 static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *err)
 {
 	unsigned slots = 0;
@@ -55,7 +73,10 @@ static int resolve_all(struct cul_watch_run *run, int copy, struct cul_error *er
 			run->options->access, &run->wanted, copy, &run->targets[i], err);
 		if (r)
 			return r;
+		r = overlap(run, &run->targets[i], err);
 		run->n_targets++;
+		if (r)
+			return r;
 		slots += run->targets[i].n_pieces;
 	}
 	if (slots > run->arch->watch_slots)
@@ -98,12 +119,11 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 			"--cpu is for the kernel's memory: a process's is watched on every CPU, "
 			"with the "
 			"threads");
-	if (!run->scope) {
+	if (run->scope)
+		r = cul_scope_refresh(run->scope, err);
+	else
 		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
-		if (r)
-			return r;
-	}
-	return resolve_all(run, -1, err);
+	return r ? r : resolve_all(run, -1, err);
 }
 
 /* The name is not there, or not there yet. */
@@ -112,35 +132,77 @@ static bool is_missing(int code)
 	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
 }
 
-/* The command, held at its first instruction, and then up to where its libraries are there. */
-static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+/* A library by name: it may be loaded at any time, as a plug-in is. */
+static bool names_a_library(const struct cul_watch_options *o)
 {
-	struct cul_error first = {0};
-	bool at_entry = false;
-	int r;
+	for (size_t i = 0; i < o->n_targets; i++) {
+		const char *so = strstr(o->targets[i], ".so"), *colon = strchr(o->targets[i], ':');
+
+		if (so && colon && so < colon)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A library is mapped piece by piece: its names are there before its data is. Only then is what
+ * stands at the address the variable's value.
+ */
+static bool is_in_place(struct cul_watch_run *run)
+{
+	struct cul_maps maps = {0};
+	bool all = true;
+
+	if (run->options->access == CUL_ACCESS_EXECUTE || cul_maps_read(run->pid, &maps, NULL))
+		return true;
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
+
+		all &= map && map->prot & CUL_MAP_WRITE;
+	}
+	cul_maps_free(&maps);
+	return all;
+}
+
+/*
+ * The command, held at its first instruction. What is not there yet comes with its libraries, which
+ * are mapped when it gets to its entry point, or later if it loads the one that was named itself.
+ */
+static int step_to_target(struct cul_watch_run *run, struct cul_error *err)
+{
+	enum { PIECES = 32 }; /* system calls that mapping a file takes, and more */
+	bool at_entry = false, plug_in = names_a_library(run->options), stepped = false;
+	struct cul_error step = {0};
+	int r, pieces = 0;
 
 	run->pid = run->child.pid;
 	r = resolve_process(run, err);
-	if (!is_missing(r))
-		return r;
-	while (!at_entry) {
-		r = cul_child_step(&run->child, &at_entry, err);
-		if (r)
-			return r;
-		r = resolve_process(run, &first);
-		if (!is_missing(r)) {
-			*err = first;
-			return r;
-		}
+	while (is_missing(r) ? !at_entry || (plug_in && r == -ENXIO)
+			     : !r && stepped && pieces++ < PIECES && !is_in_place(run)) {
+		bool entry;
+
+		stepped = true;
+
+		if (cul_child_step(&run->child, &entry, &step))
+			return at_entry ? r : cul_fail(err, step.code, "%s", step.text);
+		at_entry |= entry;
+		r = resolve_process(run, err);
 	}
-	*err = first;
+	return r;
+}
+
+static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
+{
+	int r = step_to_target(run, err);
+
+	cul_child_end_steps(&run->child);
 	return r;
 }
 
 /* Not the command's: perhaps the kernel's, watched while the command runs. */
 static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error kernel = {0};
+	struct cul_error kernel = {0}, process;
 
 	forget_targets(run);
 	cul_scope_free(run->scope);
@@ -148,8 +210,12 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 	run->pid = 0;
 	if (!resolve_kernel(run, &kernel))
 		return 0;
-	return cul_fail(err, -ENOENT, "neither in %s (%.200s) nor in the kernel (%.200s)",
-		run->options->command[0], err->text, kernel.text);
+	/* The first line of each; the caret below it would stand under the wrong text. */
+	process = *err;
+	process.text[strcspn(process.text, "\n")] = '\0';
+	kernel.text[strcspn(kernel.text, "\n")] = '\0';
+	return cul_fail(err, -ENOENT, "not in the command: %.200s; and not in the kernel: %.200s",
+		process.text, kernel.text);
 }
 
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
@@ -168,6 +234,9 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	if (o->pid) {
 		run->pid = o->pid;
 		r = resolve_process(run, err);
+		/* It may end at any moment, and its last hits are yet to be named then. */
+		if (!r)
+			cul_scope_keep(run->scope);
 	} else if (o->command && !o->kernel) {
 		r = resolve_command(run, err);
 		if (is_missing(r))
@@ -177,7 +246,6 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (r || !run->pid)
 		return r;
-	run->pid_fd =
-		(int)syscall(SYS_pidfd_open, run->pid, 0); /* -1 before 5.3: asked by kill(0) */
+	run->pid_fd = cul_sys_pidfd_open(run->pid); /* none before 5.3: asked by kill(0) */
 	return 0;
 }

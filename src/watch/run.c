@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,11 @@ uint64_t cul_watch_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns)
+{
+	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
 void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
@@ -137,7 +143,8 @@ static const char *process_name(pid_t pid, char name[64])
 	return name[0] ? name : NULL;
 }
 
-static void note(struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_str *out)
+static void note(struct cul_watch_run *run, const struct cul_watch_target *t, bool readable,
+	struct cul_str *out)
 {
 	if (run->options->access == CUL_ACCESS_EXECUTE)
 		return;
@@ -149,6 +156,8 @@ static void note(struct cul_watch_run *run, const struct cul_watch_target *t, st
 		cul_str_add(out,
 			"what the kernel reads and writes for the process is not seen: we would "
 			"see ourselves (--write sees its writes)");
+	else if (!readable)
+		cul_str_add(out, "nothing can be read there now: no value is known before a store");
 	else if (!run->pid && cul_cpus_count(&run->arm.armed) < cul_cpus_count(&run->wanted))
 		cul_str_add(out, "writes by the other CPUs are not seen");
 }
@@ -197,11 +206,30 @@ static int say_armed(struct cul_watch_run *run)
 				       &state);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
-		note(run, t, &notes);
+		note(run, t, !r && state.known, &notes);
 		armed.note = notes.len ? cul_str_text(&notes) : NULL;
 		r = run->sink->ops->watch_armed(run->sink, &armed);
 	}
 	return r;
+}
+
+/* A descriptor or two a CPU, and one a register of each CPU or thread. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Nothing is left armed, so that there is nothing to do about it but to start again. */
+static int broken_off(int code, struct cul_error *err)
+{
+	if (code == -ENOMEM)
+		return cul_fail(err, code, "out of memory: the run was broken off");
+	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
 }
 
 static int start(struct cul_watch_run *run, struct cul_error *err)
@@ -209,6 +237,8 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 	int r;
 
 	r = cul_watch_resolve(run, err);
+	/* Not before: the command keeps the limit it was given. */
+	raise_file_limit();
 	if (!r)
 		r = load(run, err);
 	if (!r)
@@ -222,7 +252,7 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 	run->looked_ns = run->start_ns;
 	r = say_armed(run);
 	if (r)
-		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+		return broken_off(r, err);
 	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
 }
 
@@ -274,6 +304,23 @@ static void follow_cpus(struct cul_watch_run *run)
 	run->wanted = online;
 }
 
+/*
+ * The registers of a process are given up when it becomes another program. A command is seen doing
+ * it; another process has no memory any more and is still there, also at the next look.
+ */
+static void look_for_exec(struct cul_watch_run *run, uint64_t now)
+{
+	if (run->execed || !(run->child.execed || (!run->done && run->rounds_gone > 1)))
+		return;
+	run->execed = true;
+	cul_watch_gap(run,
+		"process %d became another program about %.3f s in: what it wrote from then on was "
+		"not watched",
+		run->pid, (double)(now - run->start_ns) / 1e9);
+	if (run->child.state == CUL_CHILD_NONE)
+		end(run, CUL_END_PROCESS);
+}
+
 /* What ends a run from outside: the user, the command, the process, the clock. */
 static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, uint64_t now)
 {
@@ -288,6 +335,8 @@ static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, ui
 	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
 		end(run, CUL_END_PROCESS);
 	}
+	if (run->pid && !run->disarmed)
+		look_for_exec(run, now);
 	if (o->for_ns && now - run->start_ns >= o->for_ns)
 		end(run, CUL_END_TIME);
 }
@@ -325,7 +374,7 @@ static int loop(struct cul_watch_run *run)
  * Gives the registers back, then tells what is left to tell. A command that is held at its exit
  * goes last: until then its code can be read and named.
  */
-static int finish(struct cul_watch_run *run)
+static int finish(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r = 0;
 
@@ -337,7 +386,7 @@ static int finish(struct cul_watch_run *run)
 	if (!r)
 		r = cul_rings_read(run->program.rings, true);
 	if (!r)
-		r = cul_watch_summary(run);
+		r = cul_watch_summary(run, err);
 	cul_child_release(&run->child);
 	return r;
 }
@@ -369,19 +418,24 @@ int cul_watch_run(const struct cul_watch_options *options, struct cul_sink *sink
 		.pid_fd = -1,
 		.child = {.signal_fd = -1, .entry_fd = -1},
 	};
+	struct cul_error own;
 	int r;
 
+	if (!err)
+		err = &own;
 	if (!run.arch)
 		return cul_fail(
 			err, -ENOTSUP, "culprit knows no debug registers of this processor yet");
 	r = start(&run, err);
-	if (r)
-		return r;
-	r = loop(&run);
-	if (!r)
-		r = finish(&run);
 	if (r && r != -EPIPE)
-		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+		return r;
+	err->code = 0;
+	if (!r)
+		r = loop(&run);
+	if (!r)
+		r = finish(&run, err);
+	if (r && r != -EPIPE)
+		return err->code ? r : broken_off(r, err);
 	outcome->end = run.end;
 	outcome->violated = run.violated;
 	return 0;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/bpf.h"
+
+#include <errno.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "sys/fault.h"
+
+/* libbpf 1.x sets errno as well as returning it; older ones set errno alone. */
+static int result(int r)
+{
+	return r < 0 ? -errno : r;
+}
+
+int cul_sys_bpf_map_create(enum bpf_map_type type, const char *name, unsigned key_size,
+	unsigned value_size, unsigned entries)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_map_create(type, name, key_size, value_size, entries, NULL));
+}
+
+int cul_sys_bpf_map_update(int fd, const void *key, const void *value)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_map_update_elem(fd, key, value, BPF_ANY));
+}
+
+int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, unsigned n)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+	__u32 count = n;
+
+	return r ? r : result(bpf_map_update_batch(fd, keys, values, &count, NULL));
+}
+
+int cul_sys_bpf_map_lookup(int fd, const void *key, void *value)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_map_lookup_elem(fd, key, value));
+}
+
+int cul_sys_bpf_map_next_key(int fd, const void *key, void *next)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_map_get_next_key(fd, key, next));
+}
+
+int cul_sys_bpf_prog_load(
+	enum bpf_prog_type type, const char *name, const struct bpf_insn *insns, size_t n)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_prog_load(type, name, "GPL", insns, n, NULL));
+}
+
+int cul_sys_bpf_prog_run_on(int fd, int cpu)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_prog_test_run_opts(fd, &opts));
+}
+
+int cul_sys_bpf_run(int fd, __u32 *value)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	if (!r)
+		r = result(bpf_prog_test_run_opts(fd, &opts));
+	if (!r)
+		*value = opts.retval;
+	return r;
+}
+
+/* libbpf's own words would go to stderr; ours name the way out. */
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return 0;
+}
+
+int cul_sys_bpf_load(struct bpf_object_skeleton *skeleton)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	libbpf_set_print(quiet);
+	return r ? r : bpf_object__load_skeleton(skeleton);
+}
