@@ -241,6 +241,7 @@ static struct cul_objfile *try_installed(const char *release, const char *module
 
 struct cul_objfile *cul_kernel_module_file(const char *module, const char *const *debug_paths)
 {
+	static const char *const by_hand[] = {"extra", "updates", "updates/dkms"};
 	struct cul_objfile_load load = {
 		.section = section_address, .data = (void *)module, .debug_paths = debug_paths};
 	cul_autostr struct cul_str notes = {0}, path = {0};
@@ -260,5 +261,14 @@ struct cul_objfile *cul_kernel_module_file(const char *module, const char *const
 	}
 	if (o || uname(&uts))
 		return o;
-	return try_installed(uts.release, module, &load, cul_str_text(&notes));
+	o = try_installed(uts.release, module, &load, cul_str_text(&notes));
+	/* Copied there by hand, and nobody ran depmod. */
+	for (size_t i = 0; !o && i < sizeof(by_hand) / sizeof(by_hand[0]); i++) {
+		cul_autostr struct cul_str dir = {0};
+
+		cul_str_addf(&dir, "/lib/modules/%s/%s", uts.release, by_hand[i]);
+		if (path_in_directory(cul_str_text(&dir), module, &path))
+			o = try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	}
+	return o;
 }

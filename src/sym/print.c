@@ -36,11 +36,10 @@ uint64_t cul_print_bits(const struct cul_print_value *v)
 				       : word >> (64 - bits);
 }
 
-/* "char" is for text; "unsigned char", which is what u8 and uint8_t are, and "signed char" count.
- */
+/* `char` is text; signed and unsigned char (u8, int8_t, ...) are small numbers. */
 static bool is_text(const struct cul_type *type)
 {
-	return type->kind == CUL_KIND_CHAR && type->name && strcmp(type->name, "char") == 0;
+	return type->kind == CUL_KIND_CHAR && type->name && !strcmp(type->name, "char");
 }
 
 bool cul_print_is_number(const struct cul_type *type, size_t size)

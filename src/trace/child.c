@@ -148,16 +148,16 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 		r = seize(c.pid);
 	if (!r)
 		r = wait_for_exec(c.pid);
+	if (r && c.pid > 0)
+		put_down(c.pid); /* dead, it cannot keep us waiting for its word */
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
-		cul_fail(err, r, "starting %s under trace: %s", argv[0], cul_strerror(r));
+		cul_fail(err, r, "starting %s under trace: %s%s", argv[0], cul_strerror(r),
+			r == -EPERM ? " (is culprit itself traced, as by strace -f or gdb?)" : "");
 	close(report[0]);
-	if (r) {
-		if (c.pid > 0)
-			put_down(c.pid);
+	if (r)
 		return r;
-	}
 	c.signal_fd = watch_sigchld();
 	c.state = CUL_CHILD_STOPPED;
 	*out = c;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sys/process.h"
+#include "sym/maps.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -144,19 +145,43 @@ static bool names_a_library(const struct cul_watch_options *o)
 }
 
 /*
+ * A library is mapped piece by piece: its names are there before its data is. Only then is what
+ * stands at the address the variable's value.
+ */
+static bool is_in_place(struct cul_watch_run *run)
+{
+	struct cul_maps maps = {0};
+	bool all = true;
+
+	if (run->options->access == CUL_ACCESS_EXECUTE || cul_maps_read(run->pid, &maps, NULL))
+		return true;
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
+
+		all &= map && map->prot & CUL_MAP_WRITE;
+	}
+	cul_maps_free(&maps);
+	return all;
+}
+
+/*
  * The command, held at its first instruction. What is not there yet comes with its libraries, which
  * are mapped when it gets to its entry point, or later if it loads the one that was named itself.
  */
 static int step_to_target(struct cul_watch_run *run, struct cul_error *err)
 {
-	bool at_entry = false, plug_in = names_a_library(run->options);
+	enum { PIECES = 32 }; /* system calls that mapping a file takes, and more */
+	bool at_entry = false, plug_in = names_a_library(run->options), stepped = false;
 	struct cul_error step = {0};
-	int r;
+	int r, pieces = 0;
 
 	run->pid = run->child.pid;
 	r = resolve_process(run, err);
-	while (is_missing(r) && (!at_entry || (plug_in && r == -ENXIO))) {
+	while (is_missing(r) ? !at_entry || (plug_in && r == -ENXIO)
+			     : !r && stepped && pieces++ < PIECES && !is_in_place(run)) {
 		bool entry;
+
+		stepped = true;
 
 		if (cul_child_step(&run->child, &entry, &step))
 			return at_entry ? r : cul_fail(err, step.code, "%s", step.text);

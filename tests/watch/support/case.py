@@ -44,8 +44,13 @@ def check(condition, why):
         raise AssertionError(why)
 
 
+def shortened(value):
+    text = repr(value)
+    return text if len(text) < 200 else text[:200] + " ..."
+
+
 def equal(found, wanted, what):
-    check(found == wanted, f"{what}: {found!r}, expected {wanted!r}")
+    check(found == wanted, f"{what}: {shortened(found)}, expected {shortened(wanted)}")
 
 
 def until(condition, seconds=10, what="a condition"):

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Variables of shared libraries: exported, static, copied into the program, loaded late."""
+from support.case import check, equal, test
+from support.tool import Watch, fails, nothing_lost, watch
+from support.victims import Victim, agrees, books_of, program
+
+
+def exported(name, target):
+    said = watch(target, "--", program(name), 3)
+    books = books_of(said.rest)
+    agrees(said, books["lib_write_exported"][0])
+    agrees(said, books["write_from_program"][0])
+    nothing_lost(said)
+    equal(said.loss["hits"], 6, "hits")
+    equal(said.armed[0]["value"], 7, "value when armed")
+    modules = {w["where"]["function"]: w["where"]["module"] for w in said.writers}
+    equal(modules, {"lib_write_exported": "libvictim.so",
+                    "write_from_program": f"victim_{name}"}, "modules")
+
+
+@test("libraries: an exported variable, written by the library and by the program")
+def by_name():
+    exported("shared_lib", "lib_exported")
+    exported("shared_lib", "libvictim.so:lib_exported")
+
+
+@test("libraries: a COPY relocation: the program's copy is the variable")
+def copied():
+    exported("shared_lib_copy", "lib_exported")
+    exported("shared_lib_copy", "libvictim.so:lib_exported")
+
+
+@test("libraries: a static variable of the library")
+def static():
+    for target in ["libvictim.so:lib_static", "libvictim.so:libvictim.c:lib_static"]:
+        said = watch(target, "--", program("shared_lib"), 3)
+        agrees(said, books_of(said.rest)["lib_write_static"][0])
+        nothing_lost(said)
+
+
+@test("libraries: loaded late, attached to afterwards")
+def late_attached():
+    with Victim("shared_lib", "--stay", 3) as victim:
+        victim.go()
+        victim.line("done")
+        for target in ["late_level", "libvictim_late.so:late_level"]:
+            run = Watch("-p", str(victim.pid), target).armed()
+            said = run.stop()
+            equal(said.armed[0]["value"], 3 if "late" else None, "value when armed")
+        victim.go()
+        books = victim.finish()
+    equal(said.armed[0]["addr"], books["late_write"][0]["addr"], "address")
+
+
+@test("libraries: not there yet: the error says where it was looked for")
+def late_command():
+    text = fails("libvictim_nowhere.so:late_level", "--", program("shared_lib"))
+    check("libvictim_nowhere.so" in text, text)
+
+
+@test("libraries: an unknown name has its neighbours named")
+def nearest():
+    text = fails("lib_exportet", "--", program("shared_lib"))
+    check("lib_exported" in text, text)
+    text = fails("globals.c:hiden", "--", program("globals"))
+    check("hidden" in text, text)
+    text = fails("hidden", "--", program("globals"))
+    check("globals.c:hidden" in text and "globals_other.c:hidden" in text, text)
