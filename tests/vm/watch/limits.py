@@ -67,7 +67,6 @@ def storm(test):
     else:
         test.same((loss["end"], loss["disarmed"]), ("rate", True), "end")
         test.check(loss["hits"] > loss["max_rate"] > 0, "fewer hits than were allowed")
-        test.check(loss["ran"] < 5.5, f"{loss['ran']} s until it was disarmed")
 
 
 @case("a storm is disarmed at once by a small --max-rate")
