@@ -164,6 +164,9 @@ static __always_inline void values(
 		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
 	for (int i = 0; i < CUL_WATCH_WORDS; i++)
 		e->old[i] = st->value[i];
+	/* Its store may have come before user space read the value, only its trap after. */
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+		st->known = 0;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
 	/* Signed: who took the time first may come here last. */

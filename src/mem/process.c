@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,8 +80,14 @@ static const struct cul_mem_ops process_ops = {
 static int fail_open(pid_t pid, int code, struct cul_error *err)
 {
 	switch (code) {
-	case -ENOENT:
 	case -ESRCH:
+		if (kill(pid, 0) == 0 || errno == EPERM)
+			return cul_fail(err, code,
+				"memory of process %d: it has none: it is a kernel thread, has "
+				"ended, or its first thread has ended",
+				(int)pid);
+		/* fallthrough */
+	case -ENOENT:
 		return cul_fail(
 			err, -ESRCH, "memory of process %d: there is no such process", (int)pid);
 	case -EACCES:

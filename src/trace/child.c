@@ -63,11 +63,17 @@ static int event_of(int status)
 	return status >> 16;
 }
 
-/* Lets one that is stopped go on; one that cannot be let go would stay stopped for ever. */
-static void let_go(pid_t pid)
+/*
+ * Lets one that is stopped go on. False when it cannot be: it is killed then, and may stay at its
+ * exit until we end.
+ */
+static bool let_go(pid_t pid, int signal)
 {
-	if (cul_sys_ptrace(PTRACE_CONT, pid, 0))
+	bool gone = !cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
+
+	if (!gone)
 		kill(pid, SIGKILL);
+	return gone;
 }
 
 /* Kills it, through the stop that a traced one makes at its exit. */
@@ -80,8 +86,8 @@ static void put_down(pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
 		return;
 	kill(pid, SIGKILL);
-	while (!next_stop(pid, &status))
-		let_go(pid);
+	while (!next_stop(pid, &status) && let_go(pid, 0))
+		;
 }
 
 static int seize(pid_t pid)
@@ -148,8 +154,9 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 		r = seize(c.pid);
 	if (!r)
 		r = wait_for_exec(c.pid);
+	/* Before its report is read: one that stands before its exec holds the other end open. */
 	if (r && c.pid > 0)
-		put_down(c.pid); /* dead, it cannot keep us waiting for its word */
+		put_down(c.pid);
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
@@ -359,13 +366,15 @@ static void answer(struct cul_child *c, int status)
 			break;
 		}
 		c->state = CUL_CHILD_EXITING;
-		if (!cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
-			c->status = (int)message;
+		c->status = cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message)
+				    ? -1
+				    : (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
 		if (WSTOPSIG(status) != SIGTRAP) {
-			cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0);
+			if (cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0))
+				let_go(c->pid, 0);
 			return;
 		}
 		break;
@@ -379,7 +388,7 @@ static void answer(struct cul_child *c, int status)
 	default:
 		break;
 	}
-	cul_sys_ptrace(PTRACE_CONT, c->pid, (uintptr_t)signal);
+	let_go(c->pid, signal);
 }
 
 void cul_child_handle(struct cul_child *c)
@@ -404,14 +413,13 @@ void cul_child_handle(struct cul_child *c)
 
 void cul_child_release(struct cul_child *c)
 {
-	int status = 0;
+	int status = 0, r = -ESRCH;
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	let_go(c->pid);
-	while (!next_stop(c->pid, &status))
-		let_go(c->pid);
-	ended(c, status);
+	while (let_go(c->pid, 0) && !(r = next_stop(c->pid, &status)))
+		;
+	ended(c, r == -ESRCH && status ? status : c->status);
 }
 
 void cul_child_free(struct cul_child *c)

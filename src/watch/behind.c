@@ -125,6 +125,7 @@ static int first_value(struct cul_watch_run *run, const struct copy *c, void *da
 		if (before == early_hits(run, c->target))
 			break;
 	}
+	state.last_ns = cul_watch_now();
 	return set_state(run, c, &state);
 }
 
