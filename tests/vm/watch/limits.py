@@ -18,7 +18,7 @@ def watch(test, *args, targets=1):
 
 @case("a million stores, exact counts", seconds=400)
 def million(test):
-    stores = STORES.get(test.kernel, 100000)
+    stores = STORES.get(test.kernel, 50000)
     run = watch(test, "victim:victim_million", "--max-rate", "none", "--stack", "none")
     victim.perform("million", stores)
     run.end(seconds=120)
