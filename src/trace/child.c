@@ -28,16 +28,21 @@ enum {
 	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
 };
 
-/* In the child, between fork and exec: async-signal-safe calls only. */
-static void become(char *const *argv, int report)
+/*
+ * In the child, between fork and exec: async-signal-safe calls only. It waits until it is traced;
+ * if we die before, the pipe ends and so does it.
+ */
+static void become(char *const *argv, int go, int report)
 {
 	sigset_t none;
+	char word;
 	int code;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	raise(SIGSTOP);
+	if (read(go, &word, 1) != 1)
+		_exit(127);
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(report, &code, sizeof(code)) != sizeof(code))
@@ -90,21 +95,13 @@ static void put_down(pid_t pid)
 		;
 }
 
-static int seize(pid_t pid)
+static int seize(pid_t pid, int go)
 {
-	int status, r;
-	pid_t got;
+	int r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 
-	/* Its own SIGSTOP, before we trace it. */
-	do
-		got = waitpid(pid, &status, WUNTRACED);
-	while (got < 0 && errno == EINTR);
-	if (got < 0 || !WIFSTOPPED(status))
-		return -ESRCH;
-	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 	if (r)
 		return r;
-	return kill(pid, SIGCONT) ? -errno : 0;
+	return write(go, "", 1) == 1 ? 0 : -errno;
 }
 
 /* Lets it run up to the stop that follows a successful exec. */
@@ -118,8 +115,7 @@ static int wait_for_exec(pid_t pid)
 			return r;
 		if (event_of(status) == PTRACE_EVENT_EXEC)
 			return 0;
-		/* The end of the group stop and SIGCONT itself: neither is the program's business.
-		 */
+		/* Its exit, when there was nothing to execute, or a signal that came too early. */
 		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
 		if (r)
 			return r;
@@ -139,19 +135,27 @@ static int watch_sigchld(void)
 int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *err)
 {
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
-	int report[2], code = 0, r;
+	int report[2], go[2], code = 0, r;
 
 	if (pipe2(report, O_CLOEXEC))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
+	if (pipe2(go, O_CLOEXEC)) {
+		r = -errno;
+		close(report[0]);
+		close(report[1]);
+		return cul_fail(err, r, "pipe: %s", cul_strerror(r));
+	}
 	c.pid = fork();
 	if (!c.pid) {
-		close(report[0]);
-		become(argv, report[1]);
+		close(go[1]);
+		become(argv, go[0], report[1]);
 	}
 	r = c.pid < 0 ? -errno : 0;
+	close(go[0]);
 	close(report[1]);
 	if (!r)
-		r = seize(c.pid);
+		r = seize(c.pid, go[1]);
+	close(go[1]);
 	if (!r)
 		r = wait_for_exec(c.pid);
 	/* Before its report is read: one that stands before its exec holds the other end open. */
@@ -357,12 +361,15 @@ static void answer(struct cul_child *c, int status)
 {
 	int event = event_of(status), signal = 0;
 	unsigned long message;
+	bool by_itself;
 
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
-		if (goes_on_without_first(c->pid)) {
+		/* One thread's exit(2) says nothing of the process's: its end is waited for. */
+		by_itself = left_by_itself(c->pid);
+		if (by_itself || goes_on_without_first(c->pid)) {
 			c->headless = true;
-			c->execed |= !left_by_itself(c->pid);
+			c->execed |= !by_itself;
 			break;
 		}
 		c->state = CUL_CHILD_EXITING;
