@@ -16,12 +16,12 @@ def watch(test, *args, targets=1):
     return culprit.Watch(test, *args).armed(targets)
 
 
-@case("a million stores, exact counts", seconds=400)
+@case("a million stores, exact counts", seconds=900)
 def million(test):
     stores = STORES.get(test.kernel, 50000)
     run = watch(test, "victim:victim_million", "--max-rate", "none", "--stack", "none")
     victim.perform("million", stores)
-    run.end(seconds=120)
+    run.end(seconds=300)
     b, loss = victim.book("write_million"), run.loss
     test.same(b["writes"], stores, "the book")
     test.same((loss["hits"], loss["seen"]), (stores, stores), "hits")
