@@ -155,17 +155,18 @@ static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uin
 	return 0;
 }
 
-/* The likeliest size of what has `room` bytes at most; an int where that says nothing. */
+/*
+ * The likeliest size of what has `room` bytes at most: variables are mostly ints, and the next
+ * symbol may lie further away for its alignment.
+ */
 static unsigned likely_size(uint64_t room)
 {
-	if (room == 8)
-		return 8;
 	return !room || room >= 4 ? 4 : room >= 2 ? 2 : 1;
 }
 
 static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
 {
-	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
+	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int"};
 	uint64_t room = cul_scope_room(scope, t->source);
 	unsigned size = likely_size(room);
 	char bound[64] = "";
