@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -29,15 +30,20 @@ enum {
 };
 
 /* In the child, between fork and exec: async-signal-safe calls only. */
-static void become(char *const *argv, int report)
+static void become(char *const *argv, int report, pid_t parent)
 {
 	sigset_t none;
 	int code;
 
+	/* Until we are traced, nobody else would wake us if it died. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	raise(SIGSTOP);
+	prctl(PR_SET_PDEATHSIG, 0);
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(report, &code, sizeof(code)) != sizeof(code))
@@ -134,13 +140,14 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 {
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
 	int report[2], code = 0, r;
+	pid_t parent = getpid();
 
 	if (pipe2(report, O_CLOEXEC))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
 	c.pid = fork();
 	if (!c.pid) {
 		close(report[0]);
-		become(argv, report[1]);
+		become(argv, report[1], parent);
 	}
 	r = c.pid < 0 ? -errno : 0;
 	close(report[1]);
