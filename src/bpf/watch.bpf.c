@@ -69,6 +69,7 @@ struct scratch {
 	struct cul_watch_event event;
 	struct cul_watch_state lone; /* when no state is to be had */
 	struct cul_watch_writer_count fresh;
+	__u64 window_ns, window_hits; /* the CPU's rate budget, all targets together */
 };
 
 struct {
@@ -163,16 +164,25 @@ static __always_inline void values(
 		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
 	for (int i = 0; i < CUL_WATCH_WORDS; i++)
 		e->old[i] = st->value[i];
+	/* Its store may have come before user space read the value, only its trap after. */
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+		st->known = 0;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
-	if (st->hits && st->last_cpu != (__u32)e->in.cpu && e->ns - st->last_ns < race_ns)
+	/* Signed: who took the time first may come here last. */
+	if (st->hits && st->last_cpu != (__u32)e->in.cpu &&
+		(__s64)(e->ns - st->last_ns) < (__s64)race_ns)
 		flags |= CUL_HIT_RACED;
 	if (failed) {
+		/* The value that was there last is in the writers' range already. */
 		flags |= CUL_HIT_UNREADABLE;
 		for (int i = 0; i < CUL_WATCH_WORDS; i++)
 			e->new[i] = e->old[i];
 		st->known = 0;
-	} else {
+	}
+	e->in.old = isolate(e->old[0], target);
+	e->in.new = isolate(e->new[0], target);
+	if (!failed) {
 		__u64 differ = 0;
 
 		for (int i = 0; i < CUL_WATCH_WORDS; i++) {
@@ -180,8 +190,6 @@ static __always_inline void values(
 			st->value[i] = e->new[i];
 		}
 		st->known = 1;
-		e->in.old = isolate(e->old[0], target);
-		e->in.new = isolate(e->new[0], target);
 		if (!differ)
 			flags |= CUL_HIT_UNCHANGED;
 		else if (shape_of(target)->scalar && e->in.old == e->in.new)
@@ -240,13 +248,13 @@ static __always_inline int count_writer(
 	return w->hits == 1;
 }
 
-static __always_inline void spend(struct cul_watch_totals *sum, __u64 ns)
+static __always_inline void spend(struct scratch *s, __u64 ns)
 {
-	if (ns - sum->window_ns > 1000000000) {
-		sum->window_ns = ns;
-		sum->window_hits = 0;
+	if (ns - s->window_ns > 1000000000) {
+		s->window_ns = ns;
+		s->window_hits = 0;
 	}
-	if (++sum->window_hits > budget_hits && budget_hits)
+	if (++s->window_hits > budget_hits && budget_hits)
 		tripped = 1;
 }
 
@@ -259,8 +267,11 @@ static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
 	long n;
 
+	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->n_kernel = e->n_user = 0;
-	if (want_kernel_stack) {
+	/* In user mode there are no kernel frames, and the helper would clear its buffer for that.
+	 */
+	if (want_kernel_stack && !(e->flags & CUL_HIT_USER)) {
 		n = bpf_get_stack(ctx, e->frames, CUL_WATCH_FRAMES * 8, 0);
 		if (n > 0 && n <= CUL_WATCH_FRAMES * 8)
 			e->n_kernel = n / 8;
@@ -357,7 +368,7 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 		return 0;
 	}
 	e->ns = bpf_ktime_get_ns();
-	spend(sum, e->ns);
+	spend(s, e->ns);
 	id = bpf_get_current_pid_tgid();
 	e->in.pid = id >> 32;
 	e->in.tid = (__u32)id;
@@ -367,7 +378,6 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	e->slot = slot;
 	e->flags = ctx->regs.cs & 3 ? CUL_HIT_USER : 0;
 	e->ip = ctx->regs.ip;
-	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->in.old = e->in.new = 0;
 	if (!execute) {
 		st = find_state(s, cpu, target, e->in.pid);

@@ -69,13 +69,12 @@ struct cul_watch_writer_count {
 struct cul_watch_totals {
 	__u64 hits;
 	__u64 emitted;
-	__u64 dropped;                /* the ring was full or busy: counted, details gone */
-	__u64 filtered;               /* the filter said no */
-	__u64 early;                  /* before every CPU was armed: not part of the run */
-	__u64 unattributed;           /* counted here but not by writer: the table was full */
-	__u64 unreadable;             /* the new value could not be read */
-	__u64 proofs;                 /* hits of the self-test (target 0 only) */
-	__u64 window_ns, window_hits; /* the rate budget */
+	__u64 dropped;      /* the ring was full or busy: counted, details gone */
+	__u64 filtered;     /* the filter said no */
+	__u64 early;        /* before every CPU was armed: not part of the run */
+	__u64 unattributed; /* counted here but not by writer: the table was full */
+	__u64 unreadable;   /* the new value could not be read */
+	__u64 proofs;       /* hits of the self-test (target 0 only) */
 };
 
 enum cul_watch_flags {

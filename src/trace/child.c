@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -29,21 +28,21 @@ enum {
 	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
 };
 
-/* In the child, between fork and exec: async-signal-safe calls only. */
-static void become(char *const *argv, int report, pid_t parent)
+/*
+ * In the child, between fork and exec: async-signal-safe calls only. It waits until it is traced;
+ * if we die before, the pipe ends and so does it.
+ */
+static void become(char *const *argv, int go, int report)
 {
 	sigset_t none;
+	char word;
 	int code;
 
-	/* Until we are traced, nobody else would wake us if it died. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	raise(SIGSTOP);
-	prctl(PR_SET_PDEATHSIG, 0);
+	if (read(go, &word, 1) != 1)
+		_exit(127);
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(report, &code, sizeof(code)) != sizeof(code))
@@ -69,11 +68,17 @@ static int event_of(int status)
 	return status >> 16;
 }
 
-/* Lets one that is stopped go on; one that cannot be let go would stay stopped for ever. */
-static void let_go(pid_t pid)
+/*
+ * Lets one that is stopped go on. False when it cannot be: it is killed then, and may stay at its
+ * exit until we end.
+ */
+static bool let_go(pid_t pid, int signal)
 {
-	if (cul_sys_ptrace(PTRACE_CONT, pid, 0))
+	bool gone = !cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
+
+	if (!gone)
 		kill(pid, SIGKILL);
+	return gone;
 }
 
 /* Kills it, through the stop that a traced one makes at its exit. */
@@ -86,25 +91,17 @@ static void put_down(pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
 		return;
 	kill(pid, SIGKILL);
-	while (!next_stop(pid, &status))
-		let_go(pid);
+	while (!next_stop(pid, &status) && let_go(pid, 0))
+		;
 }
 
-static int seize(pid_t pid)
+static int seize(pid_t pid, int go)
 {
-	int status, r;
-	pid_t got;
+	int r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 
-	/* Its own SIGSTOP, before we trace it. */
-	do
-		got = waitpid(pid, &status, WUNTRACED);
-	while (got < 0 && errno == EINTR);
-	if (got < 0 || !WIFSTOPPED(status))
-		return -ESRCH;
-	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 	if (r)
 		return r;
-	return kill(pid, SIGCONT) ? -errno : 0;
+	return write(go, "", 1) == 1 ? 0 : -errno;
 }
 
 /* Lets it run up to the stop that follows a successful exec. */
@@ -118,8 +115,7 @@ static int wait_for_exec(pid_t pid)
 			return r;
 		if (event_of(status) == PTRACE_EVENT_EXEC)
 			return 0;
-		/* The end of the group stop and SIGCONT itself: neither is the program's business.
-		 */
+		/* Its exit, when there was nothing to execute, or a signal that came too early. */
 		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
 		if (r)
 			return r;
@@ -139,24 +135,32 @@ static int watch_sigchld(void)
 int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *err)
 {
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
-	int report[2], code = 0, r;
-	pid_t parent = getpid();
+	int report[2], go[2], code = 0, r;
 
 	if (pipe2(report, O_CLOEXEC))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
+	if (pipe2(go, O_CLOEXEC)) {
+		r = -errno;
+		close(report[0]);
+		close(report[1]);
+		return cul_fail(err, r, "pipe: %s", cul_strerror(r));
+	}
 	c.pid = fork();
 	if (!c.pid) {
-		close(report[0]);
-		become(argv, report[1], parent);
+		close(go[1]);
+		become(argv, go[0], report[1]);
 	}
 	r = c.pid < 0 ? -errno : 0;
+	close(go[0]);
 	close(report[1]);
 	if (!r)
-		r = seize(c.pid);
+		r = seize(c.pid, go[1]);
+	close(go[1]);
 	if (!r)
 		r = wait_for_exec(c.pid);
+	/* Before its report is read: one that stands before its exec holds the other end open. */
 	if (r && c.pid > 0)
-		put_down(c.pid); /* dead, it cannot keep us waiting for its word */
+		put_down(c.pid);
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
@@ -366,13 +370,15 @@ static void answer(struct cul_child *c, int status)
 			break;
 		}
 		c->state = CUL_CHILD_EXITING;
-		if (!cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
-			c->status = (int)message;
+		c->status = cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message)
+				    ? -1
+				    : (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */
 		if (WSTOPSIG(status) != SIGTRAP) {
-			cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0);
+			if (cul_sys_ptrace(PTRACE_LISTEN, c->pid, 0))
+				let_go(c->pid, 0);
 			return;
 		}
 		break;
@@ -386,7 +392,7 @@ static void answer(struct cul_child *c, int status)
 	default:
 		break;
 	}
-	cul_sys_ptrace(PTRACE_CONT, c->pid, (uintptr_t)signal);
+	let_go(c->pid, signal);
 }
 
 void cul_child_handle(struct cul_child *c)
@@ -411,14 +417,13 @@ void cul_child_handle(struct cul_child *c)
 
 void cul_child_release(struct cul_child *c)
 {
-	int status = 0;
+	int status = 0, r = -ESRCH;
 
 	if (c->state != CUL_CHILD_EXITING)
 		return;
-	let_go(c->pid);
-	while (!next_stop(c->pid, &status))
-		let_go(c->pid);
-	ended(c, status);
+	while (let_go(c->pid, 0) && !(r = next_stop(c->pid, &status)))
+		;
+	ended(c, r == -ESRCH && status ? status : c->status);
 }
 
 void cul_child_free(struct cul_child *c)

@@ -18,7 +18,6 @@ enum {
 	/* A record is timed before it is written: one that is younger than this may have company.
 	 */
 	SETTLE_NS = 5 * 1000 * 1000,
-	HELD_MOST = 8 << 20, /* then the rest waits in its ring for the next reading */
 	ALL_RINGS = 16 << 20,
 	LARGEST = 1 << 20,
 	SMALLEST = 64 << 10,
@@ -41,7 +40,8 @@ struct cul_rings {
 	void *data;
 	CUL_VEC(struct held) held;
 	uint8_t *bytes; /* of the held records */
-	size_t used, room, most;
+	size_t used, room;
+	size_t most; /* bytes to hold; then the rest waits in its ring for the next reading */
 	CUL_VEC(struct cpu_ring) rings;
 };
 
@@ -154,6 +154,11 @@ int cul_rings_new(int outer_fd, const struct cul_cpus *cpus, size_t bytes, size_
 	r->time_offset = time_offset;
 	r->fn = fn;
 	r->data = data;
+	/*
+	 * More than all rings have at once: a reading that ended between two rings could not put
+	 * their records in order.
+	 */
+	r->most = 2 * bytes * cul_cpus_count(cpus);
 	cul_for_each_cpu(cpu, cpus)
 	{
 		if (!code)
@@ -223,31 +228,39 @@ static void keep_from(struct cul_rings *r, size_t first)
 	r->used = used;
 }
 
-int cul_rings_read(struct cul_rings *r, bool flush)
+/* Hands on, in order, what is not younger than `until`. 0, or what `fn` returned. */
+static int hand_on(struct cul_rings *r, uint64_t until)
 {
-	struct timespec now;
-	uint64_t settled;
 	size_t i;
-	int code;
+	int code = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	settled = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - SETTLE_NS;
-	/* The last reading takes all there is: what it left would never be handed on. */
-	r->most = flush ? SIZE_MAX : HELD_MOST;
-	code = ring_buffer__consume(r->manager);
-	if (code < 0 && code != -EAGAIN)
-		return code;
 	if (!r->held.len)
 		return 0;
 	qsort(r->held.data, r->held.len, sizeof(*r->held.data), by_time);
-	code = 0;
 	for (i = 0; i < r->held.len && !code; i++) {
 		const struct held *h = &r->held.data[i];
 
-		if (!flush && h->ns > settled)
+		if (h->ns > until)
 			break;
 		code = r->fn(r->data, r->bytes + h->at, h->size);
 	}
 	keep_from(r, i);
 	return code < 0 ? code : 0;
+}
+
+int cul_rings_read(struct cul_rings *r, bool flush)
+{
+	struct timespec now;
+	uint64_t settled;
+	int code, more;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	settled = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - SETTLE_NS;
+	do {
+		more = ring_buffer__consume(r->manager);
+		if (more < 0 && more != -EAGAIN)
+			return more;
+		code = hand_on(r, flush ? UINT64_MAX : settled);
+	} while (flush && !code && more == -EAGAIN);
+	return code;
 }

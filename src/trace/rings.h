@@ -36,7 +36,8 @@ int cul_rings_fd(struct cul_rings *r);
 
 /*
  * Reads what is there and hands on, in order of time, what is older than a moment that covers
- * records still being written; `flush`: hands on everything. 0, or what `fn` returned.
+ * records still being written; `flush`: hands on everything, when nothing is written any more.
+ * 0, what `fn` returned, or -ENOMEM: the records of this reading are lost then.
  */
 int cul_rings_read(struct cul_rings *r, bool flush);
 

@@ -88,6 +88,16 @@ static struct cul_watch_event_fd *add_event(
 	return e;
 }
 
+/* When it cannot be read, its CPU went offline: the last count stands. */
+static uint64_t count_of(struct cul_watch_event_fd *e)
+{
+	struct cul_perf_count count;
+
+	if (!cul_sys_perf_read(e->fd, &count))
+		e->count = count.value;
+	return e->count;
+}
+
 /* One register of one CPU: opened on our own memory, seen to fire, moved to its place. */
 static int arm_piece(
 	struct cul_watch_arm *a, int cpu, unsigned target, unsigned piece, struct cul_error *err)
@@ -95,6 +105,7 @@ static int arm_piece(
 	enum cul_watch_proof proof = cul_watch_proof_for(a->access, true);
 	struct cul_breakpoint to = piece_breakpoint(a, target, piece, cpu, -1);
 	struct cul_breakpoint own = to;
+	struct cul_watch_event_fd *e;
 	struct cul_perf_count proofs;
 	uint64_t cost;
 	int fd, r;
@@ -104,7 +115,8 @@ static int arm_piece(
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;
-	if (!add_event(a, fd, cpu, -1, target))
+	e = add_event(a, fd, cpu, -1, target);
+	if (!e)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	r = cul_sys_perf_enable(fd);
 	if (r)
@@ -119,7 +131,7 @@ static int arm_piece(
 	if (r)
 		return cul_fail(
 			err, r, "CPU %d: reading the breakpoint's count: %s", cpu, cul_strerror(r));
-	a->events.data[a->events.len - 1].base = proofs.value;
+	e->base = e->count = proofs.value;
 	return cul_breakpoint_move(fd, &to, err);
 }
 
@@ -144,14 +156,47 @@ static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 	}
 }
 
+/* A CPU that comes back holds its old events' registers, though they are dead, until they close. */
+static void close_cpu(struct cul_watch_arm *a, int cpu)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->events.len; i++) {
+		struct cul_watch_event_fd *e = &a->events.data[i];
+
+		if (e->cpu != cpu) {
+			a->events.data[kept++] = *e;
+			continue;
+		}
+		a->hits_gone += count_of(e) - e->base;
+		close(e->fd);
+	}
+	a->events.len = kept;
+}
+
+/* The copies were asked for when the run began, for the CPUs that were online. */
+static int check_copies(const struct cul_watch_arm *a, int cpu, struct cul_error *err)
+{
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (a->targets[i].percpu && !cul_watch_target_addr(&a->targets[i], cpu))
+			return cul_fail(err, -ENXIO,
+				"where CPU %d has its copy of %s is not known; start again", cpu,
+				a->targets[i].text);
+	return 0;
+}
+
 int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
 {
 	enum cul_watch_proof proof = cul_watch_proof_for(a->access, true);
-	size_t before = a->events.len;
 	uint64_t proof_addr;
+	size_t before;
 	int r;
 
-	r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
+	close_cpu(a, cpu);
+	before = a->events.len;
+	r = check_copies(a, cpu, err);
+	if (!r)
+		r = cul_watch_proof_addr(a->program, proof, &proof_addr, err);
 	if (r)
 		return r;
 	fill_cpu(a, cpu, proof_addr);
@@ -346,24 +391,12 @@ int cul_watch_arm_process(struct cul_watch_arm *a, struct cul_error *err)
 	return r;
 }
 
-/* -EIO: its CPU went offline; the last count stands. */
-static void read_event(struct cul_watch_event_fd *e, struct cul_perf_count *out)
-{
-	if (!cul_sys_perf_read(e->fd, out))
-		e->count = out->value;
-	else
-		out->value = e->count;
-}
-
 uint64_t cul_watch_arm_hits(struct cul_watch_arm *a)
 {
-	struct cul_perf_count count;
-	uint64_t sum = 0;
+	uint64_t sum = a->hits_gone;
 
-	for (size_t i = 0; i < a->events.len; i++) {
-		read_event(&a->events.data[i], &count);
-		sum += count.value - a->events.data[i].base;
-	}
+	for (size_t i = 0; i < a->events.len; i++)
+		sum += count_of(&a->events.data[i]) - a->events.data[i].base;
 	return sum;
 }
 

@@ -34,6 +34,7 @@ struct cul_watch_arm {
 	CUL_VEC(struct cul_watch_event_fd) events;
 	struct cul_cpus armed; /* CPUs that watch (kernel), or on which it was proved (process) */
 	unsigned n_threads;
+	uint64_t hits_gone;   /* of events that were closed with their CPU */
 	uint64_t hits_before; /* what the program had counted when the events were opened */
 	uint64_t hit_cost_ns; /* of one hit with our program, by the self-test */
 };

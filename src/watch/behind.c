@@ -82,6 +82,38 @@ static uint64_t early_hits(struct cul_watch_run *run, unsigned target)
 	return sum.early;
 }
 
+static uint64_t all_hits(struct cul_watch_run *run, unsigned target)
+{
+	struct cul_watch_totals sum = {0};
+
+	cul_watch_program_totals(&run->program, target, &sum);
+	return sum.hits;
+}
+
+static void settle(void)
+{
+	const struct timespec while_it_settles = {.tv_nsec = SETTLE_NS};
+
+	nanosleep(&while_it_settles, NULL);
+}
+
+/*
+ * Writes a state that the program may be at as well: it has, when there were hits since `hits` were
+ * counted, before the state was read. What it wrote is mixed with ours then: until the next hit
+ * nothing is known.
+ */
+static void correct_state(struct cul_watch_run *run, const struct copy *c,
+	struct cul_watch_state *state, uint64_t hits)
+{
+	set_state(run, c, state);
+	if (all_hits(run, c->target) == hits)
+		return;
+	settle();
+	state->known = 0;
+	state->in_flight = 0;
+	set_state(run, c, state);
+}
+
 static int first_value(struct cul_watch_run *run, const struct copy *c, void *data)
 {
 	struct cul_watch_state state = {0};
@@ -93,14 +125,15 @@ static int first_value(struct cul_watch_run *run, const struct copy *c, void *da
 		if (before == early_hits(run, c->target))
 			break;
 	}
-	set_state(run, c, &state);
-	return 0;
+	state.last_ns = cul_watch_now();
+	return set_state(run, c, &state);
 }
 
 /* Written between the reading and the start: then the first `old` is not certain. */
 static int doubt_first(struct cul_watch_run *run, const struct copy *c, void *data)
 {
 	const uint64_t *early = data;
+	uint64_t hits = all_hits(run, c->target);
 	struct cul_watch_state state;
 	__u64 words[CUL_WATCH_WORDS];
 
@@ -110,7 +143,7 @@ static int doubt_first(struct cul_watch_run *run, const struct copy *c, void *da
 	if (!read_value(run, c, words) && !memcmp(words, state.value, sizeof(words)))
 		return 0;
 	state.known = 0;
-	set_state(run, c, &state);
+	correct_state(run, c, &state, hits);
 	return 0;
 }
 
@@ -128,7 +161,8 @@ int cul_watch_first_values(struct cul_watch_run *run, struct cul_error *err)
 		early[i] = early_hits(run, i);
 	r = for_each_copy(run, first_value, NULL);
 	if (r)
-		return r;
+		return cul_fail(
+			err, r, "handing the first values to the program: %s", cul_strerror(r));
 	run->start_ns = cul_watch_now();
 	__atomic_store_n(&run->program.skel->bss->live, 1, __ATOMIC_RELEASE);
 	return for_each_copy(run, doubt_first, early);
@@ -147,14 +181,13 @@ static bool same_moment(const struct cul_watch_state *a, const struct cul_watch_
 static bool differs(struct cul_watch_run *run, const struct copy *c, struct cul_watch_state *state,
 	__u64 *words)
 {
-	const struct timespec settle = {.tv_nsec = SETTLE_NS};
 	struct cul_watch_state again;
 	__u64 later[CUL_WATCH_WORDS];
 
 	if (get_state(run, c, state) || !state->known || read_value(run, c, words) ||
 		!memcmp(words, state->value, sizeof(state->value)))
 		return false;
-	nanosleep(&settle, NULL);
+	settle();
 	return !read_value(run, c, later) && !get_state(run, c, &again) &&
 	       same_moment(state, &again) && !memcmp(words, later, sizeof(later));
 }
@@ -190,7 +223,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	const uint64_t *busy_before = data;
 	struct cul_watch_state state;
 	__u64 words[CUL_WATCH_WORDS], old[CUL_WATCH_WORDS];
-	uint64_t now;
+	uint64_t now, hits = all_hits(run, c->target);
 
 	if (!differs(run, c, &state, words) || is_gone(run))
 		return 0;
@@ -200,7 +233,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	/* A store that comes just now finds its old value in doubt. */
 	state.last_cpu = UINT32_MAX;
 	state.last_ns = now;
-	set_state(run, c, &state);
+	correct_state(run, c, &state, hits);
 	/* A store that the register did see, while another BPF program kept ours out, is no secret.
 	 */
 	if (cul_watch_arm_busy(&run->arm) != *busy_before)

@@ -8,6 +8,8 @@
 #include "sym/print.h"
 #include "watch/run.h"
 
+enum { MOST_STACKS = 1 << 16 }; /* to remember: a run may go on for days */
+
 /* A stack that was shown, and at which hit. */
 struct stack {
 	uint64_t hash;
@@ -66,12 +68,16 @@ static uint64_t seen_at(struct cul_watch_run *run, const struct cul_watch_event 
 
 	if (slot)
 		return (*slot)->number;
+	if (run->n_stacks == MOST_STACKS)
+		return 0;
 	fresh = cul_calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return 0;
 	fresh->hash = key.hash;
 	fresh->number = number;
-	if (!tsearch(fresh, &run->stacks, by_hash))
+	if (tsearch(fresh, &run->stacks, by_hash))
+		run->n_stacks++;
+	else
 		free(fresh);
 	return 0;
 }
@@ -131,7 +137,7 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 	char comm[CUL_WATCH_COMM + 1] = "";
 	struct cul_watch_hit hit = {
 		.target = run->targets[e->target].text,
-		.ns = e->ns - run->start_ns,
+		.ns = cul_watch_since(run, e->ns),
 		.cpu = (int)e->in.cpu,
 		.pid = (int)e->in.pid,
 		.tid = (int)e->in.tid,
@@ -176,6 +182,7 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 	int r;
 
 	if (size < offsetof(struct cul_watch_event, frames) || e->target >= run->n_targets ||
+		e->n_kernel > CUL_WATCH_FRAMES || e->n_user > CUL_WATCH_FRAMES ||
 		size < offsetof(struct cul_watch_event, frames) +
 				((size_t)e->n_kernel + e->n_user) * sizeof(e->frames[0]))
 		return 0;

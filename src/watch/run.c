@@ -30,6 +30,11 @@ uint64_t cul_watch_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns)
+{
+	return ns > run->start_ns ? ns - run->start_ns : 0;
+}
+
 void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
 {
 	struct cul_str text = {0};
@@ -219,6 +224,14 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Nothing is left armed, so that there is nothing to do about it but to start again. */
+static int broken_off(int code, struct cul_error *err)
+{
+	if (code == -ENOMEM)
+		return cul_fail(err, code, "out of memory: the run was broken off");
+	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
+}
+
 static int start(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
@@ -239,7 +252,7 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 	run->looked_ns = run->start_ns;
 	r = say_armed(run);
 	if (r)
-		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+		return broken_off(r, err);
 	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
 }
 
@@ -361,7 +374,7 @@ static int loop(struct cul_watch_run *run)
  * Gives the registers back, then tells what is left to tell. A command that is held at its exit
  * goes last: until then its code can be read and named.
  */
-static int finish(struct cul_watch_run *run)
+static int finish(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r = 0;
 
@@ -373,7 +386,7 @@ static int finish(struct cul_watch_run *run)
 	if (!r)
 		r = cul_rings_read(run->program.rings, true);
 	if (!r)
-		r = cul_watch_summary(run);
+		r = cul_watch_summary(run, err);
 	cul_child_release(&run->child);
 	return r;
 }
@@ -405,19 +418,24 @@ int cul_watch_run(const struct cul_watch_options *options, struct cul_sink *sink
 		.pid_fd = -1,
 		.child = {.signal_fd = -1, .entry_fd = -1},
 	};
+	struct cul_error own;
 	int r;
 
+	if (!err)
+		err = &own;
 	if (!run.arch)
 		return cul_fail(
 			err, -ENOTSUP, "culprit knows no debug registers of this processor yet");
 	r = start(&run, err);
-	if (r)
-		return r;
-	r = loop(&run);
-	if (!r)
-		r = finish(&run);
 	if (r && r != -EPIPE)
-		return cul_fail(err, r, "writing the report: %s", cul_strerror(r));
+		return r;
+	err->code = 0;
+	if (!r)
+		r = loop(&run);
+	if (!r)
+		r = finish(&run, err);
+	if (r && r != -EPIPE)
+		return err->code ? r : broken_off(r, err);
 	outcome->end = run.end;
 	outcome->violated = run.violated;
 	return 0;

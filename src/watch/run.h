@@ -50,11 +50,18 @@ struct cul_watch_run {
 	int64_t max_rate; /* in force */
 	void *sites;      /* tsearch: struct cul_watch_site by address */
 	void *stacks;     /* tsearch: stacks seen, by hash */
+	size_t n_stacks;
 	CUL_VEC(char *) gaps;
 	char notes[CUL_WATCH_SLOTS][256];
 };
 
 uint64_t cul_watch_now(void); /* CLOCK_MONOTONIC, ns */
+
+/*
+ * From the start of the run to `ns`; 0 before it: the clock that is read in a debug exception may
+ * be behind by a little (ktime_get_mono_fast_ns in kernel/time/timekeeping.c).
+ */
+uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns);
 
 /* Adds a sentence to the ledger's gaps. Out of memory: the sentence is lost, not the run. */
 void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
@@ -84,8 +91,8 @@ void cul_watch_sites_free(struct cul_watch_run *run);
 int cul_watch_on_event(void *run, const void *record, size_t size);
 void cul_watch_stacks_free(struct cul_watch_run *run);
 
-/* summary.c: the writers and the ledger. */
-int cul_watch_summary(struct cul_watch_run *run);
+/* summary.c: the writers and the ledger. `err` is set when the counts could not be read. */
+int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err);
 
 /* Prints a value of a target; `bits` as its isolated scalar, or `bytes` when not NULL. */
 void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *bytes, uint64_t bits,

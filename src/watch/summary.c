@@ -148,8 +148,8 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	out->hits = w->sum.hits;
 	out->unchanged = w->sum.unchanged;
 	out->neighbour = w->sum.neighbour;
-	out->first_ns = w->sum.first_ns - run->start_ns;
-	out->last_ns = w->sum.last_ns - run->start_ns;
+	out->first_ns = cul_watch_since(run, w->sum.first_ns);
+	out->last_ns = cul_watch_since(run, w->sum.last_ns);
 	out->access = run->options->access;
 	out->guilty = w->guilty;
 	out->where.addr = w->key.ip;
@@ -165,7 +165,14 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	out->n_processes = w->processes.len;
 }
 
-static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
+/* A ledger with a part missing would say that nothing was lost. */
+static int unread(int code, struct cul_error *err)
+{
+	return cul_fail(err, code, "reading what the kernel counted: %s", cul_strerror(code));
+}
+
+static int show_writers(
+	struct cul_watch_run *run, struct cul_watch_loss *loss, struct cul_error *err)
 {
 	__attribute__((cleanup(free_table))) struct table t = {.run = run};
 	cul_autofree struct cul_watch_writer *out = NULL;
@@ -173,7 +180,7 @@ static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
 
 	r = cul_watch_program_writers(&run->program, add, &t);
 	if (r)
-		return r;
+		return unread(r, err);
 	for (size_t i = 0; i < t.writers.len; i++) {
 		struct writer *w = &t.writers.data[i];
 
@@ -185,7 +192,7 @@ static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
 		qsort(t.writers.data, t.writers.len, sizeof(*t.writers.data), in_order);
 	out = cul_calloc(t.writers.len + 1, sizeof(*out));
 	if (!out)
-		return -ENOMEM;
+		return unread(-ENOMEM, err);
 	for (size_t i = 0; i < t.writers.len; i++) {
 		fill_writer(run, &t.writers.data[i], &out[i]);
 		loss->unchanged += out[i].unchanged;
@@ -193,13 +200,15 @@ static int show_writers(struct cul_watch_run *run, struct cul_watch_loss *loss)
 	return run->sink->ops->watch_writers(run->sink, out, t.writers.len);
 }
 
-static void add_up(struct cul_watch_run *run, struct cul_watch_loss *loss)
+static int add_up(struct cul_watch_run *run, struct cul_watch_loss *loss, struct cul_error *err)
 {
 	struct cul_watch_totals sum;
+	int r;
 
 	for (unsigned i = 0; i < run->n_targets; i++) {
-		if (cul_watch_program_totals(&run->program, i, &sum))
-			continue;
+		r = cul_watch_program_totals(&run->program, i, &sum);
+		if (r)
+			return unread(r, err);
 		loss->seen += sum.hits - sum.early;
 		loss->filtered += sum.filtered;
 		loss->dropped += sum.dropped;
@@ -209,16 +218,17 @@ static void add_up(struct cul_watch_run *run, struct cul_watch_loss *loss)
 	loss->busy = cul_watch_arm_busy(&run->arm);
 	loss->hits = loss->seen + loss->busy;
 	loss->behind = run->behind;
+	return 0;
 }
 
-int cul_watch_summary(struct cul_watch_run *run)
+int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 {
 	struct cul_watch_loss loss = {
 		.disarmed = run->disarmed,
 		.max_rate = run->max_rate > 0 ? (uint64_t)run->max_rate : 0,
 		.end = run->end,
 		.command_status = run->child.state >= CUL_CHILD_EXITING ? run->child.status : -1,
-		.ran_ns = run->end_ns - run->start_ns,
+		.ran_ns = cul_watch_since(run, run->end_ns),
 		.detailed = run->arrived,
 		.expect = run->options->expect,
 		.violations = run->options->expect ? run->shown : 0,
@@ -228,8 +238,9 @@ int cul_watch_summary(struct cul_watch_run *run)
 
 	if (share < 99)
 		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
-	add_up(run, &loss);
-	r = show_writers(run, &loss);
+	r = add_up(run, &loss, err);
+	if (!r)
+		r = show_writers(run, &loss, err);
 	if (r)
 		return r;
 	loss.gaps = (const char *const *)run->gaps.data;

@@ -18,22 +18,22 @@ import watch_run
 import watch_tools
 
 NEEDED = ["perf", "bpftrace", "gdb", "strip"]
-HEAD = ["", "per hit", "best", "elapsed", "own time", "armed ms", "memory MB", "counts", "details"]
+HEAD = ["", "per hit", "best", "elapsed", "own time", "armed", "ms", "memory MB", "counts", "details"]
 EXPLAIN = """\
 per hit    processor time that a store costs the thread that makes it, over that of the floor
 best       the same of the cheapest round of each
 elapsed    the same by the clock: with the waits, and with whom it shares the CPUs
 own time   the tool's own processor time for a hit, until it has ended, over the floor's hit
-armed      from the start of the tool until stores trap
+armed      from the start of the tool until stores trap, over the floor; and in milliseconds
 memory     largest resident size
 counts     exact, short, or not told;  details: share of the hits that it has more of than the count"""
 
 
 def ratios(rounds, name, key):
-    """Median over the rounds of a figure over the floor's `cpu` (or `wall`) of that round."""
+    """Median over the rounds of a figure over the floor's of that round; `own` over its `cpu`."""
     found = []
     for figures in rounds:
-        floor = figures.get(watch_tools.FLOOR, {}).get("wall" if key == "wall" else "cpu")
+        floor = figures.get(watch_tools.FLOOR, {}).get("cpu" if key == "own" else key)
         mine = figures.get(name, {}).get(key)
         if floor and mine is not None:
             found.append(mine / floor)
@@ -61,6 +61,7 @@ def row(rounds, name):
         measure.show(best(rounds, name)),
         measure.show(ratios(rounds, name, "wall")),
         measure.show(ratios(rounds, name, "own")),
+        measure.show(ratios(rounds, name, "armed_ms")),
         measure.show(measure.median(values(rounds, name, "armed_ms")), "{:.0f}"),
         measure.show(max(memory) / 1e6 if memory else None, "{:.1f}"),
         "-" if not counted else "exact" if all(counted) else "short",
@@ -76,6 +77,12 @@ def report(title, rounds):
     measure.table(HEAD, [row(rounds, name) for name in names])
 
 
+def progress(text):
+    """What is under way, where somebody looks."""
+    if sys.stderr.isatty():
+        print(f"\r{text:40}\r", end="", file=sys.stderr, flush=True)
+
+
 def native(options, scratch):
     """A process's variable, on this machine."""
     rounds = []
@@ -85,12 +92,12 @@ def native(options, scratch):
         names = [w.name for w in watch_tools.for_process(first.pid, first.addr, scratch)]
         first.end()
         for i, name in enumerate(names):
-            print(f"\r{number + 1}/{options.rounds} {name:30}", end="", file=sys.stderr, flush=True)
+            progress(f"{number + 1}/{options.rounds} {name}")
             target = watch_run.UserTarget("build/tests/bench/bench_target")
             watcher = watch_tools.for_process(target.pid, target.addr, scratch)[i]
             figures[name] = watch_run.measure_once(watcher, target, options.count, scratch)
         rounds.append(figures)
-    print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+    progress("")
     return rounds
 
 
@@ -104,23 +111,24 @@ def guest(options, scratch):
     subprocess.run(["tests/victims/kmod/build", headers, module], check=True)
     script = ["python3", "tests/bench/watch_kernel.py", os.path.join(module, "victim.ko"),
               str(options.guest_count), str(options.rounds)]
-    # The emulation makes breakpoints slow: the kernel says so of its timers.
-    done = subprocess.run(["tools/vm", "run", "--kernel", options.kernel, "--timeout", "1800", "--",
-                           *script], stdout=subprocess.PIPE, text=True, check=False)
     rounds, seen = [], {}
-    for line in done.stdout.splitlines():
-        if not line.startswith("{"):
-            print(line)
-            continue
-        figures = json.loads(line)
-        if figures["name"] in seen:
-            rounds.append(seen)
-            seen = {}
-        seen[figures["name"]] = figures
+    with subprocess.Popen(["tools/vm", "run", "--kernel", options.kernel, "--timeout", "3600", "--",
+                           *script], stdout=subprocess.PIPE, text=True) as machine:
+        for line in machine.stdout:
+            if not line.startswith("{"):
+                print(line, end="")
+                continue
+            figures = json.loads(line)
+            if figures["name"] in seen:
+                rounds.append(seen)
+                seen = {}
+            seen[figures["name"]] = figures
+            progress(f"guest, round {len(rounds) + 1}/{options.rounds}: {figures['name']} done")
+    progress("")
     if seen:
         rounds.append(seen)
-    if done.returncode:
-        print(f"bench: the guest ended with status {done.returncode}", file=sys.stderr)
+    if machine.returncode:
+        print(f"bench: the guest ended with status {machine.returncode}", file=sys.stderr)
     return rounds
 
 

@@ -35,7 +35,7 @@ def main():
     kernel, patterns = sys.argv[1], sys.argv[2:]
     load_cases()
     if patterns == ["--list"]:
-        for name, _, _ in harness.CASES:
+        for name, _, _ in harness.CASES + harness.LAST_CASES:
             print(name)
         return 0
     victim.load()

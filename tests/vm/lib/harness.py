@@ -10,6 +10,7 @@ import time
 import traceback
 
 CASES = []
+LAST_CASES = []
 SLOTS = os.environ.get("CULPRIT_TEST_SLOTS", "slots")
 MOST_TOLD = 12  # differences of one case
 
@@ -26,6 +27,14 @@ def case(name, seconds=90):
     """A test of this name, which is ended after so many seconds."""
     def add(function):
         CASES.append((name, seconds, function))
+        return function
+    return add
+
+
+def last_case(name, seconds=90):
+    """One that looks at what the others left."""
+    def add(function):
+        LAST_CASES.append((name, seconds, function))
         return function
     return add
 
@@ -115,7 +124,7 @@ def run_all(kernel, patterns, expected_skips):
     """Status 0 when nothing failed."""
     passed = failed = skipped = 0
     signal.signal(signal.SIGALRM, on_alarm)
-    for name, seconds, function in CASES:
+    for name, seconds, function in CASES + LAST_CASES:
         if patterns and not any(re.search(pattern, name) for pattern in patterns):
             continue
         test = Case(name, kernel)

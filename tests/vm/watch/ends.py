@@ -7,7 +7,7 @@ import subprocess
 
 import culprit
 import victim
-from harness import case
+from harness import case, last_case
 
 
 @case("SIGINT and SIGTERM end a run with its summary")
@@ -143,3 +143,13 @@ def unprivileged(test):
         f.write("2")
     run = culprit.Watch(test, "jiffies_64:8", "--for", "100ms", debug=False).wait()
     test.matches(f"{run.status} {run.stderr()}", r"^0 |kptr_restrict", "as root with kptr_restrict=2")
+
+
+@last_case("JSON: every line that was seen obeys the schema")
+def schema(test):
+    schema = os.path.join(os.path.dirname(__file__), "../../../docs/schema/watch.schema.json")
+    done = subprocess.run([os.environ["CULPRIT_TEST_SCHEMA_CHECK"], schema], text=True,
+                          input="".join(culprit.LINES), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    test.same((done.returncode, done.stdout[:1000]), (0, ""), f"of {len(culprit.LINES)} lines")
+    test.check(culprit.LINES, "no lines were seen")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the hardware, the machine and the ring can bear: exact counts, budgets, CPUs that go."""
-import os
 import signal
 import subprocess
 import time
@@ -51,15 +50,34 @@ def overflow(test):
 @case("a storm is disarmed by the rate budget, and the machine lives")
 def storm(test):
     run = watch(test, "victim:victim_storm")
-    start = time.monotonic()
-    victim.perform("storm", 8000)
-    run.wait(30)
-    took = time.monotonic() - start
+    victim.perform("storm", 6000)
+    try:
+        run.process.wait(20)
+    except subprocess.TimeoutExpired:
+        run.process.send_signal(signal.SIGINT)
+    run.wait()
     victim.perform("storm_stop")
-    test.check(took < 7, f"{took:.1f} s until it ended")
+    loss = run.loss
+    test.same((run.status, [w["where"]["function"] for w in run.writers()]), (0, ["write_storm"]),
+              "status, writers")
+    if loss["end"] == "signal":
+        # An emulated CPU that shares its host may be too slow for its own budget.
+        rate = victim.book("write_storm")["writes"] / 6
+        test.check(rate < loss["max_rate"], f"not disarmed at {rate:.0f} hits a second")
+    else:
+        test.same((loss["end"], loss["disarmed"]), ("rate", True), "end")
+        test.check(loss["hits"] > loss["max_rate"] > 0, "fewer hits than were allowed")
+        test.check(loss["ran"] < 5.5, f"{loss['ran']} s until it was disarmed")
+
+
+@case("a storm is disarmed at once by a small --max-rate")
+def storm_small(test):
+    run = watch(test, "victim:victim_storm", "--max-rate", "500")
+    victim.perform("storm", 6000)
+    run.wait()
+    victim.perform("storm_stop")
     test.same((run.status, run.loss["end"], run.loss["disarmed"]), (0, "rate", True), "end")
-    test.check(run.loss["hits"] > run.loss["max_rate"] > 0, "fewer hits than were allowed")
-    test.same([w["where"]["function"] for w in run.writers()], ["write_storm"], "writers")
+    test.check(500 < run.loss["hits"] and run.loss["ran"] < 5, "disarmed late")
 
 
 @case("--max-rate N is the budget")

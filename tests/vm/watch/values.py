@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plain variables and members of every kind: who stored, where, what, how often."""
 import os
+import subprocess
+import tempfile
 
 import culprit
 import victim
-from harness import case
+from harness import case, wait_for
 
 MODES = {0: "VICTIM_IDLE", 3: "VICTIM_RUNNING", 7: "VICTIM_BROKEN", -1: "VICTIM_LOST"}
 
@@ -84,15 +86,8 @@ def signed(test):
 
 @case("stats: enumeration by name, array element, pointers by symbol")
 def named(test):
-    def symbol(name):
-        addr = victim.book(name)["last_new"]
-        names = {addr: victim.book(name)["last_new_sym"],
-                 victim.book(name)["last_old"]: victim.book(name)["last_old_sym"]}
-        return lambda n: names[n].split()[0] if n else "NULL"
-
     victim.perform("set_handler", 2)
     victim.perform("set_cell", 2)
-    books = {}
     faults = {"write_mode": (4,), "count_error": (3,), "set_handler": (2,), "set_cell": (2,)}
     targets = ["victim:stats.mode", "victim:stats.errors[2]", "victim:stats.handler",
                "victim:stats.cell"]
@@ -175,6 +170,35 @@ def bits(test):
     test.same([(a["bit_offset"], a["bit_size"]) for a in armed], [(1, 3), (16, 5), (4, 12)], "bits")
 
 
+@case("bit fields of one word: each with its own filter")
+def bits_filtered(test):
+    targets = ["victim:victim_bits.phase", "victim:victim_bits.count"]
+    run = watch(test, *targets, more=("--if", "old != new && new == 2"))
+    for name in ("write_phase", "write_count", "write_owner"):
+        victim.perform(name, 3)
+    run.end()
+    test.same([(h["target"], h["store"]["function"], h["new"]) for h in run.hits()],
+              [(targets[0], "write_phase", 2), (targets[1], "write_count", 2)], "hits")
+    test.same({key: run.loss[key] for key in ("hits", "seen", "detailed", "filtered", "busy")},
+              {"hits": 18, "seen": 18, "detailed": 2, "filtered": 16, "busy": 0}, "ledger")
+
+
+@case("one register for what begins at one place")
+def shared(test):
+    targets = ["victim:stats.block", "victim:stats.block.b"]
+    run = watch(test, *targets)
+    victim.perform("write_block", 2)
+    run.end()
+    lines = [victim.book("write_block_" + part)["line"] for part in "abc"]
+    test.same([(w["target"], w["where"]["line"], w["hits"]) for w in run.writers()],
+              [(targets[0], line, 2) for line in lines] + [(targets[1], lines[1], 2)], "writers")
+    test.same((run.loss["hits"], run.loss["seen"], run.loss["busy"]), (8, 8, 0), "ledger")
+    done = culprit.text("watch", "--debug", culprit.DEBUG, "victim:stats.word",
+                        victim.place("write_word", 2))
+    test.same(done.returncode, 1, "status of two sizes at one place")
+    test.matches(done.stderr, "differ in size", "stderr")
+
+
 @case("silent stores are hits, and marked")
 def silent(test):
     run = watch(test, "victim:victim_level")
@@ -187,8 +211,6 @@ def silent(test):
 
 @case("text: what a user reads")
 def text(test):
-    import subprocess
-    import tempfile
     out = tempfile.TemporaryFile("w+")
     run = subprocess.Popen(["culprit", "watch", "--debug", culprit.DEBUG, "victim:victim_level",
                             "--count", "3"], stdout=out, stderr=subprocess.PIPE, text=True)
@@ -197,7 +219,6 @@ def text(test):
     def shown():
         out.seek(0)
         return out.read()
-    from harness import wait_for
     test.check(wait_for(lambda: "proved live" in shown(), 60), "never armed")
     victim.perform("set_level", 2, 7)
     victim.perform("corrupt_level", 1)
