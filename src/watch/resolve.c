@@ -220,6 +220,20 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 		process.text, kernel.text);
 }
 
+static void mark_shared(struct cul_watch_run *run)
+{
+	struct cul_maps maps = {0};
+
+	if (cul_maps_read(run->pid, &maps, NULL))
+		return;
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
+
+		run->targets[i].shared = map && map->prot & CUL_MAP_SHARED;
+	}
+	cul_maps_free(&maps);
+}
+
 /* Hits tell the process: what is kept by a thread's number would be compared with nothing. */
 static int refuse_thread(pid_t pid, struct cul_error *err)
 {
@@ -268,6 +282,7 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (r || !run->pid)
 		return r;
+	mark_shared(run);
 	run->pid_fd = cul_sys_pidfd_open(run->pid); /* none before 5.3: asked by kill(0) */
 	return 0;
 }
