@@ -262,8 +262,9 @@ bool cul_watch_program_left_by_another(
 	/* New ones may come meanwhile: no more steps than there is room. */
 	for (int i = 0; i < PROCESS_STATES && !cul_sys_bpf_map_next_key(map, at, &key); i++) {
 		at = &key;
-		if (key != own && (__u32)key == target && !cul_sys_bpf_map_lookup(map, &key, &state) &&
-			state.known && !memcmp(state.value, words, sizeof(state.value)))
+		if (key != own && (__u32)key == target &&
+			!cul_sys_bpf_map_lookup(map, &key, &state) && state.known &&
+			!memcmp(state.value, words, sizeof(state.value)))
 			return true;
 	}
 	return false;
