@@ -429,25 +429,38 @@ void cul_child_release(struct cul_child *c)
 	ended(c, r == -ESRCH && status ? status : c->status);
 }
 
+/*
+ * Detaching needs a stop, which one that waits for its vfork child or for a disk does not come to.
+ * It is left to the kernel then, that detaches it when we end.
+ */
+static void detach(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int status, signal;
+	pid_t got = 0;
+
+	if (cul_sys_ptrace(PTRACE_INTERRUPT, pid, 0))
+		return;
+	for (int i = 0; i < 200 && !got; i++) {
+		got = waitpid(pid, &status, __WALL | WNOHANG);
+		if (!got)
+			nanosleep(&moment, NULL);
+	}
+	if (got != pid || !WIFSTOPPED(status))
+		return;
+	signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP ? WSTOPSIG(status) : 0;
+	cul_sys_ptrace(PTRACE_DETACH, pid, (uintptr_t)signal);
+}
+
 void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
 	case CUL_CHILD_STOPPED:
 		put_down(c->pid);
 		break;
-	case CUL_CHILD_RUNNING: {
-		/* Detaching needs a stop. */
-		int status;
-
-		if (cul_sys_ptrace(PTRACE_INTERRUPT, c->pid, 0) == 0 &&
-			!next_stop(c->pid, &status)) {
-			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
-					     ? WSTOPSIG(status)
-					     : 0;
-			cul_sys_ptrace(PTRACE_DETACH, c->pid, (uintptr_t)signal);
-		}
+	case CUL_CHILD_RUNNING:
+		detach(c->pid);
 		break;
-	}
 	case CUL_CHILD_EXITING:
 		cul_child_release(c);
 		break;
