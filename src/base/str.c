@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 
+enum { SHORT = 32 };
+
 static bool grow(struct cul_str *str, size_t more)
 {
 	size_t need, cap;
@@ -52,16 +54,24 @@ void cul_str_add(struct cul_str *str, const char *s)
 void cul_str_addv(struct cul_str *str, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	int n;
 
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0 || !grow(str, (size_t)n)) {
-		str->failed = true;
+	/* Most texts fit into what is there: then they are formatted once. */
+	if (!grow(str, SHORT))
 		return;
+	room = str->cap - str->len;
+	va_copy(again, ap);
+	n = vsnprintf(str->s + str->len, room, fmt, again);
+	va_end(again);
+	if (n < 0 || (size_t)n >= room) {
+		str->s[str->len] = '\0';
+		if (n < 0 || !grow(str, (size_t)n)) {
+			str->failed = true;
+			return;
+		}
+		vsnprintf(str->s + str->len, (size_t)n + 1, fmt, ap);
 	}
-	vsnprintf(str->s + str->len, (size_t)n + 1, fmt, ap);
 	str->len += (size_t)n;
 }
 

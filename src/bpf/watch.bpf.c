@@ -164,6 +164,9 @@ static __always_inline void values(
 		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
 	for (int i = 0; i < CUL_WATCH_WORDS; i++)
 		e->old[i] = st->value[i];
+	/* Its store may have come before user space read the value, only its trap after. */
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+		st->known = 0;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
 	/* Signed: who took the time first may come here last. */
@@ -264,8 +267,11 @@ static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
 	long n;
 
+	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->n_kernel = e->n_user = 0;
-	if (want_kernel_stack) {
+	/* In user mode there are no kernel frames, and the helper would clear its buffer for that.
+	 */
+	if (want_kernel_stack && !(e->flags & CUL_HIT_USER)) {
 		n = bpf_get_stack(ctx, e->frames, CUL_WATCH_FRAMES * 8, 0);
 		if (n > 0 && n <= CUL_WATCH_FRAMES * 8)
 			e->n_kernel = n / 8;
@@ -372,7 +378,6 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	e->slot = slot;
 	e->flags = ctx->regs.cs & 3 ? CUL_HIT_USER : 0;
 	e->ip = ctx->regs.ip;
-	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->in.old = e->in.new = 0;
 	if (!execute) {
 		st = find_state(s, cpu, target, e->in.pid);

@@ -19,7 +19,7 @@ static void check_kernel(struct cul_doctor *d)
 	int r = cul_mem_kernel(&mem, &err);
 
 	if (r == 0) {
-		c.found = "through /proc/kcore";
+		c.found = cul_doctor_text(d, "through %s", cul_mem_name(mem));
 	} else {
 		c.answer = CUL_DOCTOR_NO;
 		c.because = cul_doctor_text(d, "%s", err.text);

@@ -50,6 +50,8 @@ struct cul_name {
 
 enum cul_tag { CUL_TAG_NONE, CUL_TAG_STRUCT, CUL_TAG_UNION, CUL_TAG_ENUM };
 
+struct cul_nearest;
+
 struct cul_expr_env {
 	/*
 	 * Resolves a name (as written, with its `module:` or `file.c:` prefix). -ENOENT with the
@@ -58,6 +60,8 @@ struct cul_expr_env {
 	int (*name)(void *data, const char *name, struct cul_name *out, struct cul_error *err);
 	/* Resolves `struct tag`, `enum tag`, or a typedef or base type name; NULL when unknown. */
 	const struct cul_type *(*type)(void *data, enum cul_tag tag, const char *name);
+	/* Offers names of such types, for "did you mean"; they outlive the call. May be NULL. */
+	void (*nearest_type)(void *data, enum cul_tag tag, struct cul_nearest *near);
 	struct cul_ctypes *ctypes; /* also says how wide a pointer is */
 	void *data;
 };

@@ -52,15 +52,6 @@ static uint32_t scan_symbol(const char *s)
 	return last;
 }
 
-/* The length of `s` up to the end of the name when `n` characters are its prefix; 0: they are not.
- */
-static uint32_t scan_prefixed(const char *s, uint32_t n)
-{
-	if (s[n] != ':' || !is_name_start(s[n + 1]))
-		return 0;
-	return n + 1 + scan_symbol(s + n + 1);
-}
-
 static uint32_t scan_file_name(const char *s)
 {
 	static const char *const endings[] = {"c", "h", "S", "cc", "cpp", "cxx", "so"};
@@ -73,6 +64,23 @@ static uint32_t scan_file_name(const char *s)
 		if (strlen(endings[i]) == ending && !memcmp(endings[i], s + n + 1, ending))
 			return n + 1 + ending;
 	return n;
+}
+
+/*
+ * The length of `s` up to the end of the name when `n` characters are its prefix; 0: they are not.
+ * A module or a library goes before a file too: `module:file.c:variable`.
+ */
+static uint32_t scan_prefixed(const char *s, uint32_t n)
+{
+	const char *rest = s + n + 1;
+	uint32_t file;
+
+	if (s[n] != ':' || !is_name_start(*rest))
+		return 0;
+	file = scan_file_name(rest);
+	if (file > scan_identifier(rest) && rest[file] == ':' && is_name_start(rest[file + 1]))
+		return n + 1 + file + 1 + scan_symbol(rest + file + 1);
+	return n + 1 + scan_symbol(rest);
 }
 
 static int lex_name(struct cul_lexer *lex, struct cul_token *t)

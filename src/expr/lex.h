@@ -5,9 +5,9 @@
  * A name is an identifier. Two forms are longer:
  *  - `foo.isra.0`, `__key.42`: letters, digits and dots without blanks are one
  *    name up to the last part that begins with a digit (no member does);
- *  - `module:symbol`, `file.c:variable`, `"any-file.c":variable`: a prefix, and
- *    a ':' with no blank around it. Since `a ?b:c` has the same letters, the
- *    lexer reports both lengths and the parser decides.
+ *  - `module:symbol`, `file.c:variable`, `"any-file.c":variable`,
+ *    `module:file.c:variable`: prefixes, each with a ':' and no blank around it. Since `a ?b:c` has
+ * the same letters, the lexer reports both lengths and the parser decides.
  */
 #ifndef CUL_EXPR_LEX_H
 #define CUL_EXPR_LEX_H

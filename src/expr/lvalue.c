@@ -79,6 +79,11 @@ struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, co
 	ty->err->text[0] = '\0';
 	if (ty->env->name)
 		r = ty->env->name(ty->env->data, name, &found, ty->err);
+	if (r == -ENOENT && ty->env->type && !strchr(name, ':') &&
+		ty->env->type(ty->env->data, CUL_TAG_STRUCT, name))
+		return cul_node_fail(ty, span, r,
+			"'%.100s' is a type, no variable; in a cast write (struct %.100s *)", name,
+			name);
 	if (r && !*ty->err->text && r == -ENOENT)
 		return cul_node_fail(ty, span, r, "unknown name '%.200s'", name);
 	if (r)

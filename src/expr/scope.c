@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 
 struct cul_scope {
 	pid_t pid;
@@ -40,25 +41,39 @@ struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error 
 	return s->kernel;
 }
 
+/* "name", "module:name", "file.c:name" or "module:file.c:name": no module has a dot in its name. */
+static int find_kernel_symbol(struct cul_scope *s, const char *text,
+	struct cul_kernel_symbol *found, struct cul_error *err)
+{
+	cul_autofree char *copy = cul_strdup(text);
+	char *module = NULL, *file = NULL, *name = copy, *colon;
+
+	if (!copy)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	while ((colon = strchr(name, ':')) && !file) {
+		*colon = '\0';
+		if (strchr(name, '.') || module)
+			file = name;
+		else
+			module = name;
+		name = colon + 1;
+	}
+	if (file)
+		return cul_kernel_variable(s->kernel, module, file, name, found, err);
+	return cul_kernel_symbol(s->kernel, module, name, found, err);
+}
+
 static int kernel_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
 {
 	struct cul_scope *s = data;
-	const char *colon = strchr(text, ':');
 	struct cul_kernel_symbol found;
 	struct cul_name name = {0};
-	char module[64];
 	int r;
 
-	if (colon && (size_t)(colon - text) >= sizeof(module))
-		return cul_fail(err, -ENOENT, "module name too long in '%s'", text);
-	if (colon) {
-		memcpy(module, text, (size_t)(colon - text));
-		module[colon - text] = '\0';
-	}
-	r = cul_kernel_symbol(
-		s->kernel, colon ? module : NULL, colon ? colon + 1 : text, &found, err);
+	r = find_kernel_symbol(s, text, &found, err);
 	if (r) {
-		if (colon || cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
+		if (r != -ENOENT || strchr(text, ':') ||
+			cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
 			return r;
 		name.kind = CUL_NAME_CONSTANT;
 		*out = name;
@@ -71,6 +86,16 @@ static int kernel_name(void *data, const char *text, struct cul_name *out, struc
 	name.addr = found.sym.addr;
 	*out = name;
 	return 0;
+}
+
+uint64_t cul_scope_room(struct cul_scope *s, const char *text)
+{
+	struct cul_process_variable variable;
+	struct cul_kernel_symbol found;
+
+	if (s->pid)
+		return cul_process_variable(s->process, text, &variable, NULL) ? 0 : variable.size;
+	return find_kernel_symbol(s, text, &found, NULL) ? 0 : found.sym.size;
 }
 
 /* The object files of the process one after the other: -ENOENT past the last. */
@@ -139,19 +164,29 @@ static int process_name(void *data, const char *text, struct cul_name *out, stru
 	return 0;
 }
 
+static const enum cul_kind kind_of_tag[] = {
+	[CUL_TAG_NONE] = CUL_KIND_VOID,
+	[CUL_TAG_STRUCT] = CUL_KIND_STRUCT,
+	[CUL_TAG_UNION] = CUL_KIND_UNION,
+	[CUL_TAG_ENUM] = CUL_KIND_ENUM,
+};
+
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
 {
-	static const enum cul_kind kinds[] = {
-		[CUL_TAG_NONE] = CUL_KIND_VOID,
-		[CUL_TAG_STRUCT] = CUL_KIND_STRUCT,
-		[CUL_TAG_UNION] = CUL_KIND_UNION,
-		[CUL_TAG_ENUM] = CUL_KIND_ENUM,
-	};
 	struct cul_scope *s = data;
 
 	if (s->pid)
-		return process_type(s, kinds[tag], name);
-	return cul_kernel_type(s->kernel, kinds[tag], name);
+		return process_type(s, kind_of_tag[tag], name);
+	return cul_kernel_type(s->kernel, kind_of_tag[tag], name);
+}
+
+/* DWARF has no table of names to go through quickly: a process's types are not offered. */
+static void nearest_type(void *data, enum cul_tag tag, struct cul_nearest *near)
+{
+	struct cul_scope *s = data;
+
+	if (!s->pid)
+		cul_kernel_nearest_type(s->kernel, kind_of_tag[tag], near);
 }
 
 static int new_scope(
@@ -167,6 +202,7 @@ static int new_scope(
 	s->debug_paths = debug_paths;
 	s->env.name = pid ? process_name : kernel_name;
 	s->env.type = find_type;
+	s->env.nearest_type = nearest_type;
 	s->env.ctypes = s->ctypes;
 	s->env.data = s;
 	*out = s;
@@ -295,25 +331,36 @@ static uint64_t function_entry(struct cul_scope *s, uint64_t addr, bool user)
 	return where.function ? addr - where.offset : 0;
 }
 
+void cul_scope_keep(struct cul_scope *s)
+{
+	if (s->process)
+		cul_process_keep(s->process);
+}
+
+static int read_code(struct cul_scope *s, uint64_t addr, bool user, uint8_t *bytes, size_t size)
+{
+	struct cul_kernel *kernel = user ? NULL : cul_scope_kernel_names(s, NULL);
+	struct cul_mem *mem = user ? s->process_mem : kernel ? cul_kernel_mem(kernel, NULL) : NULL;
+	int r = mem ? cul_mem_read(mem, addr, bytes, size) : -EIO;
+
+	return r && user && s->process ? cul_process_code(s->process, addr, bytes, size) : r;
+}
+
 size_t cul_scope_code(struct cul_scope *s, uint64_t addr, size_t after, bool user, uint8_t *bytes,
 	size_t room, uint64_t *start, bool *from_entry)
 {
 	enum { BEFORE = 64 };
-	struct cul_kernel *kernel = user ? NULL : cul_scope_kernel_names(s, NULL);
-	struct cul_mem *mem = user ? s->process_mem : kernel ? cul_kernel_mem(kernel, NULL) : NULL;
 	uint64_t entry = function_entry(s, addr, user);
 	size_t want;
 
-	if (!mem)
-		return 0;
 	*from_entry = entry && addr - entry + after <= room;
 	*start = *from_entry ? entry : addr > BEFORE ? addr - BEFORE : 0;
 	want = (size_t)(addr - *start) + after;
 	/* The end of the text may come before `after` bytes do. */
 	for (; want > addr - *start; want--)
-		if (!cul_mem_read(mem, *start, bytes, want))
+		if (!read_code(s, *start, user, bytes, want))
 			return want;
-	return cul_mem_read(mem, *start, bytes, want) ? 0 : want;
+	return read_code(s, *start, user, bytes, want) ? 0 : want;
 }
 
 bool cul_scope_data_name(struct cul_scope *s, uint64_t addr, struct cul_where *out)

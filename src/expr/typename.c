@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "expr/parser.h"
 
 /* Words that begin or continue a type whatever the environment knows. */
@@ -167,6 +168,22 @@ static const char *basic_name(const unsigned n[N_WORDS])
 	return names[n[W_SHORT] ? 1 : n[W_LONG] ? 1 + n[W_LONG] : 0][n[W_UNSIGNED]];
 }
 
+/* Says that there is no such type, and which there are; `word` is "struct" or the like, or "". */
+static int fail_unknown(struct cul_parser *p, struct cul_span span, enum cul_tag tag,
+	const char *word, const char *name)
+{
+	const struct cul_expr_env *env = p->ty.env;
+	struct cul_nearest near;
+	char text[192];
+
+	cul_nearest_init(&near, name);
+	if (env->nearest_type)
+		env->nearest_type(env->data, tag, &near);
+	cul_node_fail(&p->ty, span, -ENOENT, "unknown type: %s%s%.100s%s", word, *word ? " " : "",
+		name, cul_nearest_text(&near, text, sizeof(text)));
+	return -ENOENT;
+}
+
 static int parse_tagged(struct cul_parser *p, enum word word, const struct cul_type **out)
 {
 	static const struct {
@@ -190,11 +207,8 @@ static int parse_tagged(struct cul_parser *p, enum word word, const struct cul_t
 	if (!name)
 		return -ENOMEM;
 	*out = env->type ? env->type(env->data, tags[word].tag, name) : NULL;
-	if (!*out) {
-		cul_node_fail(
-			&p->ty, span, -ENOENT, "unknown type: %s %.200s", tags[word].text, name);
-		return -ENOENT;
-	}
+	if (!*out)
+		return fail_unknown(p, span, tags[word].tag, tags[word].text, name);
 	return cul_parser_advance(p);
 }
 
@@ -232,10 +246,8 @@ static int parse_named(struct cul_parser *p, const struct cul_type **out)
 	if (!name)
 		return -ENOMEM;
 	*out = p->tok.kind == CUL_TOK_NAME ? find_plain(p, name) : NULL;
-	if (!*out) {
-		cul_node_fail(&p->ty, span, -ENOENT, "unknown type: %.200s", name);
-		return -ENOENT;
-	}
+	if (!*out)
+		return fail_unknown(p, span, CUL_TAG_NONE, "", name);
 	return cul_parser_advance(p);
 }
 

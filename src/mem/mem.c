@@ -31,6 +31,16 @@ int cul_mem_read_string(struct cul_mem *mem, uint64_t addr, char *buf, size_t si
 	return 0;
 }
 
+bool cul_mem_is_gone(struct cul_mem *mem)
+{
+	return mem->ops->is_gone && mem->ops->is_gone(mem);
+}
+
+const char *cul_mem_name(const struct cul_mem *mem)
+{
+	return mem->ops->name ? mem->ops->name : "memory";
+}
+
 void cul_mem_free(struct cul_mem *mem)
 {
 	if (mem)

@@ -17,9 +17,11 @@
 struct cul_mem;
 
 struct cul_mem_ops {
+	const char *name; /* what the bytes come through: "/proc/kcore" */
 	/* All `size` bytes or a negative errno (-EFAULT: not mapped; -ESRCH: process gone). */
 	int (*read)(struct cul_mem *mem, uint64_t addr, void *buf, size_t size);
 	void (*free)(struct cul_mem *mem);
+	bool (*is_gone)(struct cul_mem *mem); /* NULL: never */
 };
 
 /* The first member of each reader. */
@@ -39,6 +41,12 @@ static inline int cul_mem_read(struct cul_mem *mem, uint64_t addr, void *buf, si
  */
 int cul_mem_read_string(struct cul_mem *mem, uint64_t addr, char *buf, size_t size);
 
+/*
+ * A process: the memory it had when it was opened is no more, since it ended or became another
+ * program. What is read then is nobody's, or the other program's.
+ */
+bool cul_mem_is_gone(struct cul_mem *mem);
+
 void cul_mem_free(struct cul_mem *mem); /* accepts NULL */
 
 /*
@@ -49,13 +57,27 @@ void cul_mem_free(struct cul_mem *mem); /* accepts NULL */
 int cul_mem_process(pid_t pid, struct cul_mem **out, struct cul_error *err);
 
 /*
- * The running kernel, through /proc/kcore (its ELF program headers say which virtual addresses
- * are there: fs/proc/kcore.c). -ENOENT or -EPERM with the way out in `err`. Within its segments
+ * The running kernel: by cul_mem_kcore, and where that cannot be by cul_mem_kernel_bpf. -ENOENT,
+ * -EPERM or another code of the latter, with the reasons of both and the way out in `err`.
+ */
+int cul_mem_kernel(struct cul_mem **out, struct cul_error *err);
+/*
+ * Through a file of the form of /proc/kcore (its ELF program headers say which virtual addresses
+ * are there: fs/proc/kcore.c). -ENOENT, -EPERM; -EBADMSG when it is malformed. Within its segments
  * the kernel hands out zeros for what is not mapped (holes of the vmalloc and module areas): a
  * read of zeros there proves nothing.
  */
-int cul_mem_kernel(struct cul_mem **out, struct cul_error *err);
-/* The same from another file of that form. -EBADMSG when it is malformed. */
 int cul_mem_kcore(const char *path, struct cul_mem **out, struct cul_error *err);
+/*
+ * Through a BPF program of our own that is run for each 4096 bytes, a few microseconds a time
+ * (bpf_probe_read_kernel, BPF_PROG_TEST_RUN of a raw tracepoint: kernel 5.10). What is not mapped
+ * is -EFAULT. What is mapped is read, registers of devices too (kcore leaves those out): only
+ * addresses of memory should be asked for. Not for use by several threads at once. -EPERM,
+ * -ENOTSUP, -ENOMEM.
+ */
+int cul_mem_kernel_bpf(struct cul_mem **out, struct cul_error *err);
+
+/* What the bytes come through: "/proc/kcore", "BPF". */
+const char *cul_mem_name(const struct cul_mem *mem);
 
 #endif

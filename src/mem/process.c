@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -60,13 +61,33 @@ static void process_free(struct cul_mem *mem)
 	free(p);
 }
 
-static const struct cul_mem_ops process_ops = {.read = process_read, .free = process_free};
+/* The file stands for the memory it was opened with: at its end there is not even an error. */
+static bool process_is_gone(struct cul_mem *mem)
+{
+	struct process *p = (struct process *)mem;
+	char byte;
+
+	return pread(p->fd, &byte, 1, 0) == 0;
+}
+
+static const struct cul_mem_ops process_ops = {
+	.name = "process_vm_readv",
+	.read = process_read,
+	.free = process_free,
+	.is_gone = process_is_gone,
+};
 
 static int fail_open(pid_t pid, int code, struct cul_error *err)
 {
 	switch (code) {
-	case -ENOENT:
 	case -ESRCH:
+		if (kill(pid, 0) == 0 || errno == EPERM)
+			return cul_fail(err, code,
+				"memory of process %d: it has none: it is a kernel thread, has "
+				"ended, or its first thread has ended",
+				(int)pid);
+		/* fallthrough */
+	case -ENOENT:
 		return cul_fail(
 			err, -ESRCH, "memory of process %d: there is no such process", (int)pid);
 	case -EACCES:

@@ -57,14 +57,37 @@ static void add_visible(struct cul_str *out, uint32_t c)
 		cul_str_addf(out, "\\u{%x}", c);
 }
 
+/* Bytes at `s` that stand for themselves everywhere: most text is nothing else. */
+static size_t plain(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f)
+		n++;
+	return n;
+}
+
+bool cul_escape_is_plain(const char *s)
+{
+	return !s[plain(s)];
+}
+
 static unsigned escape(struct cul_str *out, const char *s, bool keep_lines)
 {
 	unsigned columns = 0;
 
-	while (*s) {
+	for (;;) {
+		size_t run = plain(s), before;
 		uint32_t c;
-		unsigned n = decode(s, &c);
-		size_t before = out->len;
+		unsigned n;
+
+		cul_str_addn(out, s, run);
+		columns += (unsigned)run;
+		s += run;
+		if (!*s)
+			return columns;
+		n = decode(s, &c);
+		before = out->len;
 
 		if (n == 0) {
 			cul_str_addf(out, "\\x%02x", (unsigned char)*s);
@@ -79,7 +102,6 @@ static unsigned escape(struct cul_str *out, const char *s, bool keep_lines)
 		}
 		s += n;
 	}
-	return columns;
 }
 
 unsigned cul_escape_text(struct cul_str *out, const char *s)
@@ -94,10 +116,16 @@ void cul_escape_lines(struct cul_str *out, const char *s)
 
 void cul_escape_utf8(struct cul_str *out, const char *s)
 {
-	while (*s) {
+	for (;;) {
+		size_t run = plain(s);
 		uint32_t c;
-		unsigned n = decode(s, &c);
+		unsigned n;
 
+		cul_str_addn(out, s, run);
+		s += run;
+		if (!*s)
+			return;
+		n = decode(s, &c);
 		if (n == 0) {
 			cul_str_addf(out, "\\x%02x", (unsigned char)*s);
 			n = 1;
@@ -110,10 +138,16 @@ void cul_escape_utf8(struct cul_str *out, const char *s)
 
 void cul_escape_json(struct cul_str *out, const char *json)
 {
-	while (*json) {
+	for (;;) {
+		size_t run = plain(json);
 		uint32_t c;
-		unsigned n = decode(json, &c);
+		unsigned n;
 
+		cul_str_addn(out, json, run);
+		json += run;
+		if (!*json)
+			return;
+		n = decode(json, &c);
 		if (n == 0)
 			n = 1; /* the strings were made UTF-8 before */
 		else if (steers(c))

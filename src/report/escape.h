@@ -7,6 +7,8 @@
 #ifndef CUL_REPORT_ESCAPE_H
 #define CUL_REPORT_ESCAPE_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 /*
@@ -16,6 +18,9 @@
  * backslash stays as it is. Returns the columns it takes, one a code point.
  */
 unsigned cul_escape_text(struct cul_str *out, const char *s);
+
+/* Printable ASCII only: nothing here would change it. */
+bool cul_escape_is_plain(const char *s);
 
 /* The same, but line feeds and tabs stay: for messages that show a caret under an expression. */
 void cul_escape_lines(struct cul_str *out, const char *s);

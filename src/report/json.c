@@ -9,19 +9,28 @@
 #include "report/escape.h"
 #include "report/stream.h"
 
+/* Keys are literals here, and none is used twice in an object: neither copied nor looked for. */
+static void put(struct json_object *o, const char *key, struct json_object *v)
+{
+	json_object_object_add_ex(
+		o, key, v, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY);
+}
+
 static struct json_object *new_string(const char *s)
 {
 	cul_autostr struct cul_str utf8 = {0};
 
 	if (!s)
 		return NULL;
+	if (cul_escape_is_plain(s))
+		return json_object_new_string(s);
 	cul_escape_utf8(&utf8, s);
 	return json_object_new_string(cul_str_text(&utf8));
 }
 
 void cul_json_string(struct json_object *o, const char *key, const char *s)
 {
-	json_object_object_add(o, key, new_string(s));
+	put(o, key, new_string(s));
 }
 
 void cul_json_append(struct json_object *array, const char *s)
@@ -31,17 +40,17 @@ void cul_json_append(struct json_object *array, const char *s)
 
 void cul_json_u64(struct json_object *o, const char *key, uint64_t v)
 {
-	json_object_object_add(o, key, json_object_new_uint64(v));
+	put(o, key, json_object_new_uint64(v));
 }
 
 void cul_json_int(struct json_object *o, const char *key, int v)
 {
-	json_object_object_add(o, key, json_object_new_int(v));
+	put(o, key, json_object_new_int(v));
 }
 
 void cul_json_bool(struct json_object *o, const char *key, bool v)
 {
-	json_object_object_add(o, key, json_object_new_boolean(v));
+	put(o, key, json_object_new_boolean(v));
 }
 
 void cul_json_hex(struct json_object *o, const char *key, uint64_t v)
@@ -57,7 +66,7 @@ void cul_json_time(struct json_object *o, const char *key, uint64_t ns)
 	char text[40];
 
 	snprintf(text, sizeof(text), "%" PRIu64 ".%09" PRIu64, ns / 1000000000, ns % 1000000000);
-	json_object_object_add(o, key, json_object_new_double_s((double)ns / 1e9, text));
+	put(o, key, json_object_new_double_s((double)ns / 1e9, text));
 }
 
 void cul_json_shown(struct json_object *o, const char *key, const struct cul_shown *v)
@@ -80,7 +89,7 @@ void cul_json_shown(struct json_object *o, const char *key, const struct cul_sho
 		}
 	}
 	if (number)
-		json_object_object_add(o, key, number);
+		put(o, key, number);
 	else
 		cul_json_string(o, key, v->text);
 }
@@ -108,7 +117,7 @@ void cul_json_where(struct json_object *o, const struct cul_where *w)
 	if (w->file)
 		cul_json_int(o, "line", w->line);
 	else
-		json_object_object_add(o, "line", NULL);
+		put(o, "line", NULL);
 }
 
 struct json_object *cul_json_new(const char *type)

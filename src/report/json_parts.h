@@ -22,6 +22,7 @@ static inline void cul_json_cleanup(struct json_object **o)
 	json_object_put(*o);
 }
 
+/* Keys are string literals, each used once in an object. */
 struct json_object *cul_json_new(const char *type); /* an object with its "type" */
 void cul_json_string(struct json_object *o, const char *key, const char *s); /* NULL: null */
 void cul_json_append(struct json_object *array, const char *s);

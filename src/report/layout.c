@@ -42,8 +42,12 @@ void cul_cell_free(struct cul_cell *cell)
 
 static void spaces(struct cul_lines *lines, unsigned n)
 {
-	cul_str_addf(&lines->text, "%*s", (int)n, "");
+	static const char some[] = "                                ";
+
 	lines->column += n;
+	for (; n >= sizeof(some); n -= sizeof(some) - 1)
+		cul_str_addn(&lines->text, some, sizeof(some) - 1);
+	cul_str_addn(&lines->text, some, n);
 }
 
 void cul_lines_begin(struct cul_lines *lines, unsigned start, unsigned indent)

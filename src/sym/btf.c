@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/nearest.h"
 #include "sym/btf_raw.h"
 #include "sym/btf_types.h"
 #include "sys/file.h"
@@ -125,12 +126,12 @@ void cul_btf_free(struct cul_btf *btf)
 }
 
 /* The node of the first record of one of `kinds` and that name, here or in the base. */
-static const struct cul_type *find(struct cul_btf *btf, uint32_t kinds, const char *name)
+static const struct cul_type *find(struct cul_btf *btf, uint32_t wanted, const char *name)
 {
 	if (!*name)
 		return NULL;
 	for (; btf; btf = btf->base) {
-		uint32_t id = cul_btf_raw_find(btf, kinds, name, 0);
+		uint32_t id = cul_btf_raw_find(btf, wanted, name, 0);
 		const struct cul_type *type;
 
 		if (!id)
@@ -142,15 +143,31 @@ static const struct cul_type *find(struct cul_btf *btf, uint32_t kinds, const ch
 	return NULL;
 }
 
+/* Masks of 1 << BTF_KIND_*. */
+static const uint32_t kinds[] = {
+	[CUL_BTF_STRUCT] = 1u << BTF_KIND_STRUCT,
+	[CUL_BTF_UNION] = 1u << BTF_KIND_UNION,
+	[CUL_BTF_ENUM] = 1u << BTF_KIND_ENUM | 1u << BTF_KIND_ENUM64,
+	[CUL_BTF_TYPEDEF_OR_BASE] =
+		1u << BTF_KIND_TYPEDEF | 1u << BTF_KIND_INT | 1u << BTF_KIND_FLOAT,
+};
+
+void cul_btf_nearest(struct cul_btf *btf, enum cul_btf_find what, struct cul_nearest *near)
+{
+	for (uint32_t id = btf->first_id; id < btf->first_id + btf->n; id++) {
+		const struct btf_type *t = cul_btf_raw_type(btf, id);
+		const char *name;
+
+		if (!(kinds[what] >> BTF_INFO_KIND(t->info) & 1))
+			continue;
+		name = cul_btf_raw_string(btf, t->name_off);
+		if (name && *name)
+			cul_nearest_offer(near, name);
+	}
+}
+
 const struct cul_type *cul_btf_find(struct cul_btf *btf, enum cul_btf_find what, const char *name)
 {
-	static const uint32_t kinds[] = {
-		[CUL_BTF_STRUCT] = 1u << BTF_KIND_STRUCT,
-		[CUL_BTF_UNION] = 1u << BTF_KIND_UNION,
-		[CUL_BTF_ENUM] = 1u << BTF_KIND_ENUM | 1u << BTF_KIND_ENUM64,
-		[CUL_BTF_TYPEDEF_OR_BASE] =
-			1u << BTF_KIND_TYPEDEF | 1u << BTF_KIND_INT | 1u << BTF_KIND_FLOAT,
-	};
 	const struct cul_type *type = find(btf, kinds[what], name);
 	enum cul_kind kind = what == CUL_BTF_UNION ? CUL_KIND_UNION : CUL_KIND_STRUCT;
 

@@ -28,6 +28,11 @@ void cul_btf_free(struct cul_btf *btf);
 enum cul_btf_find { CUL_BTF_STRUCT, CUL_BTF_UNION, CUL_BTF_ENUM, CUL_BTF_TYPEDEF_OR_BASE };
 const struct cul_type *cul_btf_find(struct cul_btf *btf, enum cul_btf_find what, const char *name);
 
+/* Offers the names of `btf` itself, not of its base, for "did you mean"; they live as long as it.
+ */
+struct cul_nearest;
+void cul_btf_nearest(struct cul_btf *btf, enum cul_btf_find what, struct cul_nearest *near);
+
 /* The type of a variable (per-CPU ones, mostly) or a function (KIND_FUNC); NULL when not listed. */
 const struct cul_type *cul_btf_var(struct cul_btf *btf, const char *name);
 const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name);

@@ -114,6 +114,42 @@ int cul_kallsyms_open(
 	return 0;
 }
 
+/* Takes what was loaded over; frees it on failure. */
+static int new_map(struct cul_kallsyms_text *text, const char *path, struct cul_kallsyms **out,
+	struct cul_error *err)
+{
+	struct cul_kallsyms *k = text->any_address ? cul_calloc(1, sizeof(*k)) : NULL;
+	int ret = text->any_address ? -ENOMEM : -EBADMSG;
+
+	if (!k) {
+		cul_kallsyms_text_free(text);
+		return cul_fail(err, ret, "%s: %s", path,
+			ret == -ENOMEM ? "out of memory" : "lists no symbols");
+	}
+	k->text = *text;
+	*out = k;
+	return 0;
+}
+
+int cul_kallsyms_open_map(const char *path, struct cul_kallsyms **out, struct cul_error *err)
+{
+	struct cul_kallsyms_text text = {0};
+	int ret = cul_kallsyms_text_load(path, &text, err);
+
+	return ret < 0 ? ret : new_map(&text, path, out, err);
+}
+
+int cul_kallsyms_parse_map(
+	const char *bytes, size_t size, struct cul_kallsyms **out, struct cul_error *err)
+{
+	struct cul_kallsyms_text text = {0};
+	int ret = cul_kallsyms_text_parse(bytes, size, &text);
+
+	if (ret < 0)
+		return cul_fail(err, ret, "kernel symbols: %s", cul_strerror(ret));
+	return new_map(&text, "the symbol table", out, err);
+}
+
 void cul_kallsyms_free(struct cul_kallsyms *k)
 {
 	if (!k)
@@ -360,18 +396,37 @@ static uint64_t size_by_index(
 	return 0;
 }
 
+static int want_index(struct cul_kallsyms *k)
+{
+	int ret = k->indexed ? 0 : cul_kallsyms_index_build(&k->text, &k->index);
+
+	k->indexed = ret == 0;
+	return ret;
+}
+
+bool cul_kallsyms_has(struct cul_kallsyms *k, const char *name, uint64_t addr)
+{
+	struct cul_kallsyms_line line;
+
+	if (want_index(k) < 0)
+		return false;
+	for (size_t i = cul_kallsyms_index_upto(&k->index, addr);
+		i > 0 && k->index.entries[i - 1].addr == addr; i--) {
+		line_of(k, i - 1, &line);
+		if (!strcmp(line.name, name))
+			return true;
+	}
+	return false;
+}
+
 int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out)
 {
 	struct cul_ksym sym;
 	size_t upto;
+	int ret = want_index(k);
 
-	if (!k->indexed) {
-		int ret = cul_kallsyms_index_build(&k->text, &k->index);
-
-		if (ret < 0)
-			return ret;
-		k->indexed = true;
-	}
+	if (ret < 0)
+		return ret;
 	upto = cul_kallsyms_index_upto(&k->index, addr);
 	if (upto == 0)
 		return -ENOENT;

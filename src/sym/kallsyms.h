@@ -39,6 +39,14 @@ struct cul_kallsyms;
  */
 int cul_kallsyms_open(const char *kallsyms, const char *modules, struct cul_kallsyms **out,
 	struct cul_error *err);
+/*
+ * The same from a file that lists a kernel's symbols before it runs, and no modules: a System.map.
+ * -EBADMSG when it has no symbol with an address.
+ */
+int cul_kallsyms_open_map(const char *path, struct cul_kallsyms **out, struct cul_error *err);
+/* The same from bytes of that form, which are copied. */
+int cul_kallsyms_parse_map(
+	const char *text, size_t size, struct cul_kallsyms **out, struct cul_error *err);
 void cul_kallsyms_free(struct cul_kallsyms *k);
 
 /*
@@ -59,6 +67,12 @@ int cul_kallsyms_find_nth(struct cul_kallsyms *k, const char *module, const char
  * sorts all symbols.
  */
 int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out);
+
+/*
+ * Whether a symbol of that name is at `addr`, whatever else is there; not for per-CPU symbols that
+ * are mere offsets. The first call sorts all symbols. False also when out of memory.
+ */
+bool cul_kallsyms_has(struct cul_kallsyms *k, const char *name, uint64_t addr);
 
 /*
  * All symbols in table order: start with `*cursor` 0. False after the last. `out->size` is 0. For

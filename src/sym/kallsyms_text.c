@@ -74,12 +74,33 @@ static int grow(struct cul_kallsyms_text *text, size_t *cap)
 	return 0;
 }
 
+/* Splits the lines that end in the bytes from `*line` on, of which those from `from` are new. */
+static void split_lines(struct cul_kallsyms_text *text, size_t *line, size_t from, size_t len)
+{
+	char *newline = text->buf + from;
+
+	while ((newline = memchr(newline, '\n', (size_t)(text->buf + len - newline)))) {
+		split(text, *line, (size_t)(newline - text->buf));
+		newline++;
+		*line = (size_t)(newline - text->buf);
+	}
+}
+
+/* The line without an end, and the end of all. There is room for two bytes more. */
+static void end_lines(struct cul_kallsyms_text *text, size_t line, size_t len)
+{
+	text->buf[len + 1] = '\0';
+	if (len > line)
+		split(text, line, len);
+	text->size = len;
+	text->buf[len] = '\0';
+}
+
 static int read_all(int fd, struct cul_kallsyms_text *text)
 {
 	size_t len = 0, cap = 0, line = 0;
 
 	for (;;) {
-		char *newline;
 		ssize_t n;
 		int ret;
 
@@ -93,19 +114,28 @@ static int read_all(int fd, struct cul_kallsyms_text *text)
 			return (int)n;
 		if (n == 0)
 			break;
-		newline = text->buf + len;
 		len += (size_t)n;
-		while ((newline = memchr(newline, '\n', (size_t)(text->buf + len - newline)))) {
-			split(text, line, (size_t)(newline - text->buf));
-			newline++;
-			line = (size_t)(newline - text->buf);
-		}
+		split_lines(text, &line, len - (size_t)n, len);
 	}
-	text->buf[len + 1] = '\0';
-	if (len > line)
-		split(text, line, len);
-	text->size = len;
-	text->buf[len] = '\0';
+	end_lines(text, line, len);
+	return 0;
+}
+
+int cul_kallsyms_text_parse(const char *bytes, size_t size, struct cul_kallsyms_text *out)
+{
+	struct cul_kallsyms_text text = {0};
+	size_t line = 0;
+
+	if (size > MAX_SIZE)
+		return -EFBIG;
+	text.buf = cul_calloc(1, size + 2);
+	if (!text.buf)
+		return -ENOMEM;
+	if (size)
+		memcpy(text.buf, bytes, size);
+	split_lines(&text, &line, 0, size);
+	end_lines(&text, line, size);
+	*out = text;
 	return 0;
 }
 

@@ -39,6 +39,8 @@ struct cul_kallsyms_line {
 };
 
 int cul_kallsyms_text_load(const char *path, struct cul_kallsyms_text *out, struct cul_error *err);
+/* The same from bytes, which are copied. -ENOMEM, -EFBIG. */
+int cul_kallsyms_text_parse(const char *bytes, size_t size, struct cul_kallsyms_text *out);
 void cul_kallsyms_text_free(struct cul_kallsyms_text *text);
 
 /* Eight hexadecimal digits at once; nonsense for anything else. */

@@ -8,27 +8,10 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "base/vec.h"
-#include "sym/btf.h"
 #include "sym/kernel_files.h"
+#include "sym/kernel_priv.h"
 
-/* One module, or vmlinux, with what describes it. Opened once; absence is remembered. */
-struct part {
-	char *name;
-	struct cul_btf *btf;
-	struct cul_objfile *file;
-	bool btf_tried, file_tried;
-};
-
-struct cul_kernel {
-	const char *const *debug_paths;
-	struct cul_kallsyms *syms;
-	struct cul_mem *mem;
-	CUL_VEC(struct part *) parts; /* vmlinux first */
-	uint64_t percpu_table;        /* address of __per_cpu_offset, 0: not looked up */
-};
-
-static void free_part(struct part *p)
+static void free_part(struct kernel_part *p)
 {
 	cul_objfile_free(p->file);
 	cul_btf_free(p->btf);
@@ -44,6 +27,8 @@ void cul_kernel_free(struct cul_kernel *k)
 	while (k->parts.len)
 		free_part(k->parts.data[--k->parts.len]);
 	free(k->parts.data);
+	cul_arena_free(&k->names);
+	cul_system_map_free(k->map);
 	cul_kallsyms_free(k->syms);
 	cul_mem_free(k->mem);
 	free(k);
@@ -51,13 +36,19 @@ void cul_kernel_free(struct cul_kernel *k)
 
 int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, struct cul_error *err)
 {
+	return cul_kernel_open_from(NULL, NULL, debug_paths, out, err);
+}
+
+int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
+	struct cul_kernel **out, struct cul_error *err)
+{
 	struct cul_kernel *k = cul_calloc(1, sizeof(*k));
 	int r;
 
 	if (!k)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	k->debug_paths = debug_paths;
-	r = cul_kallsyms_open(NULL, NULL, &k->syms, err);
+	r = cul_kallsyms_open(kallsyms, modules, &k->syms, err);
 	if (r) {
 		cul_kernel_free(k);
 		return r;
@@ -66,14 +57,14 @@ int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, str
 	return 0;
 }
 
-static struct part *find_part(struct cul_kernel *k, const char *name)
+struct kernel_part *cul_kernel_part(struct cul_kernel *k, const char *name)
 {
-	struct part *p, **slot;
+	struct kernel_part *p, **slot;
 
 	for (size_t i = 0; i < k->parts.len; i++)
 		if (!strcmp(k->parts.data[i]->name, name))
 			return k->parts.data[i];
-	if (strcmp(name, "vmlinux") && !k->parts.len && !find_part(k, "vmlinux"))
+	if (strcmp(name, "vmlinux") && !k->parts.len && !cul_kernel_part(k, "vmlinux"))
 		return NULL;
 	p = cul_calloc(1, sizeof(*p));
 	if (!p)
@@ -88,7 +79,7 @@ static struct part *find_part(struct cul_kernel *k, const char *name)
 	return p;
 }
 
-static struct cul_btf *part_btf(struct cul_kernel *k, struct part *p)
+struct cul_btf *cul_kernel_part_btf(struct cul_kernel *k, struct kernel_part *p)
 {
 	struct cul_btf *base = NULL;
 	char path[128];
@@ -97,7 +88,7 @@ static struct cul_btf *part_btf(struct cul_kernel *k, struct part *p)
 		return p->btf;
 	p->btf_tried = true;
 	if (p != k->parts.data[0]) {
-		base = part_btf(k, k->parts.data[0]);
+		base = cul_kernel_part_btf(k, k->parts.data[0]);
 		if (!base)
 			return NULL;
 	}
@@ -108,7 +99,7 @@ static struct cul_btf *part_btf(struct cul_kernel *k, struct part *p)
 	return p->btf;
 }
 
-static struct cul_objfile *part_file(struct cul_kernel *k, struct part *p)
+struct cul_objfile *cul_kernel_part_file(struct cul_kernel *k, struct kernel_part *p)
 {
 	struct cul_ksym text;
 
@@ -122,71 +113,47 @@ static struct cul_objfile *part_file(struct cul_kernel *k, struct part *p)
 	return p->file;
 }
 
-static const struct cul_type *variable_type(struct cul_kernel *k, const struct cul_ksym *sym)
-{
-	struct part *p = find_part(k, sym->module);
-	const struct cul_type *type = NULL;
-	struct cul_variable var;
-	struct cul_btf *btf;
-	struct cul_objfile *file;
-
-	if (!p)
-		return NULL;
-	btf = part_btf(k, p);
-	if (btf)
-		type = cul_btf_var(btf, sym->name);
-	if (type)
-		return type;
-	file = part_file(k, p);
-	if (file && !cul_objfile_variable(file, NULL, sym->name, &var, NULL))
-		return var.type;
-	return NULL;
-}
-
-int cul_kernel_symbol(struct cul_kernel *k, const char *module, const char *name,
-	struct cul_kernel_symbol *out, struct cul_error *err)
-{
-	struct cul_kernel_symbol found = {0};
-	int r;
-
-	r = cul_kallsyms_find(k->syms, module, name, &found.sym, NULL, err);
-	if (r)
-		return r;
-	found.is_function = strchr("tTwW", found.sym.kind) && !found.sym.percpu;
-	if (!found.is_function)
-		found.type = variable_type(k, &found.sym);
-	*out = found;
-	return 0;
-}
-
-static const struct cul_type *type_in_btf(struct cul_btf *btf, enum cul_kind kind, const char *name)
+static enum cul_btf_find what_in_btf(enum cul_kind kind)
 {
 	switch (kind) {
 	case CUL_KIND_STRUCT:
-		return cul_btf_find(btf, CUL_BTF_STRUCT, name);
+		return CUL_BTF_STRUCT;
 	case CUL_KIND_UNION:
-		return cul_btf_find(btf, CUL_BTF_UNION, name);
+		return CUL_BTF_UNION;
 	case CUL_KIND_ENUM:
-		return cul_btf_find(btf, CUL_BTF_ENUM, name);
+		return CUL_BTF_ENUM;
 	default:
-		return cul_btf_find(btf, CUL_BTF_TYPEDEF_OR_BASE, name);
+		return CUL_BTF_TYPEDEF_OR_BASE;
+	}
+}
+
+void cul_kernel_nearest_type(struct cul_kernel *k, enum cul_kind kind, struct cul_nearest *near)
+{
+	if (!cul_kernel_part(k, "vmlinux"))
+		return;
+	for (size_t i = 0; i < k->parts.len; i++) {
+		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
+
+		if (btf)
+			cul_btf_nearest(btf, what_in_btf(kind), near);
 	}
 }
 
 /* vmlinux first, then the parts that a name of this run has touched. */
 const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind, const char *name)
 {
-	if (!find_part(k, "vmlinux"))
+	if (!cul_kernel_part(k, "vmlinux"))
 		return NULL;
 	for (size_t i = 0; i < k->parts.len; i++) {
-		struct cul_btf *btf = part_btf(k, k->parts.data[i]);
-		const struct cul_type *type = btf ? type_in_btf(btf, kind, name) : NULL;
+		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
+		const struct cul_type *type =
+			btf ? cul_btf_find(btf, what_in_btf(kind), name) : NULL;
 
 		if (type)
 			return type;
 	}
 	for (size_t i = 0; i < k->parts.len; i++) {
-		struct cul_objfile *file = part_file(k, k->parts.data[i]);
+		struct cul_objfile *file = cul_kernel_part_file(k, k->parts.data[i]);
 		const struct cul_type *type = NULL;
 
 		if (file)
@@ -201,16 +168,16 @@ const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind,
 int cul_kernel_enumerator(
 	struct cul_kernel *k, const char *name, const struct cul_type **type, int64_t *value)
 {
-	if (!find_part(k, "vmlinux"))
+	if (!cul_kernel_part(k, "vmlinux"))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->parts.len; i++) {
-		struct cul_btf *btf = part_btf(k, k->parts.data[i]);
+		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
 
 		if (btf && !cul_btf_enumerator(btf, name, type, value))
 			return 0;
 	}
 	for (size_t i = 1; i < k->parts.len; i++) {
-		struct cul_objfile *file = part_file(k, k->parts.data[i]);
+		struct cul_objfile *file = cul_kernel_part_file(k, k->parts.data[i]);
 
 		if (file && !cul_objfile_enumerator(file, name, type, value))
 			return 0;
@@ -218,21 +185,31 @@ int cul_kernel_enumerator(
 	return -ENOENT;
 }
 
+/* Data by the map, when one was needed before; it is not sought for this. */
+static int symbol_at(struct cul_kernel *k, uint64_t addr, struct cul_ksym *out)
+{
+	int r = cul_kallsyms_at(k->syms, addr, out);
+
+	if (!k->map || (!r && strcmp(out->module, "vmlinux") != 0))
+		return r;
+	return cul_system_map_at(k->map, addr, out) ? r : 0;
+}
+
 void cul_kernel_where(struct cul_kernel *k, uint64_t addr, struct cul_where *out)
 {
 	struct cul_where where = {.addr = addr};
 	struct cul_objfile *file;
 	struct cul_ksym sym;
-	struct part *p;
+	struct kernel_part *p;
 
 	*out = where;
-	if (cul_kallsyms_at(k->syms, addr, &sym))
+	if (symbol_at(k, addr, &sym))
 		return;
 	out->function = sym.name;
 	out->offset = addr - sym.addr;
 	out->module = sym.module;
-	p = find_part(k, sym.module);
-	file = p ? part_file(k, p) : NULL;
+	p = cul_kernel_part(k, sym.module);
+	file = p ? cul_kernel_part_file(k, p) : NULL;
 	if (file && cul_objfile_line(file, addr, &out->file, &out->line))
 		out->file = NULL;
 }
@@ -258,12 +235,11 @@ int cul_kernel_percpu_offset(struct cul_kernel *k, int cpu, uint64_t *offset, st
 	if (!mem)
 		return err ? err->code : -EIO;
 	if (!k->percpu_table) {
-		r = cul_kallsyms_find(k->syms, "vmlinux", "__per_cpu_offset", &sym, NULL, NULL);
-		if (r)
-			return cul_fail(err, r,
-				"the kernel lists no __per_cpu_offset (a kernel without "
-				"KALLSYMS_ALL), so "
-				"per-CPU variables cannot be placed");
+		r = cul_kernel_own_symbol(k, "__per_cpu_offset", &sym, err);
+		if (r) {
+			cul_error_prefix(err, "per-CPU variables cannot be placed");
+			return r;
+		}
 		k->percpu_table = sym.addr;
 	}
 	r = cul_mem_read(mem, k->percpu_table + 8 * (uint64_t)cpu, offset, sizeof(*offset));

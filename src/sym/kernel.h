@@ -24,6 +24,9 @@ struct cul_kernel;
  * places; borrowed; may be NULL.
  */
 int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, struct cul_error *err);
+/* The same with other files than /proc/kallsyms and /proc/modules; NULL: those. */
+int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
+	struct cul_kernel **out, struct cul_error *err);
 void cul_kernel_free(struct cul_kernel *k);
 
 /* What a name of the kernel stands for. */
@@ -33,12 +36,26 @@ struct cul_kernel_symbol {
 	bool is_function;
 };
 
-/* `module` NULL: any. -ENOENT or -ENXIO with the nearest names in `err`. */
+/*
+ * `module` NULL: any. -ENOENT or -ENXIO with the nearest names in `err`; -ENOTUNIQ with the places
+ * and how to say which, when several things bear the name (statics of different files). Where the
+ * kernel lists functions only, data by its System.map or vmlinux (sym/system_map.h), and a module's
+ * by its file.
+ */
 int cul_kernel_symbol(struct cul_kernel *k, const char *module, const char *name,
 	struct cul_kernel_symbol *out, struct cul_error *err);
+/*
+ * A variable of the source file whose base name is `file`, by DWARF. `module` NULL: of those that
+ * list the name. -ENOENT; -ENOTUNIQ; -ENODATA: no DWARF was found; -ENXIO: no such module.
+ */
+int cul_kernel_variable(struct cul_kernel *k, const char *module, const char *file,
+	const char *name, struct cul_kernel_symbol *out, struct cul_error *err);
 
 /* `kind`: STRUCT, UNION, ENUM by tag, or VOID for a typedef or base type. NULL when unknown. */
 const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind, const char *name);
+/* Offers the names of types of that kind that BTF knows, for "did you mean"; they stay. */
+struct cul_nearest;
+void cul_kernel_nearest_type(struct cul_kernel *k, enum cul_kind kind, struct cul_nearest *near);
 int cul_kernel_enumerator(
 	struct cul_kernel *k, const char *name, const struct cul_type **type, int64_t *value);
 

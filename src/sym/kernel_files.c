@@ -2,6 +2,7 @@
 #include "sym/kernel_files.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,34 +12,31 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "sys/file.h"
 
-enum { NOTE_ROOM = 4096 };
+enum { MAX_NOTES = 1 << 20 };
 
-/* The build id in a file of ELF notes (/sys/kernel/notes): its length, 0 when there is none. */
-static size_t note_build_id(const char *path, uint8_t *id, size_t room)
+size_t cul_kernel_note_build_id(const uint8_t *notes, size_t size, const uint8_t **id)
 {
-	cul_autofclose FILE *f = fopen(path, "re");
-	uint8_t buf[NOTE_ROOM];
-	size_t n, at = 0;
+	size_t at = 0;
 
-	if (!f)
-		return 0;
-	n = fread(buf, 1, sizeof(buf), f);
-	while (n - at >= 12) {
-		uint32_t head[3]; /* name size, description size, type */
+	while (size - at >= 12) {
+		uint32_t head[3]; /* name size, description size, type (elf(5)) */
 		size_t name, desc;
 
-		memcpy(head, buf + at, sizeof(head));
+		memcpy(head, notes + at, sizeof(head));
 		name = ((size_t)head[0] + 3) & ~(size_t)3;
 		desc = ((size_t)head[1] + 3) & ~(size_t)3;
 		at += 12;
-		if (name > n - at || desc > n - at - name)
+		/* Behind the last description there may be no padding. */
+		if (name > size - at || head[1] > size - at - name)
 			return 0;
-		if (head[2] == 3 && head[0] == 4 && !memcmp(buf + at, "GNU", 4) &&
-			head[1] <= room) {
-			memcpy(id, buf + at + name, head[1]);
+		if (head[2] == NT_GNU_BUILD_ID && head[0] == 4 && !memcmp(notes + at, "GNU", 4)) {
+			*id = notes + at + name;
 			return head[1];
 		}
+		if (desc > size - at - name)
+			return 0;
 		at += name + desc;
 	}
 	return 0;
@@ -47,11 +45,12 @@ static size_t note_build_id(const char *path, uint8_t *id, size_t room)
 /* Whether `o` is the file of the code whose notes are at `notes`. Unknown on one side: yes. */
 static bool same_build(struct cul_objfile *o, const char *notes)
 {
-	uint8_t running[64];
-	const uint8_t *id;
-	size_t n = note_build_id(notes, running, sizeof(running));
-	size_t len = cul_objfile_build_id(o, &id);
+	cul_autofree char *text = NULL;
+	const uint8_t *running, *id;
+	size_t size, n = 0, len = cul_objfile_build_id(o, &id);
 
+	if (cul_sys_read_file(notes, MAX_NOTES, &text, &size) == 0)
+		n = cul_kernel_note_build_id((const uint8_t *)text, size, &running);
 	return !n || !len || (n == len && !memcmp(id, running, n));
 }
 
@@ -136,48 +135,113 @@ static int section_address(void *data, const char *section, uint64_t *addr)
 	return 0;
 }
 
-/* Module names use '_', file names may have '-' in the same place. */
-static bool is_file_of(const char *path, size_t len, const char *module)
+/* Without ".xz" and the like: the length of `path` up to behind ".ko", 0 when that is not in it. */
+static size_t without_suffix(const char *path, size_t len)
 {
-	const char *base = memrchr(path, '/', len);
-	size_t n = strlen(module);
+	static const char *const packed[] = {".ko.xz", ".ko.zst", ".ko.gz", ".ko.debug"};
 
-	base = base ? base + 1 : path;
-	len -= (size_t)(base - path);
-	if (len < n + 3 || strncmp(base + n, ".ko", 3))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if ((base[i] == '-' ? '_' : base[i]) != module[i])
-			return false;
-	return len == n + 3;
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		size_t n = strlen(packed[i]);
+
+		if (len > n && !memcmp(path + len - n, packed[i], n))
+			return len - n + 3;
+	}
+	return len > 3 && !memcmp(path + len - 3, ".ko", 3) ? len : 0;
 }
 
-/* The module's path below /lib/modules/RELEASE, from modules.dep. */
-static int path_from_dep(const char *release, const char *module, struct cul_str *path)
+bool cul_kernel_is_module_file(const char *path, size_t len, const char *module)
 {
+	const char *base = memrchr(path, '/', len);
+	size_t n = strlen(module), end = without_suffix(path, len);
+
+	base = base ? base + 1 : path;
+	if (!end || end - (size_t)(base - path) != n + 3)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((base[i] == '-' ? '_' : base[i]) != (module[i] == '-' ? '_' : module[i]))
+			return false;
+	return true;
+}
+
+/*
+ * The module's file in a directory, whichever of '-' and '_' its name has: a .ko before a
+ * .ko.debug, which it leads to, and none that is compressed, for these are not read.
+ */
+static bool path_in_directory(const char *directory, const char *module, struct cul_str *path)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	bool plain = false;
+
+	cul_str_reset(path);
+	while (dir && !plain && (entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name);
+
+		if (!cul_kernel_is_module_file(entry->d_name, len, module))
+			continue;
+		plain = without_suffix(entry->d_name, len) == len;
+		if (!plain && memcmp(entry->d_name + len - 6, ".debug", 6) != 0)
+			continue;
+		cul_str_reset(path);
+		cul_str_addf(path, "%s/%s", directory, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return path->len != 0;
+}
+
+/* The module's path below /lib/modules/RELEASE, from modules.dep; without compression's suffix. */
+static int path_from_dep(const char *release, const char *module, struct cul_str *out)
+{
+	cul_autostr struct cul_str path = {0};
 	cul_autofclose FILE *f = NULL;
 	cul_autofree char *line = NULL;
 	size_t room = 0;
 
-	cul_str_addf(path, "/lib/modules/%s/modules.dep", release);
-	f = fopen(cul_str_text(path), "re");
+	cul_str_addf(&path, "/lib/modules/%s/modules.dep", release);
+	f = fopen(cul_str_text(&path), "re");
 	if (!f)
 		return -ENOENT;
 	while (getline(&line, &room, f) > 0) {
 		size_t len = strcspn(line, ":");
 
-		if (!is_file_of(line, len, module))
+		if (!cul_kernel_is_module_file(line, len, module))
 			continue;
-		line[len] = '\0';
-		cul_str_reset(path);
-		cul_str_addf(path, "/lib/modules/%s/%s", release, line);
+		cul_str_addn(out, line, without_suffix(line, len));
 		return 0;
 	}
 	return -ENOENT;
 }
 
+/* The installed module, when it has DWARF itself, else what a -dbg package has put beside it. */
+static struct cul_objfile *try_installed(const char *release, const char *module,
+	const struct cul_objfile_load *load, const char *notes)
+{
+	static const char *const places[] = {"/lib/modules/%s/%s",
+		"/usr/lib/debug/lib/modules/%s/%s", "/usr/lib/debug/lib/modules/%s/%s.debug"};
+	cul_autostr struct cul_str below = {0}, path = {0};
+	struct cul_objfile *o = NULL, *bare = NULL;
+
+	if (path_from_dep(release, module, &below))
+		return NULL;
+	for (size_t i = 0; !o && i < sizeof(places) / sizeof(places[0]); i++) {
+		cul_str_reset(&path);
+		cul_str_addf(&path, places[i], release, cul_str_text(&below));
+		o = try_file(cul_str_text(&path), module, load, notes);
+		if (o && !bare && !cul_objfile_has_dwarf(o)) {
+			bare = o;
+			o = NULL;
+		}
+	}
+	if (!o)
+		return bare;
+	cul_objfile_free(bare);
+	return o;
+}
+
 struct cul_objfile *cul_kernel_module_file(const char *module, const char *const *debug_paths)
 {
+	static const char *const by_hand[] = {"extra", "updates", "updates/dkms"};
 	struct cul_objfile_load load = {
 		.section = section_address, .data = (void *)module, .debug_paths = debug_paths};
 	cul_autostr struct cul_str notes = {0}, path = {0};
@@ -186,20 +250,25 @@ struct cul_objfile *cul_kernel_module_file(const char *module, const char *const
 
 	cul_str_addf(&notes, "/sys/module/%s/notes/.note.gnu.build-id", module);
 	for (const char *const *p = debug_paths; !o && p && *p; p++) {
-		bool dir = is_directory(*p);
+		const char *file = *p;
 
-		if (!dir && !is_file_of(*p, strlen(*p), module))
-			continue;
-		cul_str_reset(&path);
-		cul_str_add(&path, *p);
-		if (dir)
-			cul_str_addf(&path, "/%s.ko", module);
-		o = try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+		if (is_directory(*p))
+			file = path_in_directory(*p, module, &path) ? path.s : NULL;
+		else if (!cul_kernel_is_module_file(*p, strlen(*p), module))
+			file = NULL;
+		if (file)
+			o = try_file(file, module, &load, cul_str_text(&notes));
 	}
 	if (o || uname(&uts))
 		return o;
-	cul_str_reset(&path);
-	if (path_from_dep(uts.release, module, &path))
-		return NULL;
-	return try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	o = try_installed(uts.release, module, &load, cul_str_text(&notes));
+	/* Copied there by hand, and nobody ran depmod. */
+	for (size_t i = 0; !o && i < sizeof(by_hand) / sizeof(by_hand[0]); i++) {
+		cul_autostr struct cul_str dir = {0};
+
+		cul_str_addf(&dir, "/lib/modules/%s/%s", uts.release, by_hand[i]);
+		if (path_in_directory(cul_str_text(&dir), module, &path))
+			o = try_file(cul_str_text(&path), module, &load, cul_str_text(&notes));
+	}
+	return o;
 }

@@ -260,6 +260,31 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o);
 }
 
+int cul_objfile_bytes(struct cul_objfile *o, uint64_t addr, void *buf, size_t size)
+{
+	uint64_t linked = cul_objfile_linked(o, addr);
+	size_t n, file_size;
+	const char *raw = elf_rawfile(o->elf, &file_size);
+
+	if (!raw || elf_getphdrnum(o->elf, &n) != 0)
+		return -EFAULT;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+		uint64_t at;
+
+		if (!gelf_getphdr(o->elf, (int)i, &ph) || ph.p_type != PT_LOAD ||
+			linked < ph.p_vaddr)
+			continue;
+		at = linked - ph.p_vaddr;
+		if (at >= ph.p_filesz || size > ph.p_filesz - at || ph.p_offset > file_size ||
+			ph.p_filesz > file_size - ph.p_offset)
+			continue;
+		memcpy(buf, raw + ph.p_offset + at, size);
+		return 0;
+	}
+	return -EFAULT;
+}
+
 int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err)
 {
 	size_t n;

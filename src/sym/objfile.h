@@ -58,6 +58,12 @@ void cul_objfile_free(struct cul_objfile *o);
 int cul_objfile_place(
 	struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err);
 
+/*
+ * Bytes that the loader maps from the file, by run-time address: code, when the memory it stood in
+ * is gone. -EFAULT: not in the file.
+ */
+int cul_objfile_bytes(struct cul_objfile *o, uint64_t addr, void *buf, size_t size);
+
 const char *cul_objfile_name(const struct cul_objfile *o);
 /* Bytes of the build id, 0 when it has none. `id` stays owned by `o`. */
 size_t cul_objfile_build_id(struct cul_objfile *o, const uint8_t **id);
@@ -77,6 +83,8 @@ struct cul_elf_symbol {
 /* From .symtab, else .dynsym (and the separate debug file's .symtab). -ENOENT: nearest in `err`. */
 int cul_objfile_symbol(
 	struct cul_objfile *o, const char *name, struct cul_elf_symbol *out, struct cul_error *err);
+/* All symbols by address: start with `*cursor` 0. False after the last. */
+bool cul_objfile_next_symbol(struct cul_objfile *o, size_t *cursor, struct cul_elf_symbol *out);
 /* The symbol that covers `addr`. -ENOENT. */
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 /*

@@ -309,6 +309,14 @@ int cul_objfile_symbol(
 	return -ENOENT;
 }
 
+bool cul_objfile_next_symbol(struct cul_objfile *o, size_t *cursor, struct cul_elf_symbol *out)
+{
+	if (read_symbols(o, NULL) != 0 || *cursor >= o->symbols.len)
+		return false;
+	give(&o->symbols.data[(*cursor)++], out);
+	return true;
+}
+
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out)
 {
 	const struct objfile_symbol *found = NULL;

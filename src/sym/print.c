@@ -2,13 +2,20 @@
 #include "sym/print.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 3, MAX_ELEMENTS = 16, MAX_BYTES = 64 };
+/* MAX_TEXT: after so much nothing more is begun; types from hostile bytes nest without bytes. */
+enum { MAX_DEPTH = 3, MAX_ELEMENTS = 16, MAX_BYTES = 64, MAX_TEXT = 2048 };
 
-static void print(struct cul_str *out, const struct cul_print_value *v,
-	const struct cul_print_names *names, unsigned depth);
+struct printer {
+	struct cul_str *out;
+	const struct cul_print_names *names;
+	size_t start; /* length of `out` before the value */
+};
+
+static void print(const struct printer *p, const struct cul_print_value *v, unsigned depth);
 
 static bool type_is_signed(const struct cul_type *t)
 {
@@ -29,11 +36,18 @@ uint64_t cul_print_bits(const struct cul_print_value *v)
 				       : word >> (64 - bits);
 }
 
+/* `char` is text; signed and unsigned char (u8, int8_t, ...) are small numbers. */
+static bool is_text(const struct cul_type *type)
+{
+	return type->kind == CUL_KIND_CHAR && type->name && !strcmp(type->name, "char");
+}
+
 bool cul_print_is_number(const struct cul_type *type, size_t size)
 {
 	if (!type || type->kind == CUL_KIND_VOID)
 		return size == 1 || size == 2 || size == 4 || size == 8;
-	return type->kind == CUL_KIND_INT && size <= 8;
+	return (type->kind == CUL_KIND_INT || type->kind == CUL_KIND_CHAR) && !is_text(type) &&
+	       size <= 8;
 }
 
 static void print_bytes(struct cul_str *out, const struct cul_print_value *v)
@@ -58,7 +72,7 @@ static void print_integer(struct cul_str *out, const struct cul_print_value *v)
 
 static void print_char(struct cul_str *out, const struct cul_print_value *v)
 {
-	unsigned char c = v->bytes[0];
+	unsigned char c = (unsigned char)cul_print_bits(v);
 
 	if (c == '\'' || c == '\\')
 		cul_str_addf(out, "'\\%c'", c);
@@ -94,7 +108,7 @@ static void print_pointer(
 		return;
 	}
 	cul_str_addf(out, "0x%" PRIx64, addr);
-	if (!names || !names->name || !names->name(names->data, addr, &where))
+	if (!names || !names->name || !names->name(names->data, addr, &where) || !where.function)
 		return;
 	cul_str_addf(out, " (%s", where.function);
 	if (where.offset)
@@ -115,7 +129,8 @@ static void print_float(struct cul_str *out, const struct cul_print_value *v)
 		memcpy(&d, v->bytes, 8);
 		cul_str_addf(out, "%.17g", d);
 	} else if (v->size == sizeof(ld)) {
-		memcpy(&ld, v->bytes, 10); /* the x87 format; the rest is padding */
+		/* The x87 format has 10 bytes, the rest is padding. */
+		memcpy(&ld, v->bytes, LDBL_MANT_DIG == 64 ? 10 : sizeof(ld));
 		cul_str_addf(out, "%.20Lg", ld);
 	} else {
 		print_bytes(out, v);
@@ -142,17 +157,24 @@ static void print_string(struct cul_str *out, const struct cul_print_value *v)
 	cul_str_add(out, "\"");
 }
 
-static void print_array(struct cul_str *out, const struct cul_print_value *v,
-	const struct cul_print_names *names, unsigned depth)
+static bool is_full(const struct printer *p)
 {
+	return p->out->len - p->start > MAX_TEXT;
+}
+
+static void print_array(const struct printer *p, const struct cul_print_value *v, unsigned depth)
+{
+	struct cul_str *out = p->out;
 	const struct cul_type *element;
 	size_t n;
 
-	if (cul_type_to(v->type, &element, NULL) || !element->size) {
+	/* One that is cut short within its first element is bytes too. */
+	if (cul_type_to(v->type, &element, NULL) || !element->size ||
+		(v->size && v->size < element->size)) {
 		print_bytes(out, v);
 		return;
 	}
-	if (element->kind == CUL_KIND_CHAR) {
+	if (is_text(element)) {
 		print_string(out, v);
 		return;
 	}
@@ -165,11 +187,11 @@ static void print_array(struct cul_str *out, const struct cul_print_value *v,
 
 		if (i)
 			cul_str_add(out, ", ");
-		if (i == MAX_ELEMENTS) {
+		if (i == MAX_ELEMENTS || is_full(p)) {
 			cul_str_add(out, "...");
 			break;
 		}
-		print(out, &one, names, depth + 1);
+		print(p, &one, depth + 1);
 	}
 	cul_str_add(out, "}");
 }
@@ -187,7 +209,7 @@ static bool member_value(
 	if (m->bit_size) {
 		out->bit_offset = m->bit_offset % 8;
 		out->bit_size = m->bit_size;
-		size = (out->bit_offset + m->bit_size + 7) / 8;
+		size = ((size_t)out->bit_offset + m->bit_size + 7) / 8;
 	}
 	if (offset > v->size || size > v->size - offset || (m->bit_size && size > 8))
 		return false;
@@ -196,9 +218,9 @@ static bool member_value(
 	return true;
 }
 
-static void print_struct(struct cul_str *out, const struct cul_print_value *v,
-	const struct cul_print_names *names, unsigned depth)
+static void print_struct(const struct printer *p, const struct cul_print_value *v, unsigned depth)
 {
+	struct cul_str *out = p->out;
 	struct cul_print_value one;
 
 	if (cul_type_fill(v->type, NULL)) {
@@ -211,20 +233,56 @@ static void print_struct(struct cul_str *out, const struct cul_print_value *v,
 
 		if (i)
 			cul_str_add(out, ", ");
-		if (i == MAX_ELEMENTS || !member_value(v, m, &one)) {
+		if (i == MAX_ELEMENTS || is_full(p) || !member_value(v, m, &one)) {
 			cul_str_add(out, "...");
 			break;
 		}
 		if (m->name && *m->name)
 			cul_str_addf(out, "%s = ", m->name);
-		print(out, &one, names, depth + 1);
+		print(p, &one, depth + 1);
 	}
 	cul_str_add(out, "}");
 }
 
-static void print(struct cul_str *out, const struct cul_print_value *v,
-	const struct cul_print_names *names, unsigned depth)
+static void print_scalar(const struct printer *p, const struct cul_print_value *v)
 {
+	struct cul_str *out = p->out;
+
+	if (!v->size) { /* incomplete, or made so by hostile bytes */
+		cul_str_add(out, "?");
+		return;
+	}
+	switch (v->type->kind) {
+	case CUL_KIND_BOOL:
+		cul_str_add(out, cul_print_bits(v) ? "true" : "false");
+		break;
+	case CUL_KIND_CHAR:
+		if (is_text(v->type) && !v->bit_size)
+			print_char(out, v);
+		else
+			print_integer(out, v);
+		break;
+	case CUL_KIND_ENUM:
+		print_enum(out, v);
+		break;
+	case CUL_KIND_PTR:
+		print_pointer(out, v, p->names);
+		break;
+	case CUL_KIND_FLOAT:
+		print_float(out, v);
+		break;
+	default:
+		if (v->size <= 8)
+			print_integer(out, v);
+		else
+			print_bytes(out, v);
+	}
+}
+
+static void print(const struct printer *p, const struct cul_print_value *v, unsigned depth)
+{
+	struct cul_str *out = p->out;
+
 	if (depth > MAX_DEPTH) {
 		cul_str_add(out, "...");
 		return;
@@ -237,38 +295,22 @@ static void print(struct cul_str *out, const struct cul_print_value *v,
 		return;
 	}
 	switch (v->type->kind) {
-	case CUL_KIND_BOOL:
-		cul_str_add(out, cul_print_bits(v) ? "true" : "false");
-		break;
-	case CUL_KIND_CHAR:
-		print_char(out, v);
-		break;
-	case CUL_KIND_ENUM:
-		print_enum(out, v);
-		break;
-	case CUL_KIND_PTR:
-		print_pointer(out, v, names);
-		break;
-	case CUL_KIND_FLOAT:
-		print_float(out, v);
-		break;
 	case CUL_KIND_ARRAY:
-		print_array(out, v, names, depth);
+		print_array(p, v, depth);
 		break;
 	case CUL_KIND_STRUCT:
 	case CUL_KIND_UNION:
-		print_struct(out, v, names, depth);
+		print_struct(p, v, depth);
 		break;
 	default:
-		if (v->size <= 8)
-			print_integer(out, v);
-		else
-			print_bytes(out, v);
+		print_scalar(p, v);
 	}
 }
 
 void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
 	const struct cul_print_names *names)
 {
-	print(out, value, names, 0);
+	const struct printer p = {.out = out, .names = names, .start = out->len};
+
+	print(&p, value, 0);
 }

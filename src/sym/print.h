@@ -29,8 +29,9 @@ struct cul_print_value {
 };
 
 /*
- * Appends the value: 12, -1, true, 'a' (97), 1.5, RUNNING (enumerators by name), 0xffff...
- * (init_task+0x8), "text", {refs = 1, flags = 0x3}. Bounded in depth and length.
+ * Appends the value: 12, -1, true, 'a', 1.5, RUNNING (enumerators by name), 0xffff...
+ * (init_task+0x8), "text", {refs = 1, flags = 3}. Bounded in depth and length. No byte
+ * beyond `size` is read, whatever the type says.
  */
 void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
 	const struct cul_print_names *names);

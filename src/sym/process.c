@@ -516,6 +516,20 @@ int cul_process_function(struct cul_process_syms *p, const char *text, struct cu
 
 /* Describing an address */
 
+void cul_process_keep(struct cul_process_syms *p)
+{
+	for (size_t i = 0; i < p->objects.len; i++)
+		file_of(p, &p->objects.data[i]);
+}
+
+int cul_process_code(struct cul_process_syms *p, uint64_t addr, void *buf, size_t size)
+{
+	struct object *object = object_of(p, cul_maps_at(&p->maps, addr));
+
+	return object && file_of(p, object) ? cul_objfile_bytes(object->file, addr, buf, size)
+					    : -EFAULT;
+}
+
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out)
 {
 	const struct cul_map *map = cul_maps_at(&p->maps, addr);

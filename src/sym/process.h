@@ -31,6 +31,12 @@ void cul_process_free(struct cul_process_syms *p);
  */
 int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err);
 
+/* Opens all files now: names and code can be asked for when the process is gone. */
+void cul_process_keep(struct cul_process_syms *p);
+
+/* Code as it is in the mapped file. -EFAULT: no file is mapped there, or it cannot be read. */
+int cul_process_code(struct cul_process_syms *p, uint64_t addr, void *buf, size_t size);
+
 const struct cul_maps *cul_process_maps(const struct cul_process_syms *p); /* until a refresh */
 
 struct cul_process_variable {

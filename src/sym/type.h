@@ -25,7 +25,7 @@
 enum cul_kind {
 	CUL_KIND_VOID,
 	CUL_KIND_INT,  /* size 1..16, is_signed */
-	CUL_KIND_CHAR, /* as INT of one byte, printed as a character too */
+	CUL_KIND_CHAR, /* as INT of one byte; "char" itself is printed as a character */
 	CUL_KIND_BOOL,
 	CUL_KIND_FLOAT, /* 4, 8 or 16 bytes */
 	CUL_KIND_ENUM,

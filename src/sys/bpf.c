@@ -29,6 +29,14 @@ int cul_sys_bpf_map_update(int fd, const void *key, const void *value)
 	return r ? r : result(bpf_map_update_elem(fd, key, value, BPF_ANY));
 }
 
+int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, unsigned n)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+	__u32 count = n;
+
+	return r ? r : result(bpf_map_update_batch(fd, keys, values, &count, NULL));
+}
+
 int cul_sys_bpf_map_lookup(int fd, const void *key, void *value)
 {
 	int r = cul_sys_faulted(CUL_SYS_BPF);
@@ -59,9 +67,28 @@ int cul_sys_bpf_prog_run_on(int fd, int cpu)
 	return r ? r : result(bpf_prog_test_run_opts(fd, &opts));
 }
 
+int cul_sys_bpf_run(int fd, __u32 *value)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	if (!r)
+		r = result(bpf_prog_test_run_opts(fd, &opts));
+	if (!r)
+		*value = opts.retval;
+	return r;
+}
+
+/* libbpf's own words would go to stderr; ours name the way out. */
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return 0;
+}
+
 int cul_sys_bpf_load(struct bpf_object_skeleton *skeleton)
 {
 	int r = cul_sys_faulted(CUL_SYS_BPF);
 
+	libbpf_set_print(quiet);
 	return r ? r : bpf_object__load_skeleton(skeleton);
 }

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trace/child.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,16 +28,21 @@ enum {
 	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
 };
 
-/* In the child, between fork and exec: async-signal-safe calls only. */
-static void become(char *const *argv, int report)
+/*
+ * In the child, between fork and exec: async-signal-safe calls only. It waits until it is traced;
+ * if we die before, the pipe ends and so does it.
+ */
+static void become(char *const *argv, int go, int report)
 {
 	sigset_t none;
+	char word;
 	int code;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	raise(SIGSTOP);
+	if (read(go, &word, 1) != 1)
+		_exit(127);
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(report, &code, sizeof(code)) != sizeof(code))
@@ -86,21 +95,13 @@ static void put_down(pid_t pid)
 		;
 }
 
-static int seize(pid_t pid)
+static int seize(pid_t pid, int go)
 {
-	int status, r;
-	pid_t got;
+	int r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 
-	/* Its own SIGSTOP, before we trace it. */
-	do
-		got = waitpid(pid, &status, WUNTRACED);
-	while (got < 0 && errno == EINTR);
-	if (got < 0 || !WIFSTOPPED(status))
-		return -ESRCH;
-	r = cul_sys_ptrace(PTRACE_SEIZE, pid, OPTIONS | PTRACE_O_EXITKILL);
 	if (r)
 		return r;
-	return kill(pid, SIGCONT) ? -errno : 0;
+	return write(go, "", 1) == 1 ? 0 : -errno;
 }
 
 /* Lets it run up to the stop that follows a successful exec. */
@@ -114,8 +115,7 @@ static int wait_for_exec(pid_t pid)
 			return r;
 		if (event_of(status) == PTRACE_EVENT_EXEC)
 			return 0;
-		/* The end of the group stop and SIGCONT itself: neither is the program's business.
-		 */
+		/* Its exit, when there was nothing to execute, or a signal that came too early. */
 		r = cul_sys_ptrace(PTRACE_CONT, pid, 0);
 		if (r)
 			return r;
@@ -135,19 +135,27 @@ static int watch_sigchld(void)
 int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *err)
 {
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
-	int report[2], code = 0, r;
+	int report[2], go[2], code = 0, r;
 
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
+	if (pipe2(go, O_CLOEXEC)) {
+		r = -errno;
+		close(report[0]);
+		close(report[1]);
+		return cul_fail(err, r, "pipe: %s", cul_strerror(r));
+	}
 	c.pid = fork();
 	if (!c.pid) {
-		close(report[0]);
-		become(argv, report[1]);
+		close(go[1]);
+		become(argv, go[0], report[1]);
 	}
 	r = c.pid < 0 ? -errno : 0;
+	close(go[0]);
 	close(report[1]);
 	if (!r)
-		r = seize(c.pid);
+		r = seize(c.pid, go[1]);
+	close(go[1]);
 	if (!r)
 		r = wait_for_exec(c.pid);
 	/* Before its report is read: one that stands before its exec holds the other end open. */
@@ -156,7 +164,8 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
 		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
 	else if (r)
-		cul_fail(err, r, "starting %s under trace: %s", argv[0], cul_strerror(r));
+		cul_fail(err, r, "starting %s under trace: %s%s", argv[0], cul_strerror(r),
+			r == -EPERM ? " (is culprit itself traced, as by strace -f or gdb?)" : "");
 	close(report[0]);
 	if (r)
 		return r;
@@ -242,7 +251,9 @@ int cul_child_step(struct cul_child *c, bool *at_entry, struct cul_error *err)
 		r = next_stop(c->pid, &status);
 		if (r)
 			ended(c, status);
-		if (r || event_of(status) == PTRACE_EVENT_EXIT)
+		else if (event_of(status) == PTRACE_EVENT_EXIT)
+			c->state = CUL_CHILD_EXITING;
+		if (c->state != CUL_CHILD_STOPPED)
 			return too_early(err);
 		signal = 0;
 		if (WSTOPSIG(status) == SYSCALL_STOP)
@@ -275,6 +286,76 @@ int cul_child_run(struct cul_child *c, struct cul_error *err)
 	return 0;
 }
 
+/* A thread that is on its way out: a zombie, in its exit (PF_EXITING), or killed. */
+static bool is_ending(pid_t pid, const char *tid)
+{
+	enum { PF_EXITING = 4 };
+	cul_autofclose FILE *stat = NULL, *status = NULL;
+	unsigned long long pending;
+	char path[64], line[512], *after, state;
+	unsigned flags;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", pid, tid);
+	stat = fopen(path, "re");
+	if (!stat || !fgets(line, sizeof(line), stat))
+		return true;
+	after = strrchr(line, ')');
+	if (!after || sscanf(after, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 ||
+		state == 'Z' || state == 'X' || (flags & PF_EXITING))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", pid, tid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
+			return pending & 1ULL << (SIGKILL - 1);
+	return true;
+}
+
+static bool others_run(pid_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)))
+		found = entry->d_name[0] != '.' && atoi(entry->d_name) != pid &&
+			!is_ending(pid, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * The first thread is at its exit: by itself, or put to an end by the exec of another one, which
+ * becomes the first. A thread that was killed with the process may be seen alive for a moment.
+ */
+static bool goes_on_without_first(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 5; i++) {
+		if (!others_run(pid))
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
+/* Whether the thread, stopped at its exit, has asked for it: exit(2), for itself alone. */
+static bool left_by_itself(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+	long number;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
+}
+
 /* Answers one stop of a running child. */
 static void answer(struct cul_child *c, int status)
 {
@@ -283,6 +364,11 @@ static void answer(struct cul_child *c, int status)
 
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
+		if (goes_on_without_first(c->pid)) {
+			c->headless = true;
+			c->execed |= !left_by_itself(c->pid);
+			break;
+		}
 		c->state = CUL_CHILD_EXITING;
 		c->status = cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message)
 				    ? -1

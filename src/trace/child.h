@@ -26,6 +26,7 @@ struct cul_child {
 	int status;    /* EXITING, EXITED: as waitpid gives it; -1: not known */
 	int signal_fd; /* readable when something happened to it; -1 before the start */
 	bool execed;   /* it became another program after its start */
+	bool headless; /* its first thread is gone, others run on: it is not held at its exit */
 	bool stepped;
 	int entry_fd; /* breakpoint on its entry point while stepping; -1: none */
 };

@@ -28,6 +28,11 @@ struct held {
 	size_t at, size; /* in `bytes` */
 };
 
+struct cpu_ring {
+	int fd;
+	__u32 cpu;
+};
+
 struct cul_rings {
 	struct ring_buffer *manager;
 	size_t time_offset;
@@ -37,7 +42,7 @@ struct cul_rings {
 	uint8_t *bytes; /* of the held records */
 	size_t used, room;
 	size_t most; /* bytes to hold; then the rest waits in its ring for the next reading */
-	CUL_VEC(int) maps;
+	CUL_VEC(struct cpu_ring) rings;
 };
 
 size_t cul_rings_size(unsigned n_cpus)
@@ -76,32 +81,64 @@ static int hold(void *data, void *record, size_t size)
 	return r->used > r->most ? -EAGAIN : 0;
 }
 
-static int add_ring(struct cul_rings *r, int outer_fd, int cpu, size_t bytes, struct cul_error *err)
+static int create_ring(struct cul_rings *r, int cpu, size_t bytes, struct cul_error *err)
 {
 	int fd =
 		cul_sys_bpf_map_create(BPF_MAP_TYPE_RINGBUF, "culprit_ring", 0, 0, (unsigned)bytes);
-	int *slot, code;
+	struct cpu_ring *slot;
 
 	if (fd < 0)
 		return cul_fail(err, fd, "creating CPU %d's ring buffer of %zu bytes: %s", cpu,
 			bytes, cul_strerror(fd));
-	slot = cul_vec_push(&r->maps);
+	slot = cul_vec_push(&r->rings);
 	if (!slot) {
 		close(fd);
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
-	*slot = fd;
-	code = cul_sys_bpf_map_update(outer_fd, &cpu, &fd);
-	if (code)
-		return cul_fail(err, code, "handing CPU %d's ring buffer to the program: %s", cpu,
-			cul_strerror(code));
+	slot->fd = fd;
+	slot->cpu = (__u32)cpu;
+	return 0;
+}
+
+/*
+ * The kernel waits for a grace period after each update of a map of maps, some 10 ms: all rings go
+ * in one where it can take them so (since 5.19), and one by one where it cannot.
+ */
+static int hand_over(struct cul_rings *r, int outer_fd, struct cul_error *err)
+{
+	__u32 n = (__u32)r->rings.len;
+	cul_autofree __u32 *cpus = cul_calloc(n, sizeof(*cpus)), *fds = cul_calloc(n, sizeof(*fds));
+
+	if (!cpus || !fds)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	for (__u32 i = 0; i < n; i++) {
+		cpus[i] = r->rings.data[i].cpu;
+		fds[i] = (__u32)r->rings.data[i].fd;
+	}
+	if (!cul_sys_bpf_map_update_batch(outer_fd, cpus, fds, n))
+		return 0;
+	for (size_t i = 0; i < r->rings.len; i++) {
+		int code = cul_sys_bpf_map_update(outer_fd, &cpus[i], &fds[i]);
+
+		if (code)
+			return cul_fail(err, code,
+				"handing CPU %u's ring buffer to the program: %s", cpus[i],
+				cul_strerror(code));
+	}
+	return 0;
+}
+
+static int map_ring(struct cul_rings *r, const struct cpu_ring *ring, struct cul_error *err)
+{
+	int code = 0;
+
 	if (r->manager) {
-		code = ring_buffer__add(r->manager, fd, hold, r);
+		code = ring_buffer__add(r->manager, ring->fd, hold, r);
 	} else {
-		r->manager = ring_buffer__new(fd, hold, r, NULL);
+		r->manager = ring_buffer__new(ring->fd, hold, r, NULL);
 		code = r->manager ? 0 : -errno;
 	}
-	return code ? cul_fail(err, code, "mapping CPU %d's ring buffer: %s", cpu,
+	return code ? cul_fail(err, code, "mapping CPU %u's ring buffer: %s", ring->cpu,
 			      cul_strerror(code))
 		    : 0;
 }
@@ -110,7 +147,7 @@ int cul_rings_new(int outer_fd, const struct cul_cpus *cpus, size_t bytes, size_
 	cul_rings_fn *fn, void *data, struct cul_rings **out, struct cul_error *err)
 {
 	struct cul_rings *r = cul_calloc(1, sizeof(*r));
-	int code;
+	int code = 0;
 
 	if (!r)
 		return cul_fail(err, -ENOMEM, "out of memory");
@@ -124,11 +161,16 @@ int cul_rings_new(int outer_fd, const struct cul_cpus *cpus, size_t bytes, size_
 	r->most = 2 * bytes * cul_cpus_count(cpus);
 	cul_for_each_cpu(cpu, cpus)
 	{
-		code = add_ring(r, outer_fd, cpu, bytes, err);
-		if (code) {
-			cul_rings_free(r);
-			return code;
-		}
+		if (!code)
+			code = create_ring(r, cpu, bytes, err);
+	}
+	if (!code)
+		code = hand_over(r, outer_fd, err);
+	for (size_t i = 0; !code && i < r->rings.len; i++)
+		code = map_ring(r, &r->rings.data[i], err);
+	if (code) {
+		cul_rings_free(r);
+		return code;
 	}
 	*out = r;
 	return 0;
@@ -139,9 +181,9 @@ void cul_rings_free(struct cul_rings *r)
 	if (!r)
 		return;
 	ring_buffer__free(r->manager);
-	for (size_t i = 0; i < r->maps.len; i++)
-		close(r->maps.data[i]);
-	free(r->maps.data);
+	for (size_t i = 0; i < r->rings.len; i++)
+		close(r->rings.data[i].fd);
+	free(r->rings.data);
 	free(r->held.data);
 	free(r->bytes);
 	free(r);
@@ -161,32 +203,28 @@ static int by_time(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
-/* Moves the records that were not handed on to the front. */
+static int by_place(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Moves the records that were not handed on to the front, in the order of their places. */
 static void keep_from(struct cul_rings *r, size_t first)
 {
 	size_t used = 0, kept = r->held.len - first;
-	cul_autofree uint8_t *bytes = NULL;
 
-	if (!kept) {
-		r->held.len = 0;
-		r->used = 0;
-		return;
-	}
 	memmove(r->held.data, r->held.data + first, kept * sizeof(*r->held.data));
+	qsort(r->held.data, kept, sizeof(*r->held.data), by_place);
 	r->held.len = kept;
-	/* Sorted by time, not by place: they cannot simply be moved down in place. */
-	bytes = cul_calloc(1, r->room);
-	if (!bytes)
-		return; /* the space is given back at the next full hand-over */
 	for (size_t i = 0; i < kept; i++) {
 		struct held *h = &r->held.data[i];
 
-		memcpy(bytes + used, r->bytes + h->at, h->size);
+		memmove(r->bytes + used, r->bytes + h->at, h->size);
 		h->at = used;
 		used += (h->size + 7) & ~(size_t)7;
 	}
-	free(r->bytes);
-	r->bytes = cul_take(bytes);
 	r->used = used;
 }
 

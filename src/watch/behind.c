@@ -125,6 +125,7 @@ static int first_value(struct cul_watch_run *run, const struct copy *c, void *da
 		if (before == early_hits(run, c->target))
 			break;
 	}
+	state.last_ns = cul_watch_now();
 	return set_state(run, c, &state);
 }
 
@@ -208,6 +209,15 @@ static int report(struct cul_watch_run *run, const struct copy *c, const __u64 *
 	return run->sink->ops->watch_behind(run->sink, &behind);
 }
 
+/* The process has ended or is another program now: what stands at that address is not the target.
+ */
+static bool is_gone(struct cul_watch_run *run)
+{
+	struct cul_mem *mem = run->pid ? cul_scope_mem(run->scope, NULL) : NULL;
+
+	return mem && cul_mem_is_gone(mem);
+}
+
 static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 {
 	const uint64_t *busy_before = data;
@@ -215,7 +225,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	__u64 words[CUL_WATCH_WORDS], old[CUL_WATCH_WORDS];
 	uint64_t now, hits = all_hits(run, c->target);
 
-	if (!differs(run, c, &state, words))
+	if (!differs(run, c, &state, words) || is_gone(run))
 		return 0;
 	now = cul_watch_now();
 	memcpy(old, state.value, sizeof(old));
@@ -238,6 +248,10 @@ int cul_watch_look_behind(struct cul_watch_run *run)
 
 	if (run->options->access == CUL_ACCESS_EXECUTE || run->disarmed)
 		return 0;
+	if (is_gone(run)) {
+		run->rounds_gone++;
+		return 0;
+	}
 	r = for_each_copy(run, look, &busy);
 	run->busy = cul_watch_arm_busy(&run->arm);
 	run->looked_ns = cul_watch_now();

@@ -191,7 +191,8 @@ int cul_watch_on_event(void *data, const void *record, size_t size)
 											 : -ENOMEM;
 	run->arrived++;
 	if (run->enough)
-		return 0;
+		return cul_watch_site(run, e->ip, e->flags & CUL_HIT_USER, e->target, e) ? 0
+											 : -ENOMEM;
 	/* An invariant on a value that nobody knew cannot have been broken. */
 	if (o->expect && !(e->flags & CUL_HIT_OLD_KNOWN) && run->program.expect_uses_old)
 		return 0;

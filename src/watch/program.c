@@ -166,19 +166,12 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	return r ? r : add_filters(p, config, err);
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return 0;
-}
-
 int cul_watch_program_load(const struct cul_watch_program_config *config,
 	struct cul_watch_program *out, struct cul_error *err)
 {
 	struct cul_watch_program p = {.user = cul_scope_pid(config->scope) != 0};
 	int r;
 
-	/* libbpf's own words go to stderr otherwise: ours name the way out. */
-	libbpf_set_print(quiet);
 	memset(p.filter_fds, -1, sizeof(p.filter_fds));
 	r = load(&p, config, err);
 	if (r) {

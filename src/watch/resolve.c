@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sys/process.h"
+#include "sym/maps.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -131,28 +132,62 @@ static bool is_missing(int code)
 	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
 }
 
-/* The command, held at its first instruction, and then up to where its libraries are there. */
+/* A library by name: it may be loaded at any time, as a plug-in is. */
+static bool names_a_library(const struct cul_watch_options *o)
+{
+	for (size_t i = 0; i < o->n_targets; i++) {
+		const char *so = strstr(o->targets[i], ".so"), *colon = strchr(o->targets[i], ':');
+
+		if (so && colon && so < colon)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A library is mapped piece by piece: its names are there before its data is. Only then is what
+ * stands at the address the variable's value.
+ */
+static bool is_in_place(struct cul_watch_run *run)
+{
+	struct cul_maps maps = {0};
+	bool all = true;
+
+	if (run->options->access == CUL_ACCESS_EXECUTE || cul_maps_read(run->pid, &maps, NULL))
+		return true;
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
+
+		all &= map && map->prot & CUL_MAP_WRITE;
+	}
+	cul_maps_free(&maps);
+	return all;
+}
+
+/*
+ * The command, held at its first instruction. What is not there yet comes with its libraries, which
+ * are mapped when it gets to its entry point, or later if it loads the one that was named itself.
+ */
 static int step_to_target(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error first = {0};
-	bool at_entry = false;
-	int r;
+	enum { PIECES = 32 }; /* system calls that mapping a file takes, and more */
+	bool at_entry = false, plug_in = names_a_library(run->options), stepped = false;
+	struct cul_error step = {0};
+	int r, pieces = 0;
 
 	run->pid = run->child.pid;
 	r = resolve_process(run, err);
-	if (!is_missing(r))
-		return r;
-	while (!at_entry) {
-		r = cul_child_step(&run->child, &at_entry, err);
-		if (r)
-			return r;
-		r = resolve_process(run, &first);
-		if (!is_missing(r)) {
-			*err = first;
-			return r;
-		}
+	while (is_missing(r) ? !at_entry || (plug_in && r == -ENXIO)
+			     : !r && stepped && pieces++ < PIECES && !is_in_place(run)) {
+		bool entry;
+
+		stepped = true;
+
+		if (cul_child_step(&run->child, &entry, &step))
+			return at_entry ? r : cul_fail(err, step.code, "%s", step.text);
+		at_entry |= entry;
+		r = resolve_process(run, err);
 	}
-	*err = first;
 	return r;
 }
 
@@ -167,7 +202,7 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 /* Not the command's: perhaps the kernel's, watched while the command runs. */
 static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 {
-	struct cul_error kernel = {0};
+	struct cul_error kernel = {0}, process;
 
 	forget_targets(run);
 	cul_scope_free(run->scope);
@@ -175,8 +210,12 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 	run->pid = 0;
 	if (!resolve_kernel(run, &kernel))
 		return 0;
-	return cul_fail(err, -ENOENT, "neither in %s (%.200s) nor in the kernel (%.200s)",
-		run->options->command[0], err->text, kernel.text);
+	/* The first line of each; the caret below it would stand under the wrong text. */
+	process = *err;
+	process.text[strcspn(process.text, "\n")] = '\0';
+	kernel.text[strcspn(kernel.text, "\n")] = '\0';
+	return cul_fail(err, -ENOENT, "not in the command: %.200s; and not in the kernel: %.200s",
+		process.text, kernel.text);
 }
 
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
@@ -195,6 +234,9 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	if (o->pid) {
 		run->pid = o->pid;
 		r = resolve_process(run, err);
+		/* It may end at any moment, and its last hits are yet to be named then. */
+		if (!r)
+			cul_scope_keep(run->scope);
 	} else if (o->command && !o->kernel) {
 		r = resolve_command(run, err);
 		if (is_missing(r))

@@ -143,7 +143,8 @@ static const char *process_name(pid_t pid, char name[64])
 	return name[0] ? name : NULL;
 }
 
-static void note(struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_str *out)
+static void note(struct cul_watch_run *run, const struct cul_watch_target *t, bool readable,
+	struct cul_str *out)
 {
 	if (run->options->access == CUL_ACCESS_EXECUTE)
 		return;
@@ -155,6 +156,8 @@ static void note(struct cul_watch_run *run, const struct cul_watch_target *t, st
 		cul_str_add(out,
 			"what the kernel reads and writes for the process is not seen: we would "
 			"see ourselves (--write sees its writes)");
+	else if (!readable)
+		cul_str_add(out, "nothing can be read there now: no value is known before a store");
 	else if (!run->pid && cul_cpus_count(&run->arm.armed) < cul_cpus_count(&run->wanted))
 		cul_str_add(out, "writes by the other CPUs are not seen");
 }
@@ -203,7 +206,7 @@ static int say_armed(struct cul_watch_run *run)
 				       &state);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
-		note(run, t, &notes);
+		note(run, t, !r && state.known, &notes);
 		armed.note = notes.len ? cul_str_text(&notes) : NULL;
 		r = run->sink->ops->watch_armed(run->sink, &armed);
 	}
@@ -301,6 +304,23 @@ static void follow_cpus(struct cul_watch_run *run)
 	run->wanted = online;
 }
 
+/*
+ * The registers of a process are given up when it becomes another program. A command is seen doing
+ * it; another process has no memory any more and is still there, also at the next look.
+ */
+static void look_for_exec(struct cul_watch_run *run, uint64_t now)
+{
+	if (run->execed || !(run->child.execed || (!run->done && run->rounds_gone > 1)))
+		return;
+	run->execed = true;
+	cul_watch_gap(run,
+		"process %d became another program about %.3f s in: what it wrote from then on was "
+		"not watched",
+		run->pid, (double)(now - run->start_ns) / 1e9);
+	if (run->child.state == CUL_CHILD_NONE)
+		end(run, CUL_END_PROCESS);
+}
+
 /* What ends a run from outside: the user, the command, the process, the clock. */
 static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, uint64_t now)
 {
@@ -315,6 +335,8 @@ static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, ui
 	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
 		end(run, CUL_END_PROCESS);
 	}
+	if (run->pid && !run->disarmed)
+		look_for_exec(run, now);
 	if (o->for_ns && now - run->start_ns >= o->for_ns)
 		end(run, CUL_END_TIME);
 }

@@ -36,13 +36,15 @@ struct cul_watch_run {
 	struct cul_cpus wanted; /* kernel: CPUs to arm */
 	uint64_t start_ns;      /* CLOCK_MONOTONIC when the run went live */
 	uint64_t end_ns;
-	uint64_t looked_ns; /* when memory was last compared */
-	uint64_t busy;      /* cul_watch_arm_busy() at that time */
-	uint64_t shown;     /* hits handed to the sink */
-	uint64_t arrived;   /* records of hits that came from the kernel */
-	uint64_t behind;    /* changes with no store seen */
+	uint64_t looked_ns;   /* when memory was last compared */
+	uint64_t busy;        /* cul_watch_arm_busy() at that time */
+	uint64_t shown;       /* hits handed to the sink */
+	uint64_t arrived;     /* records of hits that came from the kernel */
+	uint64_t behind;      /* changes with no store seen */
+	unsigned rounds_gone; /* looks at the process's memory since it is no more */
 	bool violated;
 	bool disarmed; /* by the rate budget */
+	bool execed;   /* the process became another program, which is not watched */
 	bool done, enough;
 	enum cul_end end;
 	int64_t max_rate; /* in force */

@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+enum { NULL_PAGE = 4096 }; /* nothing is mapped below: a member of what NULL points to */
+
 int cul_watch_split(
 	uint64_t addr, uint64_t size, unsigned max, struct cul_watch_piece pieces[CUL_WATCH_WORDS])
 {
@@ -134,13 +136,28 @@ static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uin
 	return 0;
 }
 
-static int untyped(const struct cul_watch_target *t, struct cul_error *err)
+/* The likeliest size of what has `room` bytes at most; an int where that says nothing. */
+static unsigned likely_size(uint64_t room)
 {
+	if (room == 8)
+		return 8;
+	return !room || room >= 4 ? 4 : room >= 2 ? 2 : 1;
+}
+
+static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
+{
+	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
+	uint64_t room = cul_scope_room(scope, t->source);
+	unsigned size = likely_size(room);
+	char bound[64] = "";
+
+	if (room)
+		snprintf(bound, sizeof(bound), " (it has at most %" PRIu64 ")", room);
 	return cul_fail(err, -ENODATA,
-		"%s has no type here (no BTF or DWARF describes it); say how many bytes: %s:4, or "
-		"give a "
-		"type: *(int *)&%s, or the file that has its debug information: --debug FILE",
-		t->source, t->source, t->source);
+		"%.100s has no type here (no BTF or DWARF describes it); say how many bytes%s: "
+		"%.100s:%u, or give a type: *(%s *)&%.100s, or the file that has its debug "
+		"information: --debug FILE",
+		t->source, bound, t->source, size, types[size], t->source);
 }
 
 /* Fills the target from an expression's place. */
@@ -174,6 +191,12 @@ static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, 
 	r = cul_expr_place(t->expr, &run, &place, err);
 	if (r)
 		return r;
+	if (!t->percpu && place.addr < NULL_PAGE)
+		return cul_fail(err, -EFAULT,
+			"%s is at 0x%" PRIx64
+			": a pointer on the way is NULL now; watch that pointer first, or attach "
+			"(-p PID) when it points to something",
+			t->source, place.addr);
 	t->addr = place.addr;
 	t->size = size ? size : place.size;
 	t->bit_offset = size ? 0 : place.bit_offset;
@@ -182,7 +205,7 @@ static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, 
 	if (t->type && t->type->kind == CUL_KIND_VOID)
 		t->type = NULL;
 	if (!t->size)
-		return untyped(t, err);
+		return untyped(t, scope, err);
 	return t->percpu ? place_copies(t, scope, 0, cpus, err) : 0;
 }
 

@@ -8,8 +8,7 @@ victim=/sys/kernel/debug/victim
 report=$(mktemp)
 mkdir -p "$modules/extra"
 cp "$1" "$modules/extra/victim.ko"
-depmod
-modprobe victim
+insmod "$modules/extra/victim.ko"
 
 echo "# Linux $(uname -r). A module counts the references to an account. Now and then the count"
 echo "# goes below zero, and nobody knows who does it."

@@ -394,6 +394,7 @@ static void other_names(void **state)
 	assert_value("acct.col == GREEN", 1);
 	assert_value("__key.42", 42);
 	assert_value("\"odd-file.c\":counter", 42);
+	assert_value("victim:refs.c:counter + 1", 43);
 	assert_value("i ? victim:counter : 1", 42);
 	assert_value("*(int *)&pid_max", 32768);
 	assert_value("per_cpu_account.refs", (uint64_t)-3);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fake.h"
 
+#include "base/nearest.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +183,7 @@ static int find_object(struct fake *f, const char *name, struct cul_name *out)
 		{"victim:counter", base_int, &f->image->counter},
 		{"main.c:counter", base_int, &f->image->counter},
 		{"odd-file.c:counter", base_int, &f->image->counter},
+		{"victim:refs.c:counter", base_int, &f->image->counter},
 		{"__key.42", base_int, &f->image->counter},
 		{"table", &t_table, f->image->table},
 		{"text", &t_text, f->image->text},
@@ -260,6 +263,16 @@ static int fake_name(void *data, const char *name, struct cul_name *out, struct 
 	return cul_fail(err, -ENOENT, "unknown name '%.100s'; nearest: %s", name, "counter");
 }
 
+static void fake_nearest_type(void *data, enum cul_tag tag, struct cul_nearest *near)
+{
+	static const char *const structs[] = {"account", "list", "odd"};
+
+	for (size_t i = 0; tag == CUL_TAG_STRUCT && i < 3; i++)
+		cul_nearest_offer(near, structs[i]);
+	if (tag == CUL_TAG_NONE)
+		cul_nearest_offer(near, "account_t");
+}
+
 static const struct cul_type *fake_type(void *data, enum cul_tag tag, const char *name)
 {
 	if (tag == CUL_TAG_STRUCT && !strcmp(name, "account"))
@@ -309,7 +322,11 @@ int fake_new(struct fake *f)
 	f->mem.ops = &fake_ops;
 	f->image = (struct image *)f->pages;
 	f->percpu_offset = 0x7000;
-	f->env = (struct cul_expr_env){fake_name, fake_type, f->ctypes, f};
+	f->env = (struct cul_expr_env){.name = fake_name,
+		.type = fake_type,
+		.nearest_type = fake_nearest_type,
+		.ctypes = f->ctypes,
+		.data = f};
 	fake_types(f->ctypes);
 	fake_reset(f);
 	return 0;

@@ -102,6 +102,15 @@ static void errors_of_grammar(void **state)
 		"the name of the struct is missing here\n  (struct)i\n         ^");
 	assert_fails("(struct nix *)q", -ENOENT,
 		"unknown type: struct nix\n  (struct nix *)q\n          ^~~");
+	assert_fails("(struct acount *)q", -ENOENT,
+		"unknown type: struct acount; nearest: account\n  (struct acount *)q\n          "
+		"^~~~~~");
+	assert_fails("(const accont_t *)q", -ENOENT,
+		"unknown type: accont_t; nearest: account_t\n  (const accont_t *)q\n         "
+		"^~~~~~~~");
+	assert_fails("(account *)q", -ENOENT,
+		"'account' is a type, no variable; in a cast write (struct account *)\n"
+		"  (account *)q\n   ^~~~~~~");
 	assert_fails(
 		"(const nix *)q", -ENOENT, "unknown type: nix\n  (const nix *)q\n         ^~~");
 }

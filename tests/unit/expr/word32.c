@@ -54,7 +54,7 @@ static void assert_value(const char *text, uint64_t want, unsigned size)
 	const uint64_t values[] = {inputs[0], (uint64_t)(int64_t)(int32_t)inputs[1]};
 	const struct cul_expr_run run = {&mem, values, 2, 0};
 	struct bpf_interp vm = {&mem, inputs, sizeof(inputs), BPF_REG_7, -13};
-	struct cul_expr_env env = {name, NULL, ctypes, NULL};
+	struct cul_expr_env env = {.name = name, .ctypes = ctypes};
 	struct cul_bpf_code code = {0};
 	struct cul_error err = {0};
 	struct cul_expr *e = NULL;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "sym/btf.h"
 
 static const char path[] = "/sys/kernel/btf/vmlinux";
@@ -187,12 +188,30 @@ static void functions_agree(void **state)
 	assert_true(compared > 100);
 }
 
+static void a_mistyped_name_is_near(void **state)
+{
+	struct cul_nearest near;
+	struct cul_btf *btf = NULL;
+
+	if (cul_btf_open("/sys/kernel/btf/vmlinux", NULL, &btf, NULL) < 0)
+		skip();
+	cul_nearest_init(&near, "task_strct");
+	cul_btf_nearest(btf, CUL_BTF_STRUCT, &near);
+	assert_true(near.n > 0);
+	assert_string_equal(near.best[0].name, "task_struct");
+	cul_nearest_init(&near, "pid_tt");
+	cul_btf_nearest(btf, CUL_BTF_TYPEDEF_OR_BASE, &near);
+	assert_string_equal(near.best[0].name, "pid_t");
+	cul_btf_free(btf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(structs_and_unions_agree),
 		cmocka_unit_test(enumerators_agree),
 		cmocka_unit_test(functions_agree),
+		cmocka_unit_test(a_mistyped_name_is_near),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -353,7 +353,8 @@ static void the_real_table_agrees_with_a_plain_reading(void **state)
 		assert_string_equal(s.module, module + 1);
 		assert_int_equal(s.addr, addr);
 		assert_int_equal(s.kind, kind);
-		if (s.percpu || n++ % 16)
+		/* the mark behind per-CPU symbols that start at 0 is no place */
+		if (s.percpu || addr < 1 << 30 || n++ % 16)
 			continue;
 		assert_int_equal(cul_kallsyms_at(k, addr, &a), 0);
 		assert_int_equal(a.addr, addr);

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cases, and how they are run: one after the other, each bounded in time, each leaving no debug
+register taken. A case is a function of one argument, a Case, on which it calls same() and check();
+it goes on after a difference, so that all of them are told."""
+import os
+import re
+import signal
+import subprocess
+import time
+import traceback
+
+CASES = []
+LAST_CASES = []
+SLOTS = os.environ.get("CULPRIT_TEST_SLOTS", "slots")
+MOST_TOLD = 12  # differences of one case
+
+
+class Skipped(Exception):
+    pass
+
+
+class OutOfTime(Exception):
+    pass
+
+
+def case(name, seconds=90):
+    """A test of this name, which is ended after so many seconds."""
+    def add(function):
+        CASES.append((name, seconds, function))
+        return function
+    return add
+
+
+def last_case(name, seconds=90):
+    """One that looks at what the others left."""
+    def add(function):
+        LAST_CASES.append((name, seconds, function))
+        return function
+    return add
+
+
+class Case:
+    def __init__(self, name, kernel):
+        self.name = name
+        self.kernel = kernel
+        self.differences = []
+        self.notes = []    # told when it fails
+        self.cleanups = [] # called at the end, last one first
+
+    def check(self, good, what):
+        if not good:
+            self.differences.append(what)
+        return good
+
+    def same(self, seen, wanted, what):
+        return self.check(seen == wanted, f"{what} is {seen!r}, not {wanted!r}")
+
+    def matches(self, seen, pattern, what):
+        return self.check(re.search(pattern, seen or ""), f"{what} is {seen!r}, not /{pattern}/")
+
+    def skip(self, why):
+        raise Skipped(why)
+
+
+def free_slots():
+    return subprocess.run([SLOTS], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=60).stdout.strip()
+
+
+def online_cpus():
+    cpus = []
+    for part in open("/sys/devices/system/cpu/online").read().strip().split(","):
+        first, _, last = part.partition("-")
+        cpus += range(int(first), int(last or first) + 1)
+    return cpus
+
+
+def all_free():
+    return " ".join(f"cpu{cpu}=4" for cpu in online_cpus())
+
+
+def wait_for(condition, seconds, step=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(step)
+    return bool(condition())
+
+
+def on_alarm(signum, frame):
+    raise OutOfTime()
+
+
+def perform(test, function, seconds):
+    """Runs the case, its cleanups, and looks whether registers were left behind."""
+    signal.alarm(seconds)
+    try:
+        function(test)
+    except Skipped:
+        raise
+    except OutOfTime:
+        test.differences.append(f"did not end in {seconds} s")
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        test.differences.append(f"{type(error).__name__}: {error} "
+                                f"({os.path.basename(where.filename)}:{where.lineno})")
+    finally:
+        signal.alarm(0)
+        for cleanup in reversed(test.cleanups):
+            try:
+                cleanup()
+            except Exception as error:
+                test.differences.append(f"cleaning up: {error}")
+    if not wait_for(lambda: free_slots() == all_free(), 2):
+        test.differences.append(f"debug registers were left behind: free are {free_slots()}")
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def run_all(kernel, patterns, expected_skips):
+    """Status 0 when nothing failed."""
+    passed = failed = skipped = 0
+    signal.signal(signal.SIGALRM, on_alarm)
+    for name, seconds, function in CASES + LAST_CASES:
+        if patterns and not any(re.search(pattern, name) for pattern in patterns):
+            continue
+        test = Case(name, kernel)
+        start = time.monotonic()
+        try:
+            perform(test, function, seconds)
+        except Skipped as why:
+            if (kernel, name) in expected_skips:
+                say(f"ok - {kernel}: {name} # skipped: {why}")
+                skipped += 1
+                continue
+            test.differences.append(f"skipped, which is not expected here: {why}")
+        if not test.differences:
+            say(f"ok - {kernel}: {name} ({time.monotonic() - start:.1f} s)")
+            passed += 1
+            continue
+        failed += 1
+        told = test.differences[:MOST_TOLD]
+        if len(test.differences) > MOST_TOLD:
+            told.append(f"and {len(test.differences) - MOST_TOLD} more")
+        say(f"not ok - {kernel}: {name}: {told[0]}")
+        for line in told[1:] + test.notes:
+            say("# " + line.replace("\n", "\n# "))
+    say(f"# {kernel}: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""suite.py KERNEL [PATTERN...]: in a guest, as root: runs the cases of tests/vm/watch whose names
+match. Started by tests/vm/run."""
+import glob
+import importlib.util
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "lib"))
+sys.dont_write_bytecode = True
+
+import harness  # noqa: E402
+import victim  # noqa: E402
+
+
+def load_cases():
+    for path in sorted(glob.glob(os.path.join(HERE, "watch", "*.py"))):
+        name = os.path.basename(path)[:-3]
+        spec = importlib.util.spec_from_file_location(name, path)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def expected_skips():
+    """Lines "KERNEL NAME"."""
+    skips = set()
+    for line in open(os.path.join(HERE, "expected-skips")):
+        if line.strip() and not line.startswith("#"):
+            kernel, name = line.strip().split(None, 1)
+            skips.add((kernel, name))
+    return skips
+
+
+def main():
+    kernel, patterns = sys.argv[1], sys.argv[2:]
+    load_cases()
+    if patterns == ["--list"]:
+        for name, _, _ in harness.CASES + harness.LAST_CASES:
+            print(name)
+        return 0
+    victim.load()
+    return harness.run_all(kernel, patterns, expected_skips())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
