@@ -361,12 +361,15 @@ static void answer(struct cul_child *c, int status)
 {
 	int event = event_of(status), signal = 0;
 	unsigned long message;
+	bool by_itself;
 
 	switch (event) {
 	case PTRACE_EVENT_EXIT:
-		if (goes_on_without_first(c->pid)) {
+		/* One thread's exit(2) says nothing of the process's: its end is waited for. */
+		by_itself = left_by_itself(c->pid);
+		if (by_itself || goes_on_without_first(c->pid)) {
 			c->headless = true;
-			c->execed |= !left_by_itself(c->pid);
+			c->execed |= !by_itself;
 			break;
 		}
 		c->state = CUL_CHILD_EXITING;

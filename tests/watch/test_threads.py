@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All threads of a process: there before, made while it is armed, made later."""
+import os
 import signal
 import time
 
@@ -78,8 +79,9 @@ def many():
     equal(said.armed[0]["threads"], 201, "threads armed")
     first = said.armed[0]["value"]
     total = int(books["add_one"][0]["writes"])
-    # What was added between reading the value and counting is called early, and not lost.
-    check(0 <= total - first - said.loss["hits"] <= 5,
+    # What was added between reading the value and counting is called early, and not lost. A store
+    # that the value already has may be trapped a moment later: one a CPU.
+    check(-os.cpu_count() <= total - first - said.loss["hits"] <= 5,
           f"{said.loss['hits']} hits, {total} additions, {first} before; {len(before)}")
     check(len({h["tid"] for h in said.hits}) == 200, "not all threads were seen")
     equal(said.loss["gaps"], [], "gaps")
