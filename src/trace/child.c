@@ -137,7 +137,7 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
 	int report[2], go[2], code = 0, r;
 
-	if (pipe2(report, O_CLOEXEC))
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
 	if (pipe2(go, O_CLOEXEC)) {
 		r = -errno;
