@@ -25,7 +25,8 @@
 enum {
 	OPTIONS = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESYSGOOD,
 	SYSCALL_STOP = SIGTRAP | 0x80,
-	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
+	TRAP_HWBKPT_CODE = 4, /* TRAP_HWBKPT, likewise */
+	TRAP_PERF_CODE = 6,   /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
 };
 
 /*
@@ -356,6 +357,19 @@ static bool left_by_itself(pid_t pid)
 	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
 }
 
+/*
+ * A debug register fired and the kernel found no event for it, so that it takes the trap for the
+ * program's own and would end it. Seen about once in some million hits on a busy virtual machine.
+ */
+static bool is_stray_trap(const struct cul_child *c, int status)
+{
+	siginfo_t info;
+
+	return WSTOPSIG(status) == SIGTRAP &&
+	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
+	       info.si_code == TRAP_HWBKPT_CODE;
+}
+
 /* Answers one stop of a running child. */
 static void answer(struct cul_child *c, int status)
 {
@@ -389,7 +403,9 @@ static void answer(struct cul_child *c, int status)
 		c->execed = true;
 		break;
 	case 0:
-		if (WSTOPSIG(status) != SYSCALL_STOP)
+		if (is_stray_trap(c, status))
+			c->strays++;
+		else if (WSTOPSIG(status) != SYSCALL_STOP)
 			signal = WSTOPSIG(status);
 		break;
 	default:
