@@ -75,14 +75,16 @@ static int event_of(int status)
  */
 static bool let_go(pid_t pid, int signal)
 {
-	bool gone = !cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
+	int r = cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
 
-	if (!gone)
-		kill(pid, SIGKILL);
-	return gone;
+	/* Somebody killed it: it is on its way to its next stop, or to its end. */
+	if (!r || r == -ESRCH)
+		return true;
+	kill(pid, SIGKILL);
+	return false;
 }
 
-/* Kills it, through the stop that a traced one makes at its exit. */
+/* Kills it, wherever it stands, through the stop that a traced one makes at its exit. */
 static void put_down(pid_t pid)
 {
 	siginfo_t info;
@@ -92,7 +94,7 @@ static void put_down(pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
 		return;
 	kill(pid, SIGKILL);
-	while (!next_stop(pid, &status) && let_go(pid, 0))
+	while (let_go(pid, 0) && !next_stop(pid, &status))
 		;
 }
 

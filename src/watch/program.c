@@ -315,7 +315,7 @@ int cul_watch_program_cpu_totals(
 	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out)
 {
 	cul_autofree struct cul_watch_totals *all = NULL;
-	int r = cpu_totals(p, target, &all);
+	int r = cul_cpus_has(&p->possible, cpu) ? cpu_totals(p, target, &all) : -ENXIO;
 
 	if (!r)
 		*out = all[cul_cpus_rank(&p->possible, cpu)];

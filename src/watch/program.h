@@ -75,7 +75,7 @@ bool cul_watch_program_left_by_another(
 /* Sums of all CPUs for one target. */
 int cul_watch_program_totals(
 	struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out);
-/* One CPU's. */
+/* One CPU's. -ENXIO: there can be none of that number. */
 int cul_watch_program_cpu_totals(
 	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out);
 

@@ -217,12 +217,20 @@ static void nothing_is_left_when_it_cannot_be_made(void **state)
 	cul_alloc_fail_after(-1);
 	cul_rings_free(t.rings);
 	t.rings = kept;
-	for (n = 0; n < 2 * N_RINGS; n++) {
+	/* The last: handing all over at once, and one by one after that. */
+	for (n = 0; n <= N_RINGS; n++) {
 		cul_sys_fail(CUL_SYS_BPF, n, EPERM);
 		assert_int_equal(make(&err), -EPERM);
 		assert_non_null(strstr(err.text, "ring buffer"));
 	}
 	assert_ptr_equal(t.rings, kept);
+	cul_sys_fail_once(CUL_SYS_BPF, N_RINGS, EINVAL); /* before 5.19 */
+	cul_rings_free(kept);
+	t.rings = NULL;
+	assert_int_equal(make(&err), 0);
+	write_record(2, 10);
+	assert_int_equal(cul_rings_read(t.rings, false), 0);
+	assert_int_equal(t.n, 1);
 	cul_rings_free(NULL);
 }
 

@@ -185,7 +185,7 @@ static void a_register_that_does_not_fire_is_not_trusted(void **state)
 	assert_non_null(strstr(err.text, "did not fire"));
 	assert_int_equal(cul_watch_prove(&own.run.program, CUL_PROOF_CODE, 0, &cost, &err), -ENXIO);
 	assert_int_equal(
-		cul_watch_prove(&own.run.program, CUL_PROOF_USER, 4095, &cost, &err), -EPERM);
+		cul_watch_prove(&own.run.program, CUL_PROOF_USER, 4095, &cost, &err), -ENXIO);
 	cul_sys_fail(CUL_SYS_BPF, 0, EPERM);
 	assert_int_equal(
 		cul_watch_proof_addr(&own.run.program, CUL_PROOF_KERNEL, &addr, &err), -EPERM);

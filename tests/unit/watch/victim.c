@@ -4,7 +4,7 @@
 
 int level;
 
-static __attribute__((noinline, noclone)) void write_level(int value)
+static __attribute__((noinline)) void write_level(int value)
 {
 	*(volatile int *)&level = value;
 }
