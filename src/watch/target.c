@@ -155,17 +155,18 @@ static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uin
 	return 0;
 }
 
-/* The likeliest size of what has `room` bytes at most; an int where that says nothing. */
+/*
+ * The likeliest size of what has `room` bytes at most: variables are mostly ints, and the next
+ * symbol may lie further away for its alignment.
+ */
 static unsigned likely_size(uint64_t room)
 {
-	if (room == 8)
-		return 8;
 	return !room || room >= 4 ? 4 : room >= 2 ? 2 : 1;
 }
 
 static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
 {
-	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
+	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int"};
 	uint64_t room = cul_scope_room(scope, t->source);
 	unsigned size = likely_size(room);
 	char bound[64] = "";
@@ -271,23 +272,25 @@ static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const st
 {
 	struct cul_name name;
 	uint64_t size;
+	bool plain;
 	int r;
 
 	r = take_size(t->source, &size, err);
 	if (r)
 		return r;
-	if (access == CUL_ACCESS_EXECUTE || size) {
-		if (plain_place(t->source, scope, &name, err, &r)) {
-			if (!r && access == CUL_ACCESS_EXECUTE)
-				r = check_code(t, &name, err);
-			if (!r)
-				r = from_plain(t, scope, &name,
-					access == CUL_ACCESS_EXECUTE ? 1 : size, cpus, err);
-		} else {
-			r = from_expression(t, scope, size, cpus, err);
-		}
+	plain = (access == CUL_ACCESS_EXECUTE || size) &&
+		plain_place(t->source, scope, &name, err, &r);
+	/* The dot may be one of a symbol, of a file's name or before a member. */
+	if (plain && r == -ENOENT && access != CUL_ACCESS_EXECUTE && strchr(t->source, '.'))
+		plain = false;
+	if (!plain) {
+		r = from_expression(t, scope, size, cpus, err);
 	} else {
-		r = from_expression(t, scope, 0, cpus, err);
+		if (!r && access == CUL_ACCESS_EXECUTE)
+			r = check_code(t, &name, err);
+		if (!r)
+			r = from_plain(t, scope, &name, access == CUL_ACCESS_EXECUTE ? 1 : size,
+				cpus, err);
 	}
 	if (!r)
 		r = check_place(t, scope, err);
