@@ -21,6 +21,7 @@ NEEDED = ["perf", "bpftrace", "gdb", "strip"]
 HEAD = ["", "per hit", "best", "elapsed", "own time", "armed", "ms", "memory MB", "counts", "details"]
 EXPLAIN = """\
 per hit    processor time that a store costs the thread that makes it, over that of the floor
+           (median of a run's parts, so that moments away from the CPU do not count)
 best       the same of the cheapest round of each
 elapsed    the same by the clock: with the waits, and with whom it shares the CPUs
 own time   the tool's own processor time for a hit, until it has ended, over the floor's hit
