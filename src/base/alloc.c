@@ -34,7 +34,9 @@ void *cul_realloc(void *p, size_t size)
 
 void *cul_realloc_array(void *p, size_t n, size_t size)
 {
-	return refused() ? NULL : reallocarray(p, n, size);
+	size_t bytes;
+
+	return refused() || __builtin_mul_overflow(n, size, &bytes) ? NULL : realloc(p, bytes);
 }
 
 char *cul_strdup(const char *s)

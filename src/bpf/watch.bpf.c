@@ -114,7 +114,8 @@ static __always_inline struct cul_watch_state *find_state(
 	struct scratch *s, const struct cul_watch_cpu *cpu, __u32 target, __u32 tgid)
 {
 	if (user_target) {
-		__u64 key = ((__u64)tgid << 32) | target;
+		__u64 owner = shape_of(target)->shared ? 0 : tgid;
+		__u64 key = (owner << 32) | target;
 		struct cul_watch_state *st = bpf_map_lookup_elem(&process_states, &key);
 
 		if (st)

@@ -25,6 +25,7 @@ struct cul_watch_shape {
 	__u32 left, right; /* shifts that isolate the value in a 64-bit word: v << left >> right */
 	__u32 is_signed;   /* the second shift is arithmetic */
 	__u32 filtered;    /* a filter program stands at this target's index */
+	__u32 shared;      /* processes see one memory here, and share one state */
 };
 
 /* Where the registers of one CPU point. Zero address: unused. */

@@ -308,9 +308,8 @@ const struct cul_command cul_cmd_watch = {
 		 "TARGET is sym, module:sym, a typed expression such as victim:stats.errors[2], "
 		 "runqueues.nr_running or ((struct task_struct *)0xffff...)->on_cpu, sym+off:SIZE, "
 		 "or "
-		 "0xADDR:SIZE; with -p or -- CMD also file.c:var and what else its debug "
-		 "information "
-		 "names. Up to four debug registers of eight bytes each.",
+		 "0xADDR:SIZE; where there is debug information (DWARF) also file.c:var. Up to "
+		 "four debug registers of eight bytes each.",
 	.options = watch_options,
 	.examples = watch_examples,
 	.run = run,

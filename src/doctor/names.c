@@ -9,22 +9,28 @@
 #include "base/cleanup.h"
 #include "sym/kallsyms.h"
 #include "sym/kernel_files.h"
+#include "sym/system_map.h"
 
 static void check_data(struct cul_doctor *d, struct cul_kallsyms *k)
 {
 	struct cul_doctor_check c = {.id = "kernel-data", .what = "find kernel variables by name"};
+	struct cul_system_map *map = NULL;
+	struct cul_error err = {0};
 
 	if (!d->symbols) {
 		c.answer = CUL_DOCTOR_UNTRIED;
 		c.because = "there are no symbols";
+	} else if (!cul_kallsyms_has_data(k) &&
+		   cul_system_map_locate(NULL, d->uts.release, k, &map, &err) == 0) {
+		c.found = cul_doctor_text(d, "by %s", cul_system_map_path(map));
 	} else if (!cul_kallsyms_has_data(k)) {
 		c.answer = CUL_DOCTOR_NO;
-		c.because = cul_doctor_text(d, "/proc/kallsyms lists functions only; %s",
-			cul_doctor_option(d, "CONFIG_KALLSYMS_ALL"));
-		c.remedy = "install the kernel's debug package, give vmlinux with --debug, or use "
-			   "addresses";
+		c.because = cul_doctor_text(d, "/proc/kallsyms lists functions only (%s); %s",
+			cul_doctor_option(d, "CONFIG_KALLSYMS_ALL"), err.text);
+		c.remedy = "without it name addresses: 0xADDR:SIZE";
 	}
 	cul_doctor_note(d, &c);
+	cul_system_map_free(map);
 }
 
 static void check_lines(struct cul_doctor *d, struct cul_kallsyms *k)

@@ -25,7 +25,8 @@
 enum {
 	OPTIONS = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESYSGOOD,
 	SYSCALL_STOP = SIGTRAP | 0x80,
-	TRAP_PERF_CODE = 6, /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
+	TRAP_HWBKPT_CODE = 4, /* TRAP_HWBKPT, likewise */
+	TRAP_PERF_CODE = 6,   /* TRAP_PERF of asm-generic/siginfo.h, newer than this libc */
 };
 
 /*
@@ -74,14 +75,16 @@ static int event_of(int status)
  */
 static bool let_go(pid_t pid, int signal)
 {
-	bool gone = !cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
+	int r = cul_sys_ptrace(PTRACE_CONT, pid, (uintptr_t)signal);
 
-	if (!gone)
-		kill(pid, SIGKILL);
-	return gone;
+	/* Somebody killed it: it is on its way to its next stop, or to its end. */
+	if (!r || r == -ESRCH)
+		return true;
+	kill(pid, SIGKILL);
+	return false;
 }
 
-/* Kills it, through the stop that a traced one makes at its exit. */
+/* Kills it, wherever it stands, through the stop that a traced one makes at its exit. */
 static void put_down(pid_t pid)
 {
 	siginfo_t info;
@@ -91,7 +94,7 @@ static void put_down(pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
 		return;
 	kill(pid, SIGKILL);
-	while (!next_stop(pid, &status) && let_go(pid, 0))
+	while (let_go(pid, 0) && !next_stop(pid, &status))
 		;
 }
 
@@ -137,7 +140,7 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 	struct cul_child c = {.signal_fd = -1, .entry_fd = -1};
 	int report[2], go[2], code = 0, r;
 
-	if (pipe2(report, O_CLOEXEC))
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK))
 		return cul_fail(err, -errno, "pipe: %s", cul_strerror(errno));
 	if (pipe2(go, O_CLOEXEC)) {
 		r = -errno;
@@ -356,6 +359,19 @@ static bool left_by_itself(pid_t pid)
 	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
 }
 
+/*
+ * A debug register fired and the kernel found no event for it, so that it takes the trap for the
+ * program's own and would end it. Seen about once in some million hits on a busy virtual machine.
+ */
+static bool is_stray_trap(const struct cul_child *c, int status)
+{
+	siginfo_t info;
+
+	return WSTOPSIG(status) == SIGTRAP &&
+	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
+	       info.si_code == TRAP_HWBKPT_CODE;
+}
+
 /* Answers one stop of a running child. */
 static void answer(struct cul_child *c, int status)
 {
@@ -389,7 +405,9 @@ static void answer(struct cul_child *c, int status)
 		c->execed = true;
 		break;
 	case 0:
-		if (WSTOPSIG(status) != SYSCALL_STOP)
+		if (is_stray_trap(c, status))
+			c->strays++;
+		else if (WSTOPSIG(status) != SYSCALL_STOP)
 			signal = WSTOPSIG(status);
 		break;
 	default:
@@ -429,25 +447,38 @@ void cul_child_release(struct cul_child *c)
 	ended(c, r == -ESRCH && status ? status : c->status);
 }
 
+/*
+ * Detaching needs a stop, which one that waits for its vfork child or for a disk does not come to.
+ * It is left to the kernel then, that detaches it when we end.
+ */
+static void detach(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int status, signal;
+	pid_t got = 0;
+
+	if (cul_sys_ptrace(PTRACE_INTERRUPT, pid, 0))
+		return;
+	for (int i = 0; i < 200 && !got; i++) {
+		got = waitpid(pid, &status, __WALL | WNOHANG);
+		if (!got)
+			nanosleep(&moment, NULL);
+	}
+	if (got != pid || !WIFSTOPPED(status))
+		return;
+	signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP ? WSTOPSIG(status) : 0;
+	cul_sys_ptrace(PTRACE_DETACH, pid, (uintptr_t)signal);
+}
+
 void cul_child_free(struct cul_child *c)
 {
 	switch (c->state) {
 	case CUL_CHILD_STOPPED:
 		put_down(c->pid);
 		break;
-	case CUL_CHILD_RUNNING: {
-		/* Detaching needs a stop. */
-		int status;
-
-		if (cul_sys_ptrace(PTRACE_INTERRUPT, c->pid, 0) == 0 &&
-			!next_stop(c->pid, &status)) {
-			int signal = !event_of(status) && WSTOPSIG(status) != SYSCALL_STOP
-					     ? WSTOPSIG(status)
-					     : 0;
-			cul_sys_ptrace(PTRACE_DETACH, c->pid, (uintptr_t)signal);
-		}
+	case CUL_CHILD_RUNNING:
+		detach(c->pid);
 		break;
-	}
 	case CUL_CHILD_EXITING:
 		cul_child_release(c);
 		break;

@@ -28,7 +28,8 @@ struct cul_child {
 	bool execed;   /* it became another program after its start */
 	bool headless; /* its first thread is gone, others run on: it is not held at its exit */
 	bool stepped;
-	int entry_fd; /* breakpoint on its entry point while stepping; -1: none */
+	unsigned strays; /* traps of debug registers that were nobody's, kept from it */
+	int entry_fd;    /* breakpoint on its entry point while stepping; -1: none */
 };
 
 /*

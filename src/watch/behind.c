@@ -238,6 +238,9 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	 */
 	if (cul_watch_arm_busy(&run->arm) != *busy_before)
 		return 0;
+	if (run->pid &&
+		cul_watch_program_left_by_another(&run->program, run->pid, c->target, words))
+		return 0;
 	return report(run, c, old, words, run->looked_ns - run->start_ns, now - run->start_ns);
 }
 

@@ -53,6 +53,8 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 {
 	struct names *names = data;
 	struct cul_name name = {.kind = CUL_NAME_INPUT};
+	struct cul_error missing = {0};
+	int r;
 
 	for (unsigned i = 0; i < CUL_IN_COUNT; i++) {
 		if (strcmp(text, inputs[i].name))
@@ -75,7 +77,13 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 		*out = name;
 		return 0;
 	}
-	return names->scope->name(names->scope->data, text, out, err);
+	r = names->scope->name(names->scope->data, text, out, &missing);
+	if (r == -ENOENT)
+		return cul_fail(
+			err, r, "%s; a hit has old, new, cpu, pid, tid, comm", missing.text);
+	if (r && err)
+		*err = missing;
+	return r;
 }
 
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)

@@ -49,6 +49,7 @@ static void set_shape(
 	shape->size = (__u32)t->size;
 	shape->scalar = cul_watch_target_is_scalar(t);
 	shape->filtered = filtered;
+	shape->shared = t->shared;
 	if (!shape->scalar || bits > 64)
 		return;
 	shape->left = 64 - bits - t->bit_offset;
@@ -230,10 +231,15 @@ int cul_watch_program_set_state(
 	return set(p->skel->maps.states, &index, state);
 }
 
+static __u64 process_key(const struct cul_watch_program *p, pid_t pid, unsigned target)
+{
+	return ((__u64)(p->skel->rodata->shapes[target].shared ? 0 : pid) << 32) | target;
+}
+
 int cul_watch_program_get_process_state(
 	struct cul_watch_program *p, pid_t pid, unsigned target, struct cul_watch_state *out)
 {
-	__u64 key = ((__u64)pid << 32) | target;
+	__u64 key = process_key(p, pid, target);
 
 	return get(p->skel->maps.process_states, &key, out);
 }
@@ -241,9 +247,27 @@ int cul_watch_program_get_process_state(
 int cul_watch_program_set_process_state(struct cul_watch_program *p, pid_t pid, unsigned target,
 	const struct cul_watch_state *state)
 {
-	__u64 key = ((__u64)pid << 32) | target;
+	__u64 key = process_key(p, pid, target);
 
 	return set(p->skel->maps.process_states, &key, state);
+}
+
+bool cul_watch_program_left_by_another(
+	struct cul_watch_program *p, pid_t pid, unsigned target, const __u64 *words)
+{
+	int map = bpf_map__fd(p->skel->maps.process_states);
+	__u64 key, *at = NULL, own = process_key(p, pid, target);
+	struct cul_watch_state state;
+
+	/* New ones may come meanwhile: no more steps than there is room. */
+	for (int i = 0; i < PROCESS_STATES && !cul_sys_bpf_map_next_key(map, at, &key); i++) {
+		at = &key;
+		if (key != own && (__u32)key == target &&
+			!cul_sys_bpf_map_lookup(map, &key, &state) && state.known &&
+			!memcmp(state.value, words, sizeof(state.value)))
+			return true;
+	}
+	return false;
 }
 
 static void add_totals(struct cul_watch_totals *sum, const struct cul_watch_totals *one)
@@ -291,7 +315,7 @@ int cul_watch_program_cpu_totals(
 	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out)
 {
 	cul_autofree struct cul_watch_totals *all = NULL;
-	int r = cpu_totals(p, target, &all);
+	int r = cul_cpus_has(&p->possible, cpu) ? cpu_totals(p, target, &all) : -ENXIO;
 
 	if (!r)
 		*out = all[cul_cpus_rank(&p->possible, cpu)];

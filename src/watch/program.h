@@ -65,10 +65,17 @@ int cul_watch_program_get_process_state(
 int cul_watch_program_set_process_state(struct cul_watch_program *p, pid_t pid, unsigned target,
 	const struct cul_watch_state *state);
 
+/*
+ * Whether another process's last store left exactly `words`: a child that shares the memory, as by
+ * vfork, is counted by its own number.
+ */
+bool cul_watch_program_left_by_another(
+	struct cul_watch_program *p, pid_t pid, unsigned target, const __u64 *words);
+
 /* Sums of all CPUs for one target. */
 int cul_watch_program_totals(
 	struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out);
-/* One CPU's. */
+/* One CPU's. -ENXIO: there can be none of that number. */
 int cul_watch_program_cpu_totals(
 	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out);
 

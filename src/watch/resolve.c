@@ -5,10 +5,12 @@
  * variables are there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "sys/process.h"
+#include "base/cleanup.h"
 #include "sym/maps.h"
+#include "sys/process.h"
 #include "watch/run.h"
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
@@ -218,6 +220,38 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 		process.text, kernel.text);
 }
 
+static void mark_shared(struct cul_watch_run *run)
+{
+	struct cul_maps maps = {0};
+
+	if (cul_maps_read(run->pid, &maps, NULL))
+		return;
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
+
+		run->targets[i].shared = map && map->prot & CUL_MAP_SHARED;
+	}
+	cul_maps_free(&maps);
+}
+
+/* Hits tell the process: what is kept by a thread's number would be compared with nothing. */
+static int refuse_thread(pid_t pid, struct cul_error *err)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64], line[256];
+	int process;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &process) == 1 && process != pid)
+			return cul_fail(err, -EINVAL,
+				"%d is a thread of process %d; -p %d watches the process, with all "
+				"its threads",
+				pid, process, process);
+	return 0;
+}
+
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 {
 	const struct cul_watch_options *o = run->options;
@@ -233,7 +267,9 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (o->pid) {
 		run->pid = o->pid;
-		r = resolve_process(run, err);
+		r = refuse_thread(o->pid, err);
+		if (!r)
+			r = resolve_process(run, err);
 		/* It may end at any moment, and its last hits are yet to be named then. */
 		if (!r)
 			cul_scope_keep(run->scope);
@@ -246,6 +282,7 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (r || !run->pid)
 		return r;
+	mark_shared(run);
 	run->pid_fd = cul_sys_pidfd_open(run->pid); /* none before 5.3: asked by kill(0) */
 	return 0;
 }

@@ -178,7 +178,7 @@ static int say_armed(struct cul_watch_run *run)
 			.bit_offset = t->bit_offset,
 			.bit_size = t->bit_size,
 			.access = run->options->access,
-			.is_percpu = t->percpu,
+			.is_percpu = t->percpu && t->copy < 0,
 			.percpu_copy = t->copy,
 			.pid = run->pid,
 			.n_cpus = run->pid ? 0 : cul_cpus_count(&run->arm.armed),

@@ -236,6 +236,12 @@ int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 	unsigned share = cul_watch_arm_share(&run->arm);
 	int r;
 
+	if (run->child.strays)
+		cul_watch_gap(run,
+			"a debug register fired %u times while the kernel had no owner for it: "
+			"those stores were not told, and the command was kept from dying of "
+			"SIGTRAP",
+			run->child.strays);
 	if (share < 99)
 		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
 	r = add_up(run, &loss, err);

@@ -102,51 +102,71 @@ static bool plain_place(const char *source, struct cul_scope *scope, struct cul_
 	return true;
 }
 
-/* Addresses of a per-CPU name's copies. */
-static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
-	const struct cul_cpus *cpus, struct cul_error *err)
+/* The address of one CPU's copy of a per-CPU name. */
+static int place_copy(const struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
+	int of, uint64_t *addr, struct cul_error *err)
 {
-	struct cul_kernel *kernel = cul_scope_kernel_names(scope, err);
 	struct cul_expr_run run = {.mem = t->expr ? cul_scope_mem(scope, err) : NULL};
+	struct cul_kernel *kernel = cul_scope_kernel_names(scope, err);
 	struct cul_place place;
 	int r;
 
 	if (!kernel)
 		return err ? err->code : -ENOENT;
+	r = cul_kernel_percpu_offset(kernel, of, &run.percpu_offset, err);
+	if (r)
+		return r;
+	*addr = symbol + run.percpu_offset;
+	if (!t->expr)
+		return 0;
+	r = cul_expr_place(t->expr, &run, &place, err);
+	if (!r)
+		*addr = place.addr;
+	return r;
+}
+
+/* Addresses of a per-CPU name's copies, also of CPUs that may come online later. */
+static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uint64_t symbol,
+	const struct cul_cpus *cpus, struct cul_error *err)
+{
+	struct cul_cpus possible;
+	int r;
+
 	t->copies = cul_calloc(CUL_MAX_CPUS, sizeof(*t->copies));
 	if (!t->copies)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	cul_for_each_cpu(cpu, cpus)
+	r = cul_cpus_possible(&possible, err);
+	if (r)
+		return r;
+	cul_for_each_cpu(cpu, &possible)
 	{
-		int of = t->copy >= 0 ? t->copy : cpu;
+		struct cul_error ignored = {0};
+		bool wanted = cul_cpus_has(cpus, cpu);
+		uint64_t addr = 0;
 
-		r = cul_kernel_percpu_offset(kernel, of, &run.percpu_offset, err);
-		if (r)
+		r = place_copy(t, scope, symbol, t->copy >= 0 ? t->copy : cpu, &addr,
+			wanted ? err : &ignored);
+		if (r && wanted)
 			return r;
-		t->copies[cpu] = symbol + run.percpu_offset;
-		if (t->expr) {
-			r = cul_expr_place(t->expr, &run, &place, err);
-			if (r)
-				return r;
-			t->copies[cpu] = place.addr;
-		}
-		if (!t->addr)
-			t->addr = t->copies[cpu];
+		t->copies[cpu] = r ? 0 : addr;
+		if (wanted && !t->addr)
+			t->addr = addr;
 	}
 	return 0;
 }
 
-/* The likeliest size of what has `room` bytes at most; an int where that says nothing. */
+/*
+ * The likeliest size of what has `room` bytes at most: variables are mostly ints, and the next
+ * symbol may lie further away for its alignment.
+ */
 static unsigned likely_size(uint64_t room)
 {
-	if (room == 8)
-		return 8;
 	return !room || room >= 4 ? 4 : room >= 2 ? 2 : 1;
 }
 
 static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
 {
-	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
+	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int"};
 	uint64_t room = cul_scope_room(scope, t->source);
 	unsigned size = likely_size(room);
 	char bound[64] = "";
@@ -235,29 +255,45 @@ static int check_code(
 	return 0;
 }
 
+/* The kernel's half of the address space: below it are whatever processes run. */
+static int check_place(
+	const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
+{
+	if (cul_scope_pid(scope) || t->addr >> 63)
+		return 0;
+	return cul_fail(err, -EFAULT,
+		"%s is at 0x%" PRIx64 ", which is no address of the kernel; for the memory of a "
+		"process: -p PID",
+		t->source, t->addr);
+}
+
 static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const struct cul_arch *arch,
 	enum cul_access_kind access, const struct cul_cpus *cpus, struct cul_error *err)
 {
 	struct cul_name name;
 	uint64_t size;
+	bool plain;
 	int r;
 
 	r = take_size(t->source, &size, err);
 	if (r)
 		return r;
-	if (access == CUL_ACCESS_EXECUTE || size) {
-		if (plain_place(t->source, scope, &name, err, &r)) {
-			if (!r && access == CUL_ACCESS_EXECUTE)
-				r = check_code(t, &name, err);
-			if (!r)
-				r = from_plain(t, scope, &name,
-					access == CUL_ACCESS_EXECUTE ? 1 : size, cpus, err);
-		} else {
-			r = from_expression(t, scope, size, cpus, err);
-		}
+	plain = (access == CUL_ACCESS_EXECUTE || size) &&
+		plain_place(t->source, scope, &name, err, &r);
+	/* The dot may be one of a symbol, of a file's name or before a member. */
+	if (plain && r == -ENOENT && access != CUL_ACCESS_EXECUTE && strchr(t->source, '.'))
+		plain = false;
+	if (!plain) {
+		r = from_expression(t, scope, size, cpus, err);
 	} else {
-		r = from_expression(t, scope, 0, cpus, err);
+		if (!r && access == CUL_ACCESS_EXECUTE)
+			r = check_code(t, &name, err);
+		if (!r)
+			r = from_plain(t, scope, &name, access == CUL_ACCESS_EXECUTE ? 1 : size,
+				cpus, err);
 	}
+	if (!r)
+		r = check_place(t, scope, err);
 	if (r)
 		return r;
 	if (access == CUL_ACCESS_EXECUTE) {

@@ -30,6 +30,7 @@ struct cul_watch_target {
 	int copy;         /* per-CPU: this CPU's copy is watched everywhere; -1: each CPU its own */
 	uint64_t addr;    /* per-CPU: of copy `copy`, or of the first copy watched */
 	uint64_t *copies; /* per-CPU, by CPU number: address of its copy; NULL otherwise */
+	bool shared;      /* a process's memory that others map too: one value for all of them */
 	uint64_t size;
 	uint32_t bit_offset, bit_size;
 	struct cul_watch_piece pieces[CUL_WATCH_WORDS];

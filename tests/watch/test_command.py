@@ -221,6 +221,17 @@ def goes_on():
         until(lambda: "books touch writes=3" in run.text(), what="the command's books")
 
 
+@test("command: one that waits for its vfork child does not hold culprit up")
+def in_vfork():
+    start = time.monotonic()
+    run = Watch("touched", "--for", "100ms", "--", ACTOR, "write", "vfork-sleep=4000", "write")
+    said = run.finish()
+    took = time.monotonic() - start
+    equal((said.loss["end"], said.loss["hits"]), ("time", 1), "end and hits")
+    check(took < 3, f"took {took} s")
+    until(lambda: "books touch writes=2" in run.text(), what="the command's books")
+
+
 @test("command: culprit killed before the command runs takes it along")
 def killed_early():
     # Resolving takes a moment; whatever moment it is, nothing stopped is left behind.

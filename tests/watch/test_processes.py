@@ -52,6 +52,8 @@ def common():
         said = run.finish()
     equal(said.loss["hits"], sum(int(b["writes"]) for b in books["write_common"]), "hits")
     equal([h["new"] for h in said.hits], list(range(1, 7)), "values")
+    equal([h["old"] for h in said.hits], list(range(6)), "values before, whoever wrote them")
+    nothing_lost(said)
 
 
 @test("processes: posix_spawn of another program makes no hits and no harm")
@@ -64,10 +66,12 @@ def spawn():
 
 @test("processes: a vfork child writes into its parent's memory")
 def vfork():
-    said = watch("touched", "--", program("actor"), "write=2", "vfork=3", "write=1")
+    said = watch("touched", "--", program("actor"), "write=2", "vfork=3",
+                 "sleep=300", "write=1")
     equal(said.loss["hits"], 6, "hits")
     equal([h["new"] for h in said.hits], [1, 2, 3, 4, 5, 6], "values")
     equal(len({h["pid"] for h in said.hits}), 2, "processes")
+    nothing_lost(said)
 
 
 @test("processes: a command that becomes another program is told as a gap")

@@ -44,6 +44,14 @@ def kernel_thread():
     check("kernel thread" in text or "no memory" in text, text)
 
 
+@test("refused: a thread's number for a process's")
+def thread():
+    with Victim("pool", 2, 50, wait=False) as victim:
+        victim.line("ready")
+        tid = max(int(t) for t in os.listdir(f"/proc/{victim.pid}/task"))
+        has(fails("-p", str(tid), "counter"), str(tid), f"-p {victim.pid}")
+
+
 def as_nobody(*arguments):
     """culprit by a user without rights; a copy, since the build may stand where nobody can go."""
     copy = pathlib.Path(os.environ["TEST_SCRATCH"], "culprit")

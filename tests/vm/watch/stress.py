@@ -15,8 +15,9 @@ from harness import all_free, case, free_slots, wait_for
 # How many; the other kernels do fewer, in less time.
 KILLS = {"debian-6.12": 100}
 ROUNDS = {"debian-6.12": 300}
-SOME_KILLS, SOME_ROUNDS = 24, 30
+SOME_KILLS, SOME_ROUNDS = 20, 20
 WORKERS = 2
+PATIENCE = 60  # seconds for one that is on its way
 
 
 def programs():
@@ -71,10 +72,10 @@ class Stores(threading.Thread):
 def in_parallel(work, count):
     """work(i) for each number, by a few threads; what they say went wrong."""
     numbers, wrong = iter(range(count)), []
-    lock = threading.Lock()
+    lock, stopped = threading.Lock(), threading.Event()
 
     def worker():
-        while True:
+        while not stopped.is_set():
             with lock:
                 i = next(numbers, None)
             if i is None:
@@ -89,8 +90,13 @@ def in_parallel(work, count):
     threads = [threading.Thread(target=worker) for _ in range(WORKERS)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:  # also when the time is up
+        stopped.set()
+        for thread in threads:
+            thread.join(PATIENCE)
     return wrong
 
 
@@ -100,7 +106,7 @@ TARGETS = [["victim:victim_level"], ["victim:victim_level", "victim:stats.word"]
            ["victim:victim_rw", "--rw"], ["--exec", "victim:exec_me"]]
 
 
-@case("SIGKILL at random moments leaves no breakpoint, no program", seconds=400)
+@case("SIGKILL at random moments leaves no breakpoint, no program", seconds=900)
 def kills(test):
     count = KILLS.get(test.kernel, SOME_KILLS)
     before = programs()
@@ -109,6 +115,7 @@ def kills(test):
     whole = (time.monotonic() - start) * 1.6  # before, while and after it is armed
     stores = Stores("set_level", "write_word", "bump_rw", "exec_me")
     stores.start()
+    test.cleanups.append(stores.stop)
     rng = random.Random(test.kernel)
     waits = [rng.uniform(0, whole) for _ in range(count)]
 
@@ -129,13 +136,14 @@ def kills(test):
     nothing_left(test, before)
 
 
-@case("attached and detached many times", seconds=500)
+@case("attached and detached many times", seconds=1800)
 def rounds(test):
     count = ROUNDS.get(test.kernel, SOME_ROUNDS)
     before = programs()
     places = [victim.place("set_level"), victim.place("write_word")]
     stores = Stores("set_level")
     stores.start()
+    test.cleanups.append(stores.stop)
 
     def watch(i):
         done = culprit.text("watch", "--json", "--for", "1ms", places[i % 2])

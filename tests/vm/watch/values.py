@@ -141,62 +141,60 @@ BITS = {"write_ready": (3,), "write_phase": (3,), "write_count": (3, 4000), "wri
         "write_owner": (3, 2000)}
 
 
+def bits_of(test, name):
+    """One bit field watched while all of its word are stored to."""
+    target = "victim:" + victim.book(name)["var"]
+    run = watch(test, target)
+    for other, numbers in BITS.items():
+        victim.perform(other, *numbers)
+    run.end()
+    for other in BITS:
+        b = victim.book(other)
+        if other == name:
+            wanted = (b["writes"], 0, b["silent"])
+        else:
+            wanted = (b["writes"], b["writes"] - b["silent"], b["writes"])
+        test.same([(w["hits"], w["neighbour"], w["unchanged"], w["where"]["line"])
+                   for w in run.writers(other)], [wanted + (b["line"],)],
+                  f"{other} seen at {target}: hits, neighbour, unchanged, line")
+    b = victim.book(name)
+    shots = run.hits(name)
+    test.same([w["last_value"] for w in run.writers(name)], [b["last_new"]], f"{name}: value")
+    test.same((shots[0]["old"], shots[-1]["old"], shots[-1]["new"]),
+              (b["first_old"], b["last_old"], b["last_new"]), f"{name}: values")
+    owner = victim.book("write_owner")
+    test.same(sum(h["neighbour"] for h in run.hits("write_owner")),
+              owner["writes"] - owner["silent"], "hits of a neighbour that are marked")
+    return run.of("armed")[0]
+
+
 @case("bit fields: each its own value, neighbours counted apart")
 def bits(test):
-    fields = ["write_phase", "write_drift", "write_count"]
-    targets = {name: "victim:" + victim.book(name)["var"] for name in fields}
-    run = watch(test, *targets.values())
-    for name, numbers in BITS.items():
-        victim.perform(name, *numbers)
-    run.end()
-    for name, target in targets.items():
-        b = victim.book(name)
-        writers = run.writers(name, target)
-        test.same([(w["hits"], w["unchanged"] - w["neighbour"]) for w in writers],
-                  [(b["writes"], b["silent"])], f"{name}: hits and silent stores")
-        test.same([w["last_value"] for w in writers], [b["last_new"]], f"{name}: value")
-        shots = run.hits(name, target)
-        test.same((shots[0]["old"], shots[-1]["new"]), (b["first_old"], b["last_new"]),
-                  f"{name}: first old, last new")
-        for other in BITS:
-            if other == name:
-                continue
-            o = victim.book(other)
-            writers = run.writers(other, target)
-            test.same([(w["hits"], w["neighbour"], w["unchanged"]) for w in writers],
-                      [(o["writes"], o["writes"] - o["silent"], o["writes"])],
-                      f"{other} beside {target}: hits, neighbour, unchanged")
-    armed = run.of("armed")
-    test.same([(a["bit_offset"], a["bit_size"]) for a in armed], [(1, 3), (16, 5), (4, 12)], "bits")
+    for name, place in (("write_phase", (1, 3)), ("write_drift", (16, 5)), ("write_count", (4, 12))):
+        armed = bits_of(test, name)
+        test.same((armed["bit_offset"], armed["bit_size"]), place, f"{name}: bits")
 
 
-@case("bit fields of one word: each with its own filter")
+@case("a bit field with a filter")
 def bits_filtered(test):
-    targets = ["victim:victim_bits.phase", "victim:victim_bits.count"]
-    run = watch(test, *targets, more=("--if", "old != new && new == 2"))
-    for name in ("write_phase", "write_count", "write_owner"):
+    run = watch(test, "victim:victim_bits.drift", more=("--if", "new < -1"))
+    for name in ("write_drift", "write_owner"):
         victim.perform(name, 3)
     run.end()
-    test.same([(h["target"], h["store"]["function"], h["new"]) for h in run.hits()],
-              [(targets[0], "write_phase", 2), (targets[1], "write_count", 2)], "hits")
-    test.same({key: run.loss[key] for key in ("hits", "seen", "detailed", "filtered", "busy")},
-              {"hits": 18, "seen": 18, "detailed": 2, "filtered": 16, "busy": 0}, "ledger")
+    shown = [(h["store"]["function"], h["old"], h["new"]) for h in run.hits("write_drift")]
+    test.same(shown, [("write_drift", -1, -2), ("write_drift", -2, -3)], "hits")
+    test.same((run.loss["hits"], run.loss["filtered"], run.loss["busy"]),
+              (6, 6 - len(run.hits()), 0), "ledger")
 
 
-@case("one register for what begins at one place")
+@case("targets that share memory are refused")
 def shared(test):
-    targets = ["victim:stats.block", "victim:stats.block.b"]
-    run = watch(test, *targets)
-    victim.perform("write_block", 2)
-    run.end()
-    lines = [victim.book("write_block_" + part)["line"] for part in "abc"]
-    test.same([(w["target"], w["where"]["line"], w["hits"]) for w in run.writers()],
-              [(targets[0], line, 2) for line in lines] + [(targets[1], lines[1], 2)], "writers")
-    test.same((run.loss["hits"], run.loss["seen"], run.loss["busy"]), (8, 8, 0), "ledger")
-    done = culprit.text("watch", "--debug", culprit.DEBUG, "victim:stats.word",
-                        victim.place("write_word", 2))
-    test.same(done.returncode, 1, "status of two sizes at one place")
-    test.matches(done.stderr, "differ in size", "stderr")
+    for targets in (["victim:victim_bits.phase", "victim:victim_bits.count"],
+                    ["victim:stats.block", "victim:stats.block.b"],
+                    ["victim:stats.word", victim.place("write_word", 2)]):
+        done = culprit.text("watch", "--debug", culprit.DEBUG, *targets)
+        test.same((done.returncode, done.stdout), (1, ""), f"{targets}: status and stdout")
+        test.matches(done.stderr, "share memory", f"{targets}: stderr")
 
 
 @case("silent stores are hits, and marked")

@@ -141,6 +141,18 @@ static void vfork_child(long n)
 	reap(pid);
 }
 
+/* Nothing but its death wakes the parent meanwhile. */
+static void vfork_sleep(long ms)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		sleep_ms(ms);
+		_exit(0);
+	}
+	reap(pid);
+}
+
 static void spawn_true(long unused)
 {
 	char *argv[] = {"true", NULL};
@@ -215,6 +227,7 @@ static const struct {
 	{"say", say},
 	{"fork", fork_child},
 	{"vfork", vfork_child},
+	{"vfork-sleep", vfork_sleep},
 	{"spawn", spawn_true},
 	{"become-true", become_true},
 	{"start-over", start_over},

@@ -172,7 +172,7 @@ def report(one, outcome, seconds, counts):
 
 def run_all(tests, jobs):
     counts = {"ok": 0, "not ok": 0, "skip": 0}
-    waiting = sorted(tests, key=lambda t: t.alone)
+    waiting = sorted(tests, key=lambda t: (t.alone, -t.seconds))  # the longest first
     running = []
     while waiting or running:
         while waiting and (not running if waiting[0].alone else len(running) < jobs) and \

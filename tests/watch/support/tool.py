@@ -117,10 +117,10 @@ def hold_to_schema(said):
     check(result.returncode == 0, f"schema: {result.stderr[:300]}")
 
 
-def watch(*arguments, status=0, **options):
+def watch(*arguments, status=0, seconds=30, **options):
     """A run to its end. The order of its lines and its ledger are held to what the docs say."""
     run = Watch(*[str(a) for a in arguments], **options)
-    said = run.finish()
+    said = run.finish(seconds)
     check(said.status == status,
           f"exit status {said.status}, expected {status}: {said.errors.strip()}")
     if options.get("json_lines", True) and status in (0, 3):

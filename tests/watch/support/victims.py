@@ -33,7 +33,7 @@ def books_of(text):
 
 def book_of(said, name):
     books = books_of(said.rest if hasattr(said, "rest") else said)
-    check(name in books, f"no books of {name}")
+    check(name in books, f"no books of {name}; {getattr(said, 'text', said)[-600:]!r}")
     return books[name][0]
 
 
