@@ -87,6 +87,12 @@ struct cul_arch {
 	unsigned n_regs;
 	const char *const *reg_names; /* n_regs names, in pt_regs order */
 	unsigned reg_ip, reg_sp, reg_flags;
+	/*
+	 * The one-byte instruction by which a program raises SIGTRAP with TRAP_BRKPT itself (x86:
+	 * int1; int3 has another code). Without it before the address, the kernel got a debug trap
+	 * that named no cause. 0: TRAP_BRKPT is always the program's own.
+	 */
+	unsigned char own_trap;
 
 	/*
 	 * Names the instruction that made `trap`. `certainty` is CUL_UNKNOWN, and `text` empty,

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "base/cleanup.h"
 #include "sys/perf.h"
 #include "sys/process.h"
@@ -359,17 +360,31 @@ static bool left_by_itself(pid_t pid)
 	return f && fscanf(f, "%ld", &number) == 1 && number == SYS_exit;
 }
 
+/* Whether the instruction that ends at `addr` is the program's own way to a TRAP_BRKPT. */
+static bool made_itself(pid_t pid, uint64_t addr)
+{
+	const struct cul_arch *arch = cul_arch_host();
+	unsigned char byte;
+
+	return !arch || !arch->own_trap || cul_sys_process_vm_readv(pid, addr - 1, &byte, 1) != 1 ||
+	       byte == arch->own_trap;
+}
+
 /*
- * A debug register fired and the kernel found no event for it, so that it takes the trap for the
- * program's own and would end it. Seen about once in some million hits on a busy virtual machine.
+ * A debug register fired and the kernel found no event for it (TRAP_HWBKPT), or not even which one
+ * it was (TRAP_BRKPT): it takes the trap for the program's own and would end it. Seen about once in
+ * some hundred thousand hits on a busy virtual machine.
  */
 static bool is_stray_trap(const struct cul_child *c, int status)
 {
 	siginfo_t info;
 
-	return WSTOPSIG(status) == SIGTRAP &&
-	       !cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info) &&
-	       info.si_code == TRAP_HWBKPT_CODE;
+	if (WSTOPSIG(status) != SIGTRAP ||
+		cul_sys_ptrace(PTRACE_GETSIGINFO, c->pid, (uintptr_t)&info))
+		return false;
+	if (info.si_code == TRAP_BRKPT)
+		return !made_itself(c->pid, (uint64_t)(uintptr_t)info.si_addr);
+	return info.si_code == TRAP_HWBKPT_CODE;
 }
 
 /* Answers one stop of a running child. */
