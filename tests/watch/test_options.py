@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--if, --expect, --count, --for, --exec, --stack, --max-rate: what they keep, count and end."""
 import re
+import signal
 import time
 
 from support.case import check, children, equal, test, until
@@ -119,10 +120,16 @@ def handlers():
     equal(said.loss["command_exit"], 0, "status")
 
 
-@test("options: a million hits, counted to the last", seconds=200)
+@test("options: a million hits, counted to the last", seconds=400)
 def million():
-    said = watch("million", "--stack", "none", "--if", "new % 100000 == 0", "--max-rate", "none",
-                 "--", program("million"), 1000000, seconds=190)
+    # Some virtual machines lose what a debug trap was for, once in a million or so, in a way that the
+    # kernel cannot tell from the program's own trap: its death is then no finding of ours.
+    for _ in range(3):
+        said = watch("million", "--stack", "none", "--if", "new % 100000 == 0", "--max-rate",
+                     "none", "--", program("million"), 1000000, seconds=190)
+        if said.loss.get("command_signal") != signal.SIGTRAP:
+            break
+        print(f"# the victim died of a debug trap at hit {said.loss['hits']}; once more", flush=True)
     book = book_of(said, "write_million")
     equal(int(book["writes"]), 1000000, "stores")
     # On a busy virtual machine a trap may come for which the kernel has no owner: told as a gap.
