@@ -8,7 +8,7 @@
 #include "sys/bpf.h"
 #include "watch.skel.h"
 
-enum { ACCESSES = 8 };
+enum { ACCESSES = 8, ROUNDS = 5 };
 
 static __attribute__((noinline)) void user_code(void)
 {
@@ -88,8 +88,9 @@ static int make_accesses(
 	return 0;
 }
 
-int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int cpu,
-	uint64_t *cost_ns, struct cul_error *err)
+/* One round of accesses on `cpu`; `seen`: how many the program counted. */
+static int make_round(struct cul_watch_program *p, enum cul_watch_proof proof, int cpu,
+	uint64_t *cost_ns, uint64_t *seen, struct cul_error *err)
 {
 	struct cul_watch_totals before, after;
 	struct cul_cpus here = {0}, there = {0}; /* cpu_set_t ends at 1024 CPUs */
@@ -112,13 +113,30 @@ int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int
 		r = cul_watch_program_cpu_totals(p, 0, cpu, &after);
 	if (r)
 		return cul_fail(err, r, "self-test on CPU %d: %s", cpu, cul_strerror(r));
-	if (after.proofs - before.proofs < ACCESSES)
+	*seen = after.proofs - before.proofs;
+	return 0;
+}
+
+int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int cpu,
+	uint64_t *cost_ns, struct cul_error *err)
+{
+	uint64_t seen = 1;
+
+	/* The kernel keeps our program out while another one runs on that CPU: some may be missed.
+	 */
+	for (int round = 0; round < ROUNDS && seen && seen < ACCESSES; round++) {
+		int r = make_round(p, proof, cpu, cost_ns, &seen, err);
+
+		if (r)
+			return r;
+	}
+	if (seen < ACCESSES)
 		return cul_fail(err, -ENXIO,
 			"CPU %d: a debug register was armed and did not fire at a known access "
 			"(%lu of %d "
 			"seen); this machine's debug registers cannot be trusted here, which is "
 			"known of some "
 			"virtual machines",
-			cpu, (unsigned long)(after.proofs - before.proofs), ACCESSES);
+			cpu, (unsigned long)seen, ACCESSES);
 	return 0;
 }

@@ -29,8 +29,8 @@ int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof
 
 /*
  * Makes the access on `cpu` several times and compares with what was counted there.
- * 0; -ENXIO: nothing fired; -EPERM: we may not run there. `cost_ns`: the least time that one access
- * took.
+ * 0; -ENXIO: nothing fired, or time and again not all; -EPERM: we may not run there. `cost_ns`: the
+ * least time that one access took.
  */
 int cul_watch_prove(struct cul_watch_program *p, enum cul_watch_proof proof, int cpu,
 	uint64_t *cost_ns, struct cul_error *err);
