@@ -55,7 +55,7 @@ static const struct cul_option watch_options[] = {
 	{OPT_MAX_RATE, "max-rate", 0, "N",
 		"disarm at more than N hits a second on a CPU; none: "
 		"never (default: what a fifth of a CPU can bear)"},
-	{OPT_PARTIAL, "partial", 0, NULL, "go on when not every CPU or thread can be armed"},
+	{OPT_PARTIAL, "partial", 0, NULL, "go on when not every CPU can be armed"},
 	{OPT_DEBUG, "debug", 0, "PATH",
 		"look for debug information here too: a file or a "
 		"directory; may be repeated"},

@@ -322,9 +322,8 @@ int cul_watch_program_cpu_totals(
 	return r;
 }
 
-/* Merges one CPU's share of a writer into the whole. */
-static void add_writer(struct cul_watch_writer_count *sum, const struct cul_watch_writer_count *one,
-	bool is_signed)
+void cul_watch_writer_merge(struct cul_watch_writer_count *sum,
+	const struct cul_watch_writer_count *one, bool is_signed)
 {
 	if (!one->hits)
 		return;
@@ -367,7 +366,8 @@ int cul_watch_program_writers(struct cul_watch_program *p,
 		if (r)
 			return r;
 		for (unsigned cpu = 0; cpu < p->n_possible; cpu++)
-			add_writer(&sum, &all[cpu], p->skel->rodata->shapes[target].is_signed);
+			cul_watch_writer_merge(
+				&sum, &all[cpu], p->skel->rodata->shapes[target].is_signed);
 		r = fn(data, &key, &sum);
 	}
 	return r == -ENOENT ? 0 : r;

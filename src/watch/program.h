@@ -79,6 +79,13 @@ int cul_watch_program_totals(
 int cul_watch_program_cpu_totals(
 	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out);
 
+/*
+ * Adds what one CPU (or one process) counted of a writer to the whole. `is_signed`: how minimum and
+ * maximum compare.
+ */
+void cul_watch_writer_merge(struct cul_watch_writer_count *sum,
+	const struct cul_watch_writer_count *one, bool is_signed);
+
 /* Each entry of the writer table, its CPUs merged. A negative result of `fn` ends it. */
 int cul_watch_program_writers(struct cul_watch_program *p,
 	int (*fn)(void *data, const struct cul_watch_key *key,

@@ -56,29 +56,6 @@ static struct writer *find_writer(struct table *t, const struct cul_watch_key *k
 	return w;
 }
 
-static void merge(struct writer *w, const struct cul_watch_writer_count *one)
-{
-	struct cul_watch_writer_count *sum = &w->sum;
-
-	if (!sum->hits) {
-		*sum = *one;
-		return;
-	}
-	sum->hits += one->hits;
-	sum->unchanged += one->unchanged;
-	sum->neighbour += one->neighbour;
-	if (one->first_ns < sum->first_ns)
-		sum->first_ns = one->first_ns;
-	if (one->last_ns > sum->last_ns) {
-		sum->last_ns = one->last_ns;
-		sum->last = one->last;
-	}
-	if (w->is_signed ? (int64_t)one->min < (int64_t)sum->min : one->min < sum->min)
-		sum->min = one->min;
-	if (w->is_signed ? (int64_t)one->max > (int64_t)sum->max : one->max > sum->max)
-		sum->max = one->max;
-}
-
 static int add(
 	void *data, const struct cul_watch_key *key, const struct cul_watch_writer_count *one)
 {
@@ -92,7 +69,7 @@ static int add(
 	p = w ? cul_vec_push(&w->processes) : NULL;
 	if (!p)
 		return -ENOMEM;
-	merge(w, one);
+	cul_watch_writer_merge(&w->sum, one, w->is_signed);
 	p->pid = (int)key->tgid;
 	p->comm = cul_strndup(one->comm, sizeof(one->comm));
 	p->hits = one->hits;
