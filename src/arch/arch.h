@@ -77,6 +77,31 @@ struct cul_trap {
 	uint64_t fs_base, gs_base;
 };
 
+/* A scalar inside an argument. */
+struct cul_arg_leaf {
+	uint64_t offset;
+	uint32_t size;
+	bool is_float;
+};
+
+/* An argument as the calling convention sees it: no names, no types. */
+struct cul_arg {
+	uint64_t size, align;              /* bytes; size 0: not known */
+	const struct cul_arg_leaf *leaves; /* of a scalar: itself */
+	size_t n_leaves;
+};
+
+enum cul_arg_where {
+	CUL_ARG_UNKNOWN,
+	CUL_ARG_WORDS, /* in words that a probe at the entry can read */
+	CUL_ARG_FLOAT, /* at least part of it in a floating point or vector register */
+};
+
+struct cul_arg_place {
+	enum cul_arg_where where;
+	unsigned word, n_words; /* registers 0 .. n_arg_regs-1, then words on the stack */
+};
+
 struct cul_arch {
 	const char *name;     /* "x86_64": uname -m */
 	unsigned word;        /* 8 */
@@ -87,6 +112,19 @@ struct cul_arch {
 	unsigned n_regs;
 	const char *const *reg_names; /* n_regs names, in pt_regs order */
 	unsigned reg_ip, reg_sp, reg_flags;
+	/* The calling convention of C, user space and kernel: */
+	const unsigned *arg_regs; /* as indices of pt_regs */
+	unsigned n_arg_regs;
+	unsigned reg_ret;
+	/*
+	 * Where the arguments are at a function's first instruction. `hidden`: the result is a
+	 * struct returned in memory, whose address comes before them.
+	 */
+	void (*place_args)(
+		const struct cul_arg *args, size_t n, bool hidden, struct cul_arg_place *out);
+	/* Whether a struct (or scalar) of these leaves is returned in memory that the caller names.
+	 */
+	bool (*returns_in_memory)(const struct cul_arg *result);
 	/*
 	 * The one-byte instruction by which a program raises SIGTRAP with TRAP_BRKPT itself (x86:
 	 * int1; int3 has another code). Without it before the address, the kernel got a debug trap

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the probe programs and user space tell each other: recipes, counters,
+ * groups and the record of a call. Included by both sides.
+ *
+ * A site is one place that is probed; its number is the attach cookie. Sites of
+ * one function share a recipe, which says what to copy from memory at a call.
+ */
+#ifndef CUL_BPF_PROBE_H
+#define CUL_BPF_PROBE_H
+
+#include <linux/types.h>
+
+enum {
+	CUL_PROBE_REG_WORDS = 6, /* words[0..5]: argument registers; the rest from the stack */
+	CUL_PROBE_WORDS = 16,
+	CUL_PROBE_VALUES = 8, /* results of --args, --hist and --by expressions */
+	CUL_PROBE_SOURCES = CUL_PROBE_WORDS + CUL_PROBE_VALUES + 1,
+	CUL_PROBE_FROM_RET = CUL_PROBE_SOURCES - 1,
+	CUL_PROBE_FETCHES = 16,
+	CUL_PROBE_PAYLOAD = 2048, /* bytes that all fetches of a function take together */
+	CUL_PROBE_FETCH_MOST = 256,
+	CUL_PROBE_FRAMES = 64, /* of each of the kernel and the user stack */
+	CUL_PROBE_COMM = 16,
+	CUL_PROBE_BY = 4,           /* words of a group's key */
+	CUL_PROBE_STACK_DEPTH = 32, /* frames that tell groups apart */
+	CUL_PROBE_REGS = 21,        /* x86_64 pt_regs, in its order */
+};
+
+enum cul_probe_fetch_kind {
+	CUL_FETCH_NONE,
+	CUL_FETCH_MEM,    /* `size` bytes, or as many as there are up to the page's end */
+	CUL_FETCH_STR,    /* a string of at most size-1 characters */
+	CUL_FETCH_DENTRY, /* names from a struct dentry up: NUL separated, the innermost first */
+	CUL_FETCH_FILE,   /* the same from a struct file, across mounts */
+};
+
+/* One copy from memory. Its place in the payload is fixed, whether it succeeds or not. */
+struct cul_probe_fetch {
+	__u8 kind;
+	__u8 source;     /* pointer: words, then values, then the returned value */
+	__u8 through;    /* 1 + an earlier fetch of kind MEM: the pointer lies in what it got */
+	__u8 at_return;  /* fetched when the call returns, not at its entry */
+	__u16 offset;    /* through: of the pointer in that fetch's bytes; else added to source */
+	__u16 pos, size; /* in the payload */
+	__u16 pad;
+};
+
+enum cul_probe_ret { CUL_RET_NONE, CUL_RET_INT32, CUL_RET_INT64, CUL_RET_POINTER };
+
+struct cul_probe_recipe {
+	__u32 n_fetches;
+	__u32 payload; /* bytes in use, at most CUL_PROBE_PAYLOAD, a multiple of 8 */
+	__u32 ret;     /* enum cul_probe_ret: how an error is told */
+	__u32 pad;
+	struct cul_probe_fetch fetch[CUL_PROBE_FETCHES];
+};
+
+/* Per CPU and site. calls = filtered + lone + (per view) emitted + dropped + counted ... */
+struct cul_probe_totals {
+	__u64 calls;    /* the site was reached while the run was live */
+	__u64 returns;  /* of those: came back while it was live */
+	__u64 strays;   /* returns of calls that began before the run, or whose record was lost */
+	__u64 filtered; /* --if, --slow or --errors said no (at entry or at return) */
+	__u64 lone;     /* calls that found no room to be remembered until they return */
+	__u64 emitted;
+	__u64 dropped;   /* matched, but the ring was full */
+	__u64 ungrouped; /* matched, but the table of groups was full */
+	__u64 errors;    /* returned an error, matched */
+	__u64 matched;   /* passed all filters */
+};
+
+/* A call that has not returned yet is known by where its return address lies. */
+struct cul_probe_call_key {
+	__u64 sp;
+	__u32 tgid; /* of user functions; 0 in the kernel, whose stacks do not share addresses */
+	__u32 site;
+};
+
+/* What generated code reads and writes: the start of the scratch area. */
+struct cul_probe_inputs {
+	__u64 words[CUL_PROBE_WORDS];
+	__u64 values[CUL_PROBE_VALUES];
+	__s64 ret;           /* extended by its type where that is known */
+	__u64 dur;           /* ns */
+	__u64 cpu, pid, tid; /* pid: the process (tgid) */
+	__u64 caller;        /* the return address */
+	char comm[CUL_PROBE_COMM];
+	__u64 fault;  /* set by generated code when an expression met unreadable memory */
+	__u64 faults; /* bit i: values[i] was not readable */
+	__u64 by[CUL_PROBE_BY];
+	__u64 measure; /* --hist */
+};
+
+struct cul_probe_call {
+	__u64 words[CUL_PROBE_WORDS];
+	__u64 values[CUL_PROBE_VALUES];
+	__u64 faults;
+	__u64 ns;
+	__u64 caller;
+	__s16 got[CUL_PROBE_FETCHES];
+	__u8 payload[CUL_PROBE_PAYLOAD]; /* absent when nothing is carried */
+};
+
+/* A group of calls, or one bar of a histogram. */
+struct cul_probe_group_key {
+	__u32 site;
+	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
+	__s32 user_stack;
+	__u32 bar; /* cul_probe_bar() */
+	__u64 by[CUL_PROBE_BY];
+};
+
+struct cul_probe_group {
+	__u64 count, errors;
+	__u64 sum, max; /* of dur, when the view knows it */
+};
+
+enum cul_probe_flags {
+	CUL_CALL_RETURN = 1, /* ret and dur are valid */
+	CUL_CALL_ERROR = 2,
+	CUL_CALL_USER = 4,   /* the CPU was in user mode */
+	CUL_CALL_REGS = 8,   /* the registers stand before the frames */
+	CUL_CALL_AFTER = 16, /* pointees were fetched again at the return (--diff) */
+};
+
+/* One call. Ends after the frames; `data` holds payload, payload after, registers, frames. */
+struct cul_probe_event {
+	struct cul_probe_inputs in;
+	__u64 ns; /* CLOCK_MONOTONIC, of the entry; of the return, with CUL_CALL_RETURN: + dur */
+	__u64 sent_ns; /* of this record */
+	__u32 site;
+	__u32 flags;
+	__u16 n_kernel, n_user;
+	__u16 payload; /* bytes of each payload in `data` */
+	__u16 pad;
+	__s16 got[CUL_PROBE_FETCHES];   /* bytes fetched, or a negative errno */
+	__s16 after[CUL_PROBE_FETCHES]; /* the same at the return */
+	__u8 data[];
+};
+
+/*
+ * Bars of a histogram: sixteen to a power of two, so that both logarithmic and linear pictures can
+ * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
+ */
+enum { CUL_PROBE_BARS = 16 * 61 };
+
+#endif
