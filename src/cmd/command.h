@@ -36,6 +36,7 @@ struct cul_command {
 };
 
 extern const struct cul_command cul_cmd_watch;
+extern const struct cul_command cul_cmd_probe;
 extern const struct cul_command cul_cmd_doctor;
 extern const struct cul_command cul_cmd_help;
 extern const struct cul_command cul_cmd_version;
