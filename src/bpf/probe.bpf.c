@@ -43,15 +43,15 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct cul_probe_call_key);
-	__type(value, struct cul_probe_call);
+	__type(key, struct cul_probe_open_key);
+	__type(value, struct cul_probe_open);
 } calls SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct cul_probe_group_key);
-	__type(value, struct cul_probe_group);
+	__type(key, struct cul_probe_tally_key);
+	__type(value, struct cul_probe_tally);
 } groups SEC(".maps");
 
 struct {
@@ -70,8 +70,8 @@ enum {
 struct scratch {
 	struct cul_probe_event event;
 	__u8 data[DATA + SLACK];
-	struct cul_probe_call call;
-	struct cul_probe_group fresh;
+	struct cul_probe_open call;
+	struct cul_probe_tally fresh;
 };
 
 struct {
@@ -254,8 +254,8 @@ static __always_inline void count_group(
 	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
 {
 	struct cul_probe_event *e = &s->event;
-	struct cul_probe_group_key key = {.site = site, .stack = -1, .user_stack = -1};
-	struct cul_probe_group *g;
+	struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+	struct cul_probe_tally *g;
 
 	if (want_kernel_stack)
 		key.stack = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
@@ -388,7 +388,7 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
 	struct cul_probe_event *e = &s->event;
-	struct cul_probe_call_key key = {.sp = sp, .site = site};
+	struct cul_probe_open_key key = {.sp = sp, .site = site};
 
 	if (!sum || !recipe)
 		return 0;
@@ -446,8 +446,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
 	struct cul_probe_event *e = &s->event;
-	struct cul_probe_call_key key = {.sp = sp, .site = site};
-	struct cul_probe_call *c;
+	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	struct cul_probe_open *c;
 
 	if (!sum || !recipe)
 		return 0;

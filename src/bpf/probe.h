@@ -72,7 +72,7 @@ struct cul_probe_totals {
 };
 
 /* A call that has not returned yet is known by where its return address lies. */
-struct cul_probe_call_key {
+struct cul_probe_open_key {
 	__u64 sp;
 	__u32 tgid; /* of user functions; 0 in the kernel, whose stacks do not share addresses */
 	__u32 site;
@@ -94,7 +94,7 @@ struct cul_probe_inputs {
 	__u64 measure; /* --hist */
 };
 
-struct cul_probe_call {
+struct cul_probe_open {
 	__u64 words[CUL_PROBE_WORDS];
 	__u64 values[CUL_PROBE_VALUES];
 	__u64 faults;
@@ -105,7 +105,7 @@ struct cul_probe_call {
 };
 
 /* A group of calls, or one bar of a histogram. */
-struct cul_probe_group_key {
+struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
@@ -113,7 +113,7 @@ struct cul_probe_group_key {
 	__u64 by[CUL_PROBE_BY];
 };
 
-struct cul_probe_group {
+struct cul_probe_tally {
 	__u64 count, errors;
 	__u64 sum, max; /* of dur, when the view knows it */
 };

@@ -22,7 +22,7 @@ struct way {
 
 struct arming {
 	struct cul_probe_run *run;
-	struct way *ways; /* by site */
+	struct way *ways;        /* by site */
 	int entry_fd, return_fd; /* programs by cookie, made when first needed; -1: not yet */
 	int multi_entry_fd, multi_return_fd;
 };
@@ -100,8 +100,8 @@ static void choose(struct arming *a)
 		else if (n <= FENTRY_MOST && !wants_caller(run) && fits_fentry(run, i))
 			a->ways[i].kind = CUL_ATTACH_FENTRY;
 		else
-			a->ways[i].kind = site->traceable ? CUL_ATTACH_KPROBE_MULTI
-							  : CUL_ATTACH_KPROBE;
+			a->ways[i].kind =
+				site->traceable ? CUL_ATTACH_KPROBE_MULTI : CUL_ATTACH_KPROBE;
 	}
 }
 
@@ -135,8 +135,8 @@ static int shared_program(struct arming *a, int *fd, enum cul_probe_template fro
 	return *fd;
 }
 
-static int arm_fentry_one(struct arming *a, size_t i, bool at_return, int btf_fd,
-	struct cul_error *err)
+static int arm_fentry_one(
+	struct arming *a, size_t i, bool at_return, int btf_fd, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
 	const struct cul_probe_instance instance = {
@@ -287,8 +287,9 @@ static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
-	const struct cul_probe_instance instance = {
-		.from = CUL_TEMPLATE_TRACEPOINT, .site = (int32_t)i, .scratch = 1 + 2 * (unsigned)i};
+	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
+		.site = (int32_t)i,
+		.scratch = 1 + 2 * (unsigned)i};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int fd = cul_probe_program_make(&run->program, &instance, err), r;
 
@@ -377,8 +378,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
-	config.n_scratches =
-		few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
+	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
 	return cul_probe_program_open(&config, &run->program, err);
 }
 
@@ -387,8 +387,7 @@ static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
-		r = cul_probe_program_set_recipe(
-			&run->program, (unsigned)i, &run->plans[i].recipe);
+		r = cul_probe_program_set_recipe(&run->program, (unsigned)i, &run->plans[i].recipe);
 	return r ? cul_fail(err, r, "handing the recipes to the program: %s", cul_strerror(r)) : 0;
 }
 

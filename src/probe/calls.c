@@ -86,8 +86,7 @@ static void show_args(struct cul_probe_run *run, const struct cul_plan *plan,
 		cul_plan_show(plan, a, e, false, run->scope, &t->now[t->n], &out->value, &out->why);
 		if (!(e->flags & CUL_CALL_AFTER) || a->fetch < 0)
 			continue;
-		cul_plan_show(
-			plan, a, e, true, run->scope, &t->after[t->n], &out->after, &ignored);
+		cul_plan_show(plan, a, e, true, run->scope, &t->after[t->n], &out->after, &ignored);
 		if (ignored || !out->value.text || !strcmp(out->value.text, out->after.text))
 			out->after = (struct cul_shown){0};
 	}
@@ -126,8 +125,8 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 	show_args(run, plan, e, &texts);
 	call.n_args = texts.n;
 	if (call.returned && plan->has_ret)
-		cul_plan_show(plan, &plan->ret, e, false, run->scope, &texts.ret, &call.ret,
-			&ignored);
+		cul_plan_show(
+			plan, &plan->ret, e, false, run->scope, &texts.ret, &call.ret, &ignored);
 	if (e->in.caller)
 		cul_scope_where(run->scope, e->in.caller - 1, run->pid != 0, &call.caller);
 	for (; tail->regs && call.n_regs < run->arch->n_regs; call.n_regs++)

@@ -187,6 +187,18 @@ static void plan_ret(struct cul_plan *p, const struct cul_plan_want *want)
 		plan_pointer(p, &p->ret, want, true);
 }
 
+/* void (void *data, the arguments...): each in a word of 64 bits. */
+static void place_tracepoint(struct cul_signature *s)
+{
+	if (!s->n_params)
+		return;
+	s->n_params--;
+	memmove(s->params, s->params + 1, s->n_params * sizeof(s->params[0]));
+	for (size_t i = 0; i < s->n_params; i++)
+		s->params[i].place = (struct cul_arg_place){
+			.where = CUL_ARG_WORDS, .word = (unsigned)i, .n_words = 1};
+}
+
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err)
 {
@@ -199,6 +211,8 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	r = cul_signature_of(type, cul_arch_host(), &out->signature, err);
 	if (r)
 		return r;
+	if (want->tracepoint)
+		place_tracepoint(&out->signature);
 	out->typed = true;
 	for (size_t i = 0; i < out->signature.n_params; i++)
 		plan_parameter(out, &out->signature.params[i], want);

@@ -50,7 +50,8 @@ struct cul_plan_want {
 	bool args; /* show them: fetch what they point to */
 	bool ret;  /* show the returned value */
 	unsigned depth;
-	bool user; /* a process's function */
+	bool user;       /* a process's function */
+	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
 };
 
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */

@@ -15,7 +15,7 @@
 
 /* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
 _Static_assert(sizeof(struct cul_probe_totals) % 8 == 0, "");
-_Static_assert(sizeof(struct cul_probe_group) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
 
 enum {
 	CALLS_MEMORY = 4 << 20, /* of the table of calls that have not returned */
@@ -79,10 +79,10 @@ static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *op
 static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	const struct cul_probe_program_config *config)
 {
-	size_t call = config->carry ? sizeof(struct cul_probe_call)
-				    : offsetof(struct cul_probe_call, payload);
+	size_t call = config->carry ? sizeof(struct cul_probe_open)
+				    : offsetof(struct cul_probe_open, payload);
 	size_t calls = CALLS_MEMORY / call;
-	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_group) * p->n_possible);
+	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
 	bool stacks = config->groups && (config->kernel_stack || config->user_stack);
 
 	bpf_map__set_max_entries(skel->maps.totals, (__u32)config->n_sites);
@@ -321,17 +321,17 @@ int cul_probe_program_totals(
 
 int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
-		void *data, const struct cul_probe_group_key *key, const struct cul_probe_group *g),
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
 	void *data)
 {
 	int fd = bpf_map__fd(p->skel->maps.groups), r = 0;
-	cul_autofree struct cul_probe_group *all = cul_calloc(p->n_possible, sizeof(*all));
-	struct cul_probe_group_key key, *previous = NULL;
+	cul_autofree struct cul_probe_tally *all = cul_calloc(p->n_possible, sizeof(*all));
+	struct cul_probe_tally_key key, *previous = NULL;
 
 	if (!all)
 		return -ENOMEM;
 	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
-		struct cul_probe_group sum = {0};
+		struct cul_probe_tally sum = {0};
 
 		previous = &key;
 		r = cul_sys_bpf_map_lookup(fd, &key, all);

@@ -92,7 +92,7 @@ int cul_probe_program_totals(
 /* Each group with the sum over CPUs, in no order. Ends early when `fn` returns not 0. */
 int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
-		void *data, const struct cul_probe_group_key *key, const struct cul_probe_group *g),
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
 	void *data);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(

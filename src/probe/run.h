@@ -24,8 +24,8 @@
 struct cul_probe_link {
 	struct cul_attachment attachment;
 	unsigned site;
-	unsigned n_sites;  /* KPROBE_MULTI: as many */
-	size_t kretprobe;  /* TRACEFS: its number */
+	unsigned n_sites; /* KPROBE_MULTI: as many */
+	size_t kretprobe; /* TRACEFS: its number */
 };
 
 struct cul_probe_run {
@@ -40,8 +40,8 @@ struct cul_probe_run {
 	CUL_VEC(struct cul_probe_link) links;
 	struct cul_kretprobes *kretprobes;
 	struct cul_child child;
-	pid_t pid;        /* a process's functions are probed; 0: the kernel's */
-	pid_t only_pid;   /* the kernel's functions, called by this process */
+	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
+	pid_t only_pid; /* the kernel's functions, called by this process */
 	int pid_fd;
 	bool returns;
 	uint64_t attach_ns;
@@ -71,7 +71,10 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
 
-/* summary.c: groups, histograms, functions and the ledger. */
+/* views.c: groups and histograms, when they are asked for. */
+int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err);
+
+/* summary.c: the views, the functions and the ledger. */
 int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err);
 
 #endif

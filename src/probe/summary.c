@@ -86,8 +86,7 @@ static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_prob
 static int say_functions(struct cul_probe_run *run, struct sums *sums)
 {
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
-	cul_autofree struct cul_probe_function *functions =
-		cul_calloc(n_sites, sizeof(*functions));
+	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
 	struct cul_probe_totals sum = {0}, one;
 	int r;
 
@@ -133,8 +132,8 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 		cul_attachment_misses(a, &misses);
 		missed = misses.probe;
 		if (a->kind == CUL_ATTACH_TRACEFS && a->at_return)
-			misses.probe_known = !cul_kretprobe_missed(
-				run->kretprobes, link->kretprobe, &missed);
+			misses.probe_known =
+				!cul_kretprobe_missed(run->kretprobes, link->kretprobe, &missed);
 		if (a->at_return)
 			sums->missed_returns += missed;
 		else
