@@ -21,7 +21,8 @@ const volatile __u64 slow_ns;
 const volatile __u32 want_events, want_groups, want_bars;
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
-const volatile __u64 ring_bytes; /* of one CPU's ring */
+const volatile __u32 by_at, n_by, measure_at; /* among the values */
+const volatile __u64 ring_bytes;              /* of one CPU's ring */
 const volatile struct cul_probe_offsets offsets;
 
 __u32 live; /* everything is attached: calls count */
@@ -263,9 +264,10 @@ static __always_inline void count_group(
 		key.user_stack =
 			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
 	if (want_bars)
-		key.bar = bar_of(e->in.measure);
-	for (int i = 0; i < CUL_PROBE_BY; i++)
-		key.by[i] = e->in.by[i];
+		key.bar = bar_of(e->in.values[measure_at & (CUL_PROBE_VALUES - 1)]);
+	for (__u32 i = 0; i < CUL_PROBE_BY; i++)
+		if (i < n_by)
+			key.by[i] = e->in.values[(by_at + i) & (CUL_PROBE_VALUES - 1)];
 	g = bpf_map_lookup_elem(&groups, &key);
 	if (!g) {
 		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));

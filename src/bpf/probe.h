@@ -90,8 +90,6 @@ struct cul_probe_inputs {
 	char comm[CUL_PROBE_COMM];
 	__u64 fault;  /* set by generated code when an expression met unreadable memory */
 	__u64 faults; /* bit i: values[i] was not readable */
-	__u64 by[CUL_PROBE_BY];
-	__u64 measure; /* --hist */
 };
 
 struct cul_probe_open {
