@@ -207,43 +207,65 @@ static size_t find_code(const struct bpf_insn *insns, size_t n)
 	return n >= 2 && is_constant(&insns[n - 2], CUL_PATCH_CODE) ? n - 2 : n;
 }
 
+/* The verifier's reason: the last line but for its statistics. */
+static const char *last_words(char *log)
+{
+	size_t end = strlen(log), start;
+
+	for (;;) {
+		while (end && log[end - 1] == '\n')
+			log[--end] = '\0';
+		for (start = end; start && log[start - 1] != '\n'; start--)
+			;
+		if (!start || (strncmp(log + start, "processed ", 10) != 0 &&
+				      strncmp(log + start, "verification time", 17) != 0))
+			return log + start;
+		log[end = start] = '\0';
+	}
+}
+
+static int explain_refused(struct cul_bpf_prog *prog, int code, struct cul_error *err)
+{
+	enum { LOG = 4 << 20 };
+	cul_autofree char *log = cul_calloc(1, LOG);
+	int fd;
+
+	if (code == -EPERM)
+		return cul_fail(err, code,
+			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
+			cul_strerror(code));
+	if (!log)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	prog->log = log;
+	prog->log_size = LOG;
+	prog->log_level = 1;
+	fd = cul_sys_bpf_prog_load_attr(prog);
+	if (fd >= 0)
+		return fd;
+	return cul_fail(err, code, "the kernel's verifier refuses the program: %s%s%.300s",
+		cul_strerror(code), *log ? ": " : "", last_words(log));
+}
+
 static int load(const struct cul_probe_instance *instance, const struct bpf_insn *insns, size_t n,
 	struct cul_error *err)
 {
-	char log[4096] = "";
+	bool tracing =
+		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
+	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT;
 	struct cul_bpf_prog prog = {
-		.type = instance->from == CUL_TEMPLATE_FENTRY ||
-					instance->from == CUL_TEMPLATE_FEXIT
-				? BPF_PROG_TYPE_TRACING
-			: instance->from == CUL_TEMPLATE_TRACEPOINT ? BPF_PROG_TYPE_RAW_TRACEPOINT
-								    : BPF_PROG_TYPE_KPROBE,
+		.type = tracing      ? BPF_PROG_TYPE_TRACING
+			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
+				     : BPF_PROG_TYPE_KPROBE,
 		.name = names[instance->from],
 		.insns = insns,
 		.n = n,
 		.expected_attach_type = instance->attach,
 		.attach_btf_id = instance->btf_id,
 		.attach_btf_obj_fd = instance->btf_fd,
-		.log = log,
-		.log_size = sizeof(log),
-		.log_level = 1,
 	};
 	int fd = cul_sys_bpf_prog_load_attr(&prog);
-	size_t end = strlen(log), start;
 
-	if (fd >= 0)
-		return fd;
-	while (end && log[end - 1] == '\n')
-		log[--end] = '\0';
-	/* The reason is the last line but for the statistics. */
-	for (start = end; start && log[start - 1] != '\n'; start--)
-		;
-	if (!strncmp(log + start, "processed ", 10) && start) {
-		log[start - 1] = '\0';
-		for (end = --start; start && log[start - 1] != '\n'; start--)
-			;
-	}
-	return cul_fail(err, fd, "the kernel's verifier refuses the program: %s%s%.200s",
-		cul_strerror(fd), *log ? ": " : "", log + start);
+	return fd >= 0 ? fd : explain_refused(&prog, fd, err);
 }
 
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
