@@ -64,6 +64,8 @@ struct {
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,
+	NAMES_MOST = 16,              /* of one path */
+	NAME_MOST = 64,               /* characters of one, with its end */
 	SLACK = CUL_PROBE_FRAMES * 8, /* so that a bounded start is enough for the verifier */
 };
 
@@ -183,6 +185,83 @@ static __always_inline __u64 fetch_from(struct scratch *s, const struct cul_prob
 	return *(__u64 *)&s->data[base + (at & ~7ull)];
 }
 
+static __always_inline __u64 follow(__u64 from, __u32 offset)
+{
+	__u64 to = 0;
+
+	bpf_probe_read_kernel(&to, sizeof(to), (void *)(from + offset));
+	return to;
+}
+
+/* Names of a dentry's file system, when it has none itself: ":pipefs". */
+static __always_inline long file_system_name(void *to, __u64 dentry)
+{
+	__u64 name = follow(
+		follow(follow(dentry, offsets.dentry_sb), offsets.sb_type), offsets.type_name);
+	long n;
+
+	*(char *)to = ':';
+	n = bpf_probe_read_kernel_str(to + 1, NAME_MOST, (void *)name);
+	return n > 0 ? n + 1 : -14;
+}
+
+/* From a dentry up, and with its vfsmount on through the places where that is mounted. */
+static __always_inline long names_up(__u8 *to, __u64 dentry, __u64 mnt)
+{
+	__u64 used = 0, first = dentry;
+
+	for (int i = 0; i < NAMES_MOST; i++) {
+		__u64 parent = follow(dentry, offsets.dentry_parent);
+		long n;
+
+		if (!parent)
+			return -14;
+		if (mnt && dentry == follow(mnt, offsets.mnt_root)) {
+			__u64 mount = mnt - offsets.mount_mnt;
+			__u64 above = follow(mount, offsets.mount_parent);
+
+			if (!above || above == mount)
+				break;
+			dentry = follow(mount, offsets.mount_mountpoint);
+			mnt = above + offsets.mount_mnt;
+			continue;
+		}
+		if (parent == dentry)
+			break;
+		OPAQUE(used);
+		if (used > CUL_PROBE_FETCH_MOST - NAME_MOST)
+			break;
+		n = bpf_probe_read_kernel_str(
+			to + used, NAME_MOST, (void *)follow(dentry, offsets.dentry_name));
+		if (n <= 0)
+			return -14;
+		used += n;
+		dentry = parent;
+	}
+	if (used)
+		return used;
+	if (first == dentry && !mnt)
+		return file_system_name(to, dentry);
+	/* A root: of everything, or of what is mounted nowhere. */
+	if (follow(first, offsets.dentry_parent) == first &&
+		follow(follow(first, offsets.dentry_name), 0) & 0xff) {
+		to[0] = '/';
+		to[1] = 0;
+		return 2;
+	}
+	return file_system_name(to, first);
+}
+
+static __always_inline long fetch_path(void *to, __u64 from, int is_file)
+{
+	if (!offsets.known)
+		return -95; /* EOPNOTSUPP */
+	if (is_file)
+		return names_up(
+			to, follow(from, offsets.file_dentry), follow(from, offsets.file_mnt));
+	return names_up(to, from, 0);
+}
+
 static __always_inline long fetch_one(
 	struct scratch *s, const struct cul_probe_fetch *f, __u64 from, __u64 base)
 {
@@ -200,6 +279,8 @@ static __always_inline long fetch_one(
 		return -22;
 	if (f->kind == CUL_FETCH_STR)
 		return read_string(to, size, from);
+	if (f->kind == CUL_FETCH_FILE || f->kind == CUL_FETCH_DENTRY)
+		return fetch_path(to, from, f->kind == CUL_FETCH_FILE);
 	return read_part(to, size, from);
 }
 
@@ -312,7 +393,7 @@ static __always_inline void emit(void *ctx, struct scratch *s, struct cul_probe_
 		/* Fetched at a fixed place; it follows the first payload in what is sent. */
 		at &= ~7ull;
 		OPAQUE(at);
-		if (at && at <= CUL_PROBE_PAYLOAD)
+		if (at <= CUL_PROBE_PAYLOAD)
 			bpf_probe_read_kernel(&s->data[at], at, &s->data[CUL_PROBE_PAYLOAD]);
 		at *= 2;
 	}
@@ -421,7 +502,7 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 
 		__builtin_memcpy(s->call.got, e->got, sizeof(s->call.got));
 		OPAQUE(n);
-		if (n && n <= CUL_PROBE_PAYLOAD)
+		if (n <= CUL_PROBE_PAYLOAD)
 			bpf_probe_read_kernel(s->call.payload, n, s->data);
 	}
 	if (user_target)
@@ -474,7 +555,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 
 		__builtin_memcpy(e->got, c->got, sizeof(e->got));
 		OPAQUE(n);
-		if (n && n <= CUL_PROBE_PAYLOAD)
+		if (n <= CUL_PROBE_PAYLOAD)
 			bpf_probe_read_kernel(s->data, n, c->payload);
 	}
 	bpf_map_delete_elem(&calls, &key);

@@ -4,6 +4,7 @@
  * fprobe for many, kprobes for what is left.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -351,6 +352,50 @@ static int arm_all(struct arming *a, struct cul_error *err)
 	return r;
 }
 
+/* The offset of a member, or of a member of a member, of a struct of the kernel. */
+static bool offset_of(struct cul_probe_run *run, const char *tag, const char *path, __u32 *out)
+{
+	const struct cul_expr_env *env = cul_scope_env(run->scope);
+	const struct cul_type *t = env->type(env->data, CUL_TAG_STRUCT, tag);
+	uint64_t bits = 0;
+	char name[32];
+
+	while (t && *path) {
+		size_t n = strcspn(path, ".");
+		struct cul_member m;
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
+		if (cul_type_member(t, name, &m, NULL))
+			return false;
+		bits += m.bit_offset;
+		t = m.type;
+		path += n + (path[n] == '.');
+	}
+	*out = (__u32)(bits / 8);
+	return t != NULL;
+}
+
+/* Where paths are in the kernel's structs; only asked when an argument is one. */
+static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		for (size_t a = 0; a < run->plans[i].n_args; a++)
+			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;
+	o->known = wanted && offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
+		   offset_of(run, "file", "f_path.mnt", &o->file_mnt) &&
+		   offset_of(run, "dentry", "d_parent", &o->dentry_parent) &&
+		   offset_of(run, "dentry", "d_name.name", &o->dentry_name) &&
+		   offset_of(run, "dentry", "d_sb", &o->dentry_sb) &&
+		   offset_of(run, "super_block", "s_type", &o->sb_type) &&
+		   offset_of(run, "file_system_type", "name", &o->type_name) &&
+		   offset_of(run, "vfsmount", "mnt_root", &o->mnt_root) &&
+		   offset_of(run, "mount", "mnt", &o->mount_mnt) &&
+		   offset_of(run, "mount", "mnt_parent", &o->mount_parent) &&
+		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
+}
+
 static int open_program(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -378,6 +423,8 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
+	if (!run->pid)
+		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
 	return cul_probe_program_open(&config, &run->program, err);
 }

@@ -58,6 +58,10 @@ static void print_path(struct cul_str *out, const uint8_t *bytes, size_t size)
 {
 	size_t end = size;
 
+	if (size > 1 && bytes[0] == ':' && !bytes[size - 1]) {
+		cul_str_addf(out, "%s:", (const char *)bytes + 1);
+		return;
+	}
 	if (!size || bytes[size - 1]) {
 		cul_str_add(out, "?");
 		return;
