@@ -13,52 +13,29 @@
 #include "base/cleanup.h"
 #include "probe/run.h"
 
-enum { FENTRY_MOST = 8 }; /* sites; each takes programs of its own and a wait of the kernel's */
-
 /* How each site is to be attached. */
 struct way {
 	enum cul_attach_kind kind;
 	bool attached;
 };
 
+/* A program for all sites that have the same expressions; they tell themselves by cookies. */
+struct made {
+	enum cul_probe_template from;
+	enum bpf_attach_type attach;
+	const struct cul_bpf_code *code;
+	int fd;
+};
+
 struct arming {
 	struct cul_probe_run *run;
-	struct way *ways;        /* by site */
-	int entry_fd, return_fd; /* programs by cookie, made when first needed; -1: not yet */
-	int multi_entry_fd, multi_return_fd;
+	struct way *ways; /* by site */
+	CUL_VEC(struct made) made;
 };
 
 static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
 {
 	return &run->sites.sites.data[i];
-}
-
-static int make_plans(struct cul_probe_run *run, struct cul_error *err)
-{
-	const struct cul_probe_options *o = run->options;
-	struct cul_plan_want want = {
-		.args = o->view == CUL_VIEW_CALLS && !o->args,
-		.ret = o->view == CUL_VIEW_CALLS && run->returns,
-		.depth = o->depth,
-		.user = run->pid != 0,
-	};
-	size_t n = run->sites.sites.len;
-	int r = 0;
-
-	run->plans = cul_calloc(n, sizeof(*run->plans));
-	if (!run->plans)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; !r && i < n; i++) {
-		const struct cul_site *site = site_of(run, i);
-
-		want.tracepoint = site->kind == CUL_SITE_TRACEPOINT;
-		/* In the middle of a function, the arguments are anywhere. */
-		r = cul_plan_make(site->kind == CUL_SITE_INSIDE || site->kind == CUL_SITE_INLINED
-					  ? NULL
-					  : site->type,
-			&want, &run->plans[i], err);
-	}
-	return r;
 }
 
 static bool fits_fentry(const struct cul_probe_run *run, size_t i)
@@ -74,11 +51,6 @@ static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 			a >= CUL_PROBE_REG_WORDS)
 			return false;
 	return true;
-}
-
-static bool wants_caller(const struct cul_probe_run *run)
-{
-	return false;
 }
 
 static void choose(struct arming *a)
@@ -98,7 +70,8 @@ static void choose(struct arming *a)
 			a->ways[i].kind = CUL_ATTACH_KPROBE;
 		else if (run->options->maxactive && run->returns)
 			a->ways[i].kind = CUL_ATTACH_TRACEFS;
-		else if (n <= FENTRY_MOST && !wants_caller(run) && fits_fentry(run, i))
+		else if (n <= CUL_PROBE_FENTRY_MOST && !run->generated[i].uses_caller &&
+			 fits_fentry(run, i))
 			a->ways[i].kind = CUL_ATTACH_FENTRY;
 		else
 			a->ways[i].kind =
@@ -120,20 +93,50 @@ static int add_link(struct cul_probe_run *run, const struct cul_attachment *atta
 	return 0;
 }
 
-/* A program for many places, which tell themselves by their cookies. */
-static int shared_program(struct arming *a, int *fd, enum cul_probe_template from,
+static const struct cul_bpf_code *code_of(
+	const struct cul_probe_run *run, size_t i, enum cul_probe_template from)
+{
+	const struct cul_generated *g = &run->generated[i];
+	bool back = from == CUL_TEMPLATE_RETURN || from == CUL_TEMPLATE_FEXIT ||
+		    from == CUL_TEMPLATE_AFTER;
+
+	return back ? &g->back : &g->entry;
+}
+
+static bool same_code(const struct cul_bpf_code *a, const struct cul_bpf_code *b)
+{
+	return a->len == b->len &&
+	       (!a->len || !memcmp(a->insns, b->insns, a->len * sizeof(*a->insns)));
+}
+
+/* The program for site `i`: its descriptor. */
+static int shared_program(struct arming *a, size_t i, enum cul_probe_template from,
 	enum bpf_attach_type attach, struct cul_error *err)
 {
+	const struct cul_bpf_code *code = code_of(a->run, i, from);
 	const struct cul_probe_instance instance = {
 		.from = from,
 		.site = CUL_SITE_BY_COOKIE,
 		.args = CUL_PROBE_WORDS,
+		.code = code,
 		.attach = attach,
 	};
+	struct made *m;
+	int fd;
 
-	if (*fd < 0)
-		*fd = cul_probe_program_make(&a->run->program, &instance, err);
-	return *fd;
+	for (size_t j = 0; j < a->made.len; j++) {
+		m = &a->made.data[j];
+		if (m->from == from && m->attach == attach && same_code(m->code, code))
+			return m->fd;
+	}
+	fd = cul_probe_program_make(&a->run->program, &instance, err);
+	if (fd < 0)
+		return fd;
+	m = cul_vec_push(&a->made);
+	if (!m)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	*m = (struct made){.from = from, .attach = attach, .code = code, .fd = fd};
+	return fd;
 }
 
 static int arm_fentry_one(
@@ -145,6 +148,7 @@ static int arm_fentry_one(
 		.site = (int32_t)i,
 		.args = (unsigned)run->plans[i].n_args,
 		.scratch = 1 + 2 * (unsigned)i + at_return,
+		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
 		.btf_fd = btf_fd,
@@ -176,37 +180,63 @@ static int arm_fentry(struct arming *a, size_t i, struct cul_error *err)
 	return r ? r : arm_fentry_one(a, i, false, btf_fd < 0 ? 0 : btf_fd, err);
 }
 
-static int arm_multi(struct arming *a, struct cul_error *err)
+/* All sites that one program is for, by one link. */
+static int arm_multi_group(struct arming *a, const int *fds, size_t first, bool at_return,
+	uint64_t *addrs, uint64_t *cookies, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
-	size_t n = 0, all = run->sites.sites.len;
-	cul_autofree uint64_t *addrs = cul_calloc(all, sizeof(*addrs)),
-			      *cookies = cul_calloc(all, sizeof(*cookies));
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
-	int r = 0, fd;
+	size_t n = 0;
+	int r;
 
-	if (!addrs || !cookies)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < all; i++) {
-		if (a->ways[i].kind != CUL_ATTACH_KPROBE_MULTI)
+	for (size_t i = first; i < run->sites.sites.len; i++) {
+		if (fds[i] != fds[first])
 			continue;
 		addrs[n] = site_of(run, i)->addr;
 		cookies[n++] = i;
 	}
-	if (!n)
-		return 0;
-	for (int at_return = run->returns; !r && at_return >= 0; at_return--) {
-		fd = at_return ? shared_program(a, &a->multi_return_fd, CUL_TEMPLATE_RETURN,
-					 BPF_TRACE_KPROBE_MULTI, err)
-			       : shared_program(a, &a->multi_entry_fd, CUL_TEMPLATE_ENTRY,
-					 BPF_TRACE_KPROBE_MULTI, err);
-		if (fd < 0)
-			return fd;
-		r = cul_attach_kprobe_multi(fd, addrs, cookies, n, at_return, &attachment, err);
-		if (!r)
-			r = add_link(run, &attachment, (unsigned)cookies[0], (unsigned)n, err);
+	r = cul_attach_kprobe_multi(fds[first], addrs, cookies, n, at_return, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)first, (unsigned)n, err);
+}
+
+static bool is_first(const int *fds, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (fds[j] == fds[i])
+			return false;
+	return fds[i] >= 0;
+}
+
+static int arm_multi_way(struct arming *a, bool at_return, struct cul_error *err)
+{
+	size_t n = a->run->sites.sites.len;
+	cul_autofree uint64_t *addrs = cul_calloc(n, sizeof(*addrs)),
+			      *cookies = cul_calloc(n, sizeof(*cookies));
+	cul_autofree int *fds = cul_calloc(n, sizeof(*fds));
+	int r = 0;
+
+	if (!addrs || !cookies || !fds)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = -1;
+		if (a->ways[i].kind != CUL_ATTACH_KPROBE_MULTI)
+			continue;
+		fds[i] = shared_program(a, i, at_return ? CUL_TEMPLATE_RETURN : CUL_TEMPLATE_ENTRY,
+			BPF_TRACE_KPROBE_MULTI, err);
+		if (fds[i] < 0)
+			return fds[i];
 	}
+	for (size_t i = 0; !r && i < n; i++)
+		if (is_first(fds, i))
+			r = arm_multi_group(a, fds, i, at_return, addrs, cookies, err);
 	return r;
+}
+
+static int arm_multi(struct arming *a, struct cul_error *err)
+{
+	int r = a->run->returns ? arm_multi_way(a, true, err) : 0;
+
+	return r ? r : arm_multi_way(a, false, err);
 }
 
 static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
@@ -217,15 +247,15 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	int r = 0, fd;
 
 	/* Only a function comes back. */
-	if (run->returns && site->kind <= CUL_SITE_CLONE) {
-		fd = shared_program(a, &a->return_fd, CUL_TEMPLATE_RETURN, 0, err);
+	if (run->returns && cul_probe_returns(site)) {
+		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
 		r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, true, &attachment, err);
 		if (!r)
 			r = add_link(run, &attachment, (unsigned)i, 1, err);
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, &a->entry_fd, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -246,7 +276,7 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 	if (strcmp(site->module, "vmlinux") != 0)
 		cul_str_addf(&place, "%s:", site->module);
 	cul_str_add(&place, site->symbol);
-	fd = shared_program(a, &a->return_fd, CUL_TEMPLATE_RETURN, 0, err);
+	fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
 	if (fd < 0)
 		return fd;
 	r = cul_kretprobe_attach(run->kretprobes, cul_str_text(&place), run->options->maxactive, fd,
@@ -256,7 +286,7 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 	if (r)
 		return r;
 	run->links.data[run->links.len - 1].kretprobe = number;
-	fd = shared_program(a, &a->entry_fd, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -268,8 +298,8 @@ static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int r = 0, fd;
 
-	if (run->returns && site->kind <= CUL_SITE_CLONE) {
-		fd = shared_program(a, &a->return_fd, CUL_TEMPLATE_RETURN, 0, err);
+	if (run->returns && cul_probe_returns(site)) {
+		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
 		r = fd < 0 ? fd
 			   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, true,
 				     &attachment, err);
@@ -278,7 +308,7 @@ static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, &a->entry_fd, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd
 		   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, false,
 			     &attachment, err);
@@ -352,115 +382,21 @@ static int arm_all(struct arming *a, struct cul_error *err)
 	return r;
 }
 
-/* The offset of a member, or of a member of a member, of a struct of the kernel. */
-static bool offset_of(struct cul_probe_run *run, const char *tag, const char *path, __u32 *out)
+static void arming_free(struct arming *a)
 {
-	const struct cul_expr_env *env = cul_scope_env(run->scope);
-	const struct cul_type *t = env->type(env->data, CUL_TAG_STRUCT, tag);
-	uint64_t bits = 0;
-	char name[32];
-
-	while (t && *path) {
-		size_t n = strcspn(path, ".");
-		struct cul_member m;
-
-		snprintf(name, sizeof(name), "%.*s", (int)n, path);
-		if (cul_type_member(t, name, &m, NULL))
-			return false;
-		bits += m.bit_offset;
-		t = m.type;
-		path += n + (path[n] == '.');
-	}
-	*out = (__u32)(bits / 8);
-	return t != NULL;
-}
-
-/* Where paths are in the kernel's structs; only asked when an argument is one. */
-static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
-{
-	bool wanted = false;
-
-	for (size_t i = 0; i < run->sites.sites.len; i++)
-		for (size_t a = 0; a < run->plans[i].n_args; a++)
-			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;
-	o->known = wanted && offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
-		   offset_of(run, "file", "f_path.mnt", &o->file_mnt) &&
-		   offset_of(run, "dentry", "d_parent", &o->dentry_parent) &&
-		   offset_of(run, "dentry", "d_name.name", &o->dentry_name) &&
-		   offset_of(run, "dentry", "d_sb", &o->dentry_sb) &&
-		   offset_of(run, "super_block", "s_type", &o->sb_type) &&
-		   offset_of(run, "file_system_type", "name", &o->type_name) &&
-		   offset_of(run, "vfsmount", "mnt_root", &o->mnt_root) &&
-		   offset_of(run, "mount", "mnt", &o->mount_mnt) &&
-		   offset_of(run, "mount", "mnt_parent", &o->mount_parent) &&
-		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
-}
-
-static int open_program(struct cul_probe_run *run, struct cul_error *err)
-{
-	const struct cul_probe_options *o = run->options;
-	bool calls = o->view == CUL_VIEW_CALLS, few = run->sites.sites.len <= FENTRY_MOST;
-	bool tracepoints = false;
-	struct cul_probe_program_config config = {
-		.n_sites = run->sites.sites.len,
-		.user_target = run->pid != 0,
-		.returns = run->returns,
-		.carry = calls && run->returns,
-		.diff = o->diff,
-		.errors_only = o->errors,
-		.only_pid = run->only_pid,
-		.slow_ns = o->slow_ns,
-		.events = calls,
-		.groups = o->view == CUL_VIEW_COUNT || o->view == CUL_VIEW_HIST,
-		.bars = o->view == CUL_VIEW_HIST,
-		.comm = calls || o->by || o->condition,
-		.caller = wants_caller(run),
-		.kernel_stack = o->want_kernel_stack,
-		.user_stack = o->want_user_stack,
-		.on_event = cul_probe_on_event,
-		.data = run,
-	};
-
-	for (size_t i = 0; i < run->sites.sites.len; i++)
-		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
-	if (!run->pid)
-		find_offsets(run, &config.offsets);
-	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
-	return cul_probe_program_open(&config, &run->program, err);
-}
-
-static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
-		r = cul_probe_program_set_recipe(&run->program, (unsigned)i, &run->plans[i].recipe);
-	return r ? cul_fail(err, r, "handing the recipes to the program: %s", cul_strerror(r)) : 0;
+	free(a->ways);
+	free(a->made.data);
 }
 
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 {
-	cul_autofree struct way *ways = cul_calloc(run->sites.sites.len, sizeof(*ways));
-	struct arming a = {.run = run,
-		.ways = ways,
-		.entry_fd = -1,
-		.return_fd = -1,
-		.multi_entry_fd = -1,
-		.multi_return_fd = -1};
 	uint64_t start = cul_probe_now();
+	__attribute__((cleanup(arming_free))) struct arming a = {
+		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
 	int r;
 
-	if (!ways)
+	if (!a.ways)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	r = make_plans(run, err);
-	if (!r)
-		r = open_program(run, err);
-	if (r)
-		return r;
-	run->opened = true;
-	r = set_recipes(run, err);
-	if (r)
-		return r;
 	choose(&a);
 	r = arm_all(&a, err);
 	if (r)
@@ -486,64 +422,8 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
+	for (size_t i = 0; run->generated && i < run->sites.sites.len; i++)
+		cul_generated_free(&run->generated[i]);
+	free(run->generated);
 	free(run->plans);
-}
-
-static const char *const method_names[] = {
-	[CUL_ATTACH_FENTRY] = "fentry",
-	[CUL_ATTACH_KPROBE_MULTI] = "kprobe-multi",
-	[CUL_ATTACH_KPROBE] = "kprobe",
-	[CUL_ATTACH_TRACEFS] = "kretprobe",
-	[CUL_ATTACH_UPROBE] = "uprobe",
-	[CUL_ATTACH_RAW_TRACEPOINT] = "raw tracepoint",
-};
-
-int cul_probe_say_attached(struct cul_probe_run *run)
-{
-	enum { KINDS = sizeof(method_names) / sizeof(method_names[0]), REFUSED = 4 };
-	struct cul_probe_method methods[KINDS];
-	struct cul_probe_refused refused[REFUSED];
-	cul_autostr struct cul_str spec = {0}, signature = {0};
-	struct cul_probe_attached attached = {
-		.methods = methods,
-		.refused = refused,
-		.n_sites = run->sites.sites.len,
-		.n_refused = run->sites.refused.len,
-		.returns = run->returns,
-		.pid = run->pid,
-		.only_pid = run->only_pid,
-		.took_ns = run->attach_ns,
-	};
-	size_t counts[KINDS] = {0};
-
-	for (size_t i = 0; i < run->options->n_specs; i++)
-		cul_str_addf(&spec, "%s%s", i ? " " : "", run->options->specs[i]);
-	attached.spec = cul_str_text(&spec);
-	for (size_t i = 0; i < run->links.len; i++)
-		if (!run->links.data[i].attachment.at_return)
-			counts[run->links.data[i].attachment.kind] += run->links.data[i].n_sites;
-	for (size_t k = 0; k < KINDS; k++)
-		if (counts[k])
-			methods[attached.n_methods++] =
-				(struct cul_probe_method){method_names[k], counts[k]};
-	for (size_t i = 0; i < run->sites.sites.len; i++) {
-		const struct cul_site *site = site_of(run, i);
-
-		attached.n_functions += !i || strcmp(site->name, site[-1].name) != 0;
-		attached.n_clones += site->kind == CUL_SITE_CLONE;
-		attached.n_inlined += site->kind == CUL_SITE_INLINED;
-	}
-	for (; attached.n_refused_shown < REFUSED && attached.n_refused_shown < attached.n_refused;
-		attached.n_refused_shown++) {
-		const struct cul_site_refused *from =
-			&run->sites.refused.data[attached.n_refused_shown];
-
-		refused[attached.n_refused_shown] =
-			(struct cul_probe_refused){from->symbol, from->module, from->why};
-	}
-	if (attached.n_functions == 1 && run->plans[0].typed) {
-		cul_signature_print(&signature, site_of(run, 0)->name, &run->plans[0].signature);
-		attached.signature = cul_str_text(&signature);
-	}
-	return run->sink->ops->probe_attached(run->sink, &attached);
 }

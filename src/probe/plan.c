@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "probe/generate.h"
+
 enum {
 	STRING_ROOM = 128,
 	PATH_ROOM = 256,
@@ -218,4 +220,26 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 		plan_parameter(out, &out->signature.params[i], want);
 	plan_ret(out, want);
 	return 0;
+}
+
+void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
+	const struct cul_generated_value *values, size_t n)
+{
+	struct cul_plan_want deep = *want;
+
+	if (!deep.depth)
+		deep.depth = 1;
+	plan->n_args = 0;
+	for (size_t i = 0; i < n && i < CUL_PLAN_ARGS; i++) {
+		const struct cul_generated_value *v = &values[i];
+		struct cul_plan_arg *a = &plan->args[plan->n_args++];
+
+		*a = (struct cul_plan_arg){.name = v->text,
+			.type = v->type,
+			.place = {.where = CUL_ARG_WORDS, .n_words = v->n},
+			.source = CUL_PROBE_WORDS + (int)v->at,
+			.fetch = -1};
+		if (v->type->kind == CUL_KIND_PTR)
+			plan_pointer(plan, a, v->object ? &deep : want, v->at_return);
+	}
 }

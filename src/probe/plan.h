@@ -58,6 +58,11 @@ struct cul_plan_want {
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err);
 
+/* Shows the values of --args in place of the parameters. */
+struct cul_generated_value;
+void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
+	const struct cul_generated_value *values, size_t n);
+
 /* Shows one argument of a call that was told. `at_return`: as --diff found it. */
 void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 	const struct cul_probe_event *e, bool at_return, struct cul_scope *scope,

@@ -111,6 +111,9 @@ static void set_constants(
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
 	skel->rodata->slow_ns = config->slow_ns;
+	skel->rodata->by_at = config->by_at;
+	skel->rodata->n_by = config->by_words;
+	skel->rodata->measure_at = config->measure_at;
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;

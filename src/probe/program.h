@@ -56,6 +56,7 @@ struct cul_probe_program_config {
 	pid_t only_pid;
 	uint64_t slow_ns;
 	bool events, groups, bars, comm, caller, regs;
+	unsigned by_at, by_words, measure_at; /* among the values */
 	bool kernel_stack, user_stack;
 	struct cul_probe_offsets offsets;
 	cul_rings_fn *on_event;

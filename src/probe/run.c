@@ -70,6 +70,8 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 	/* Not before: the command keeps the limit it was given. */
 	raise_file_limit();
 	if (!r)
+		r = cul_probe_prepare(run, err);
+	if (!r)
 		r = cul_probe_arm(run, err);
 	if (r)
 		return r;

@@ -11,6 +11,7 @@
 
 #include "base/vec.h"
 #include "expr/scope.h"
+#include "probe/generate.h"
 #include "probe/plan.h"
 #include "probe/probe.h"
 #include "probe/program.h"
@@ -34,7 +35,8 @@ struct cul_probe_run {
 	const struct cul_arch *arch;
 	struct cul_scope *scope;
 	struct cul_sites sites;
-	struct cul_plan *plans; /* by site */
+	struct cul_plan *plans;          /* by site */
+	struct cul_generated *generated; /* by site */
 	struct cul_probe_program program;
 	bool opened; /* the program is */
 	CUL_VEC(struct cul_probe_link) links;
@@ -62,10 +64,23 @@ void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);
 bool cul_probe_is_user(const struct cul_probe_run *run); /* a process's functions */
 
-/* arm.c: plans, programs, attachments; and back. */
+/* prepare.c: plans, expressions, maps. */
+int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err);
+
+enum { CUL_PROBE_FENTRY_MOST = 8 }; /* sites: each takes programs of its own */
+
+/* Whether what is called there comes back. */
+static inline bool cul_probe_returns(const struct cul_site *site)
+{
+	return site->kind <= CUL_SITE_CLONE;
+}
+
+/* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);
+
+/* attached.c: the first line. */
 int cul_probe_say_attached(struct cul_probe_run *run);
 
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */

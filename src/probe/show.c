@@ -120,6 +120,11 @@ static void show_value(const struct cul_plan_arg *arg, const struct cul_probe_ev
 		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
 		return;
 	}
+	if (arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
+		e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1) {
+		*why = "unreadable";
+		return;
+	}
 	print(out, arg->type, words, size, scope);
 	shown->is_number = cul_print_is_number(arg->type, size);
 	shown->text = cul_str_text(out);
