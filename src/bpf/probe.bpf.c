@@ -12,6 +12,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 const volatile __u32 user_target; /* a process's functions: all memory is user memory */
+const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
 const volatile __u32 only_tgid;   /* calls of this process alone; 0: of all */
 const volatile __u32 returns;     /* a call is told when it returns */
 const volatile __u32 carry;       /* what is fetched at the entry is kept until the return */
@@ -475,8 +476,12 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 
 	if (!sum || !recipe)
 		return 0;
-	sum->calls++;
 	note_task(e);
+	if (e->in.pid == own_tgid) {
+		sum->own++;
+		return 0;
+	}
+	sum->calls++;
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.caller = caller;
@@ -509,6 +514,8 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 		key.tgid = e->in.pid;
 	if (bpf_map_update_elem(&calls, &key, &s->call, BPF_ANY))
 		sum->lone++;
+	else
+		sum->waited++;
 	return 0;
 }
 
@@ -535,6 +542,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	if (!sum || !recipe)
 		return 0;
 	note_task(e);
+	if (e->in.pid == own_tgid)
+		return 0;
 	if (user_target)
 		key.tgid = e->in.pid;
 	c = bpf_map_lookup_elem(&calls, &key);

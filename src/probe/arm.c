@@ -401,7 +401,7 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	r = arm_all(&a, err);
 	if (r)
 		return r;
-	run->start_ns = cul_probe_now();
+	run->start_ns = run->rated_ns = cul_probe_now();
 	run->attach_ns = run->start_ns - start;
 	cul_probe_program_go_live(&run->program, true);
 	return 0;

@@ -40,6 +40,20 @@ static bool find_tail(const struct cul_probe_event *e, size_t size, struct tail 
 	return size >= sizeof(*e) + at + out->n_frames * 8;
 }
 
+/* With fentry the innermost frames are the kernel's trampoline and our program. */
+size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n)
+{
+	enum { OURS = 4 };
+
+	for (size_t i = 0; i < n && i <= OURS; i++) {
+		const struct cul_where *where = &frames[i].where;
+
+		if (!frames[i].user && where->function && !strcmp(where->function, site->symbol))
+			return i;
+	}
+	return 0;
+}
+
 static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
 	const struct tail *tail, struct cul_frame *frames)
 {
@@ -136,8 +150,12 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 		call.same_stack_as =
 			cul_seen_at(&run->seen, tail->frames, tail->n_frames, call.number);
 		if (!call.same_stack_as) {
+			size_t ours;
+
 			name_frames(run, e, tail, frames);
-			call.n_frames = tail->n_frames;
+			ours = cul_probe_skip_ours(site, frames, tail->n_frames);
+			call.frames = frames + ours;
+			call.n_frames = tail->n_frames - ours;
 		}
 	}
 	run->shown++;

@@ -97,6 +97,7 @@ static int fixed_name(
 		return cul_fail(err, -ENOMEM, "out of memory");
 	g->out->uses_caller |= input == IN_CALLER;
 	g->out->uses_comm |= input == IN_COMM;
+	g->out->uses_late |= input == IN_RET || input == IN_DUR;
 	*out = name;
 	return 0;
 }

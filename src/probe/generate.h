@@ -31,6 +31,7 @@ struct cul_generated {
 	size_t n_by;                          /* then --by; then --hist, if any */
 	unsigned by_at, by_words, measure_at; /* among CUL_PROBE_VALUES */
 	bool uses_caller, uses_comm;
+	bool uses_late; /* what only the return knows */
 };
 
 /* `returns`: the call is told when it returns. Errors carry the option and a caret. */

@@ -39,8 +39,13 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 
 	if (r || !has_expressions(o))
 		return r;
-	r = cul_generate(
-		o, &run->plans[i], run->returns && cul_probe_returns(site), run->scope, g, err);
+	r = cul_generate(o, &run->plans[i], cul_probe_returns(site), run->scope, g, err);
+	if (!r && g->uses_late && !run->returns) {
+		/* From here on calls are told at their return, and planned so. */
+		run->returns = true;
+		cul_generated_free(g);
+		return plan_site(run, i, err);
+	}
 	if (!r && o->args)
 		cul_plan_values(&run->plans[i], &want, g->values, g->n_args);
 	return r;

@@ -105,6 +105,7 @@ static void set_constants(
 	struct probe_bpf *skel, const struct cul_probe_program_config *config, size_t ring_bytes)
 {
 	skel->rodata->user_target = config->user_target;
+	skel->rodata->own_tgid = (__u32)getpid();
 	skel->rodata->only_tgid = (__u32)config->only_pid;
 	skel->rodata->returns = config->returns;
 	skel->rodata->carry = config->carry;
@@ -329,6 +330,8 @@ int cul_probe_program_totals(
 	memset(out, 0, sizeof(*out));
 	for (unsigned cpu = 0; cpu < p->n_possible; cpu++) {
 		out->calls += all[cpu].calls;
+		out->own += all[cpu].own;
+		out->waited += all[cpu].waited;
 		out->returns += all[cpu].returns;
 		out->strays += all[cpu].strays;
 		out->filtered += all[cpu].filtered;

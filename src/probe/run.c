@@ -128,6 +128,8 @@ static int loop(struct cul_probe_run *run)
 		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
 		if (run->program.rings)
 			r = cul_rings_read(run->program.rings, false);
+		if (!r)
+			r = cul_probe_say_rate(run, cul_probe_now());
 		look_for_end(run, fds, cul_probe_now());
 	}
 	return r;
@@ -152,6 +154,7 @@ static void free_run(struct cul_probe_run *run)
 	cul_child_free(&run->child);
 	cul_sites_free(&run->sites);
 	cul_seen_free(&run->seen);
+	free(run->rated);
 	for (size_t i = 0; i < run->gaps.len; i++)
 		free(run->gaps.data[i]);
 	free(run->gaps.data);

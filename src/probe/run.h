@@ -50,6 +50,8 @@ struct cul_probe_run {
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
 	struct cul_seen seen;
+	struct cul_probe_totals *rated; /* by site: what --rate has told already */
+	uint64_t rated_ns;
 	bool done, enough;
 	enum cul_end end;
 	CUL_VEC(char *) gaps;
@@ -85,6 +87,11 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
+/* How many of the innermost frames are not the function's, but of what probes it. */
+size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
+
+/* rate.c: once a second, when it is asked for. */
+int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now);
 
 /* views.c: groups and histograms, when they are asked for. */
 int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err);

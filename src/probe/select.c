@@ -85,42 +85,61 @@ static bool is_missing(int code)
 	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
 }
 
-/* The command, held at its first instruction: its libraries are there at its entry point. */
-static int select_command(struct cul_probe_run *run, struct cul_error *err)
+static void forget_sites(struct cul_probe_run *run)
 {
-	struct cul_error step = {0};
-	bool at_entry = false;
+	cul_sites_free(&run->sites);
+	memset(&run->sites, 0, sizeof(run->sites));
+}
+
+/* The kernel's functions, called by the process alone. The scope is the kernel's then. */
+static int try_kernel(struct cul_probe_run *run, struct cul_error *err)
+{
+	struct cul_scope *process = run->scope;
+	pid_t pid = run->pid;
 	int r;
 
-	run->pid = run->child.pid;
-	do {
-		cul_sites_free(&run->sites);
-		memset(&run->sites, 0, sizeof(run->sites));
-		r = select_process(run, err);
-		if (!is_missing(r) || at_entry)
-			break;
-		if (cul_child_step(&run->child, &at_entry, &step))
-			return cul_fail(err, step.code, "%s", step.text);
-	} while (true);
-	cul_child_end_steps(&run->child);
+	forget_sites(run);
+	run->scope = NULL;
+	run->pid = 0;
+	r = select_kernel(run, err);
+	if (!r) {
+		run->only_pid = pid;
+		cul_scope_free(process);
+		return 0;
+	}
+	forget_sites(run);
+	cul_scope_free(run->scope);
+	run->scope = process;
+	run->pid = pid;
 	return r;
 }
 
-/* Not the command's: perhaps the kernel's, called by the command. */
-static int fall_back_to_kernel(struct cul_probe_run *run, struct cul_error *err)
+/*
+ * The process's functions if it has them, else the kernel's. A command stands at its first
+ * instruction, where it has its own and none of its libraries: what the kernel does not have either
+ * is looked for again when they are there, at its entry point.
+ */
+static int select_either(struct cul_probe_run *run, struct cul_error *err)
 {
-	struct cul_error kernel = {0}, process = *err;
+	struct cul_error kernel = {0}, step = {0};
+	bool at_entry = run->options->command == NULL;
+	int r = select_process(run, err);
 
-	cul_sites_free(&run->sites);
-	memset(&run->sites, 0, sizeof(run->sites));
-	cul_scope_free(run->scope);
-	run->scope = NULL;
-	run->only_pid = run->pid;
-	run->pid = 0;
-	if (!select_kernel(run, &kernel))
+	if (!is_missing(r))
+		return r;
+	if (!try_kernel(run, &kernel))
 		return 0;
+	while (is_missing(r) && !at_entry) {
+		if (cul_child_step(&run->child, &at_entry, &step))
+			return cul_fail(err, step.code, "%s", step.text);
+		forget_sites(run);
+		r = select_process(run, err);
+	}
+	if (!is_missing(r))
+		return r;
+	step = *err;
 	return cul_fail(err, -ENOENT, "not in the process: %.200s; and not in the kernel: %.200s",
-		process.text, kernel.text);
+		step.text, kernel.text);
 }
 
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
@@ -137,17 +156,15 @@ int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
 	}
 	if (pid && !o->kernel) {
 		run->pid = pid;
-		r = o->command ? select_command(run, err) : select_process(run, err);
-		if (is_missing(r))
-			r = fall_back_to_kernel(run, err);
+		r = select_either(run, err);
 		if (!r && run->pid)
 			cul_scope_keep(run->scope);
 	} else {
 		run->only_pid = pid;
-		if (o->command)
-			cul_child_end_steps(&run->child);
 		r = select_kernel(run, err);
 	}
+	if (o->command)
+		cul_child_end_steps(&run->child);
 	if (r || !pid)
 		return r;
 	run->pid_fd = cul_sys_pidfd_open(pid);

@@ -92,6 +92,9 @@ static void show_fetched(const struct cul_plan *plan, const struct cul_plan_arg 
 		print_path(out, bytes, size);
 		break;
 	default:
+		/* A scalar behind a pointer is told from one that is given itself. */
+		if (cul_type_is_scalar(arg->object))
+			cul_str_add(out, "&");
 		print(out, arg->object, bytes, size, scope);
 	}
 }

@@ -20,6 +20,8 @@ struct sums {
 static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one)
 {
 	sum->calls += one->calls;
+	sum->own += one->own;
+	sum->waited += one->waited;
 	sum->returns += one->returns;
 	sum->strays += one->strays;
 	sum->filtered += one->filtered;
@@ -37,7 +39,9 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->returns_known = f->timed = returns;
+	f->timed = returns;
+	/* Those that were filtered at the entry are not waited for. */
+	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;
 	f->errors = t->errors;
 	f->filtered = t->filtered;
@@ -162,9 +166,9 @@ static void detach(struct cul_probe_run *run)
 static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 {
 	const struct cul_probe_totals *t = &sums->all;
-	/* Those that were filtered at the entry are not waited for, the others are. */
 	struct cul_probe_loss loss = {
 		.calls = t->calls,
+		.own = t->own,
 		.matched = t->matched,
 		.filtered = t->filtered,
 		.shown = run->shown,
@@ -183,8 +187,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.detached_ns = run->detached_ns,
 	};
 
-	if (run->returns && t->calls > t->matched + t->filtered + t->lone)
-		loss.unreturned = t->calls - t->matched - t->filtered - t->lone;
+	if (t->waited > t->returns)
+		loss.unreturned = t->waited - t->returns;
 	if (sums->probe_unknown)
 		loss.misses_unknown_for =
 			"this kernel does not tell how often a probe was nested in another";

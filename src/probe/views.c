@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "probe/run.h"
+#include "sym/print.h"
 
 struct groups {
 	CUL_VEC(struct entry {
@@ -57,10 +58,48 @@ static int by_group(const void *a, const void *b)
 	return r ? r : x->key.bar < y->key.bar ? -1 : x->key.bar > y->key.bar;
 }
 
+/* What stands for a group: its stack, and the values of --by. */
 struct naming {
 	struct cul_frame frames[2 * CUL_PROBE_STACK_DEPTH];
 	size_t n;
+	struct cul_probe_arg by[CUL_PROBE_BY];
+	struct cul_str texts[CUL_PROBE_BY];
+	size_t n_by;
 };
+
+static void namings_free(struct naming *names, size_t n)
+{
+	for (size_t i = 0; names && i < n; i++)
+		for (size_t j = 0; j < CUL_PROBE_BY; j++)
+			cul_str_free(&names[i].texts[j]);
+	free(names);
+}
+
+static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
+{
+	return cul_scope_data_name(data, addr, out);
+}
+
+static void name_values(
+	struct cul_probe_run *run, const struct cul_probe_tally_key *key, struct naming *out)
+{
+	const struct cul_generated *g = &run->generated[key->site];
+	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
+
+	for (size_t i = 0; i < g->n_by && i < CUL_PROBE_BY; i++) {
+		const struct cul_generated_value *v = &g->values[g->n_args + i];
+		struct cul_probe_arg *arg = &out->by[out->n_by];
+		struct cul_print_value value = {.type = v->type,
+			.bytes = (const uint8_t *)&key->by[v->at - g->by_at],
+			.size = v->type->size < v->n * 8u ? v->type->size : v->n * 8u};
+
+		cul_print_value(&out->texts[out->n_by], &value, &names);
+		arg->name = v->text;
+		arg->value.text = cul_str_text(&out->texts[out->n_by]);
+		arg->value.is_number = cul_print_is_number(v->type, value.size);
+		out->n_by++;
+	}
+}
 
 static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct naming *out)
 {
@@ -81,31 +120,41 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 {
 	size_t n = all->v.len;
 	cul_autofree struct cul_probe_group *shown = cul_calloc(n + 1, sizeof(*shown));
-	cul_autofree struct naming *names = cul_calloc(n + 1, sizeof(*names));
+	struct naming *names = cul_calloc(n + 1, sizeof(*names));
+	int r;
 
-	if (!shown || !names)
+	if (!shown || !names) {
+		namings_free(names, n);
 		return -ENOMEM;
+	}
 	if (n)
 		qsort(all->v.data, n, sizeof(*all->v.data), by_count);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &all->v.data[i];
 		const struct cul_site *site = &run->sites.sites.data[e->key.site];
+		size_t skip;
 
 		if (run->options->want_kernel_stack)
 			name_stack(run, e->key.stack, false, &names[i]);
 		if (run->options->want_user_stack)
 			name_stack(run, e->key.user_stack, true, &names[i]);
+		skip = cul_probe_skip_ours(site, names[i].frames, names[i].n);
+		name_values(run, &e->key, &names[i]);
 		shown[i] = (struct cul_probe_group){.function = site->name,
 			.module = site->module,
-			.frames = names[i].frames,
-			.n_frames = names[i].n,
+			.by = names[i].by,
+			.n_by = names[i].n_by,
+			.frames = names[i].frames + skip,
+			.n_frames = names[i].n - skip,
 			.calls = e->g.count,
 			.errors = e->g.errors,
 			.timed = run->returns,
 			.sum_ns = e->g.sum,
 			.max_ns = e->g.max};
 	}
-	return run->sink->ops->probe_groups(run->sink, shown, n);
+	r = run->sink->ops->probe_groups(run->sink, shown, n);
+	namings_free(names, n);
+	return r;
 }
 
 /* [low, high) of a bar; see bar_of() in bpf/probe.bpf.c. */
@@ -173,9 +222,13 @@ static int say_histogram(
 		.module = site->module,
 		.measure = run->options->hist,
 		.is_time = !strcmp(run->options->hist, "dur")};
+	struct naming *names = cul_calloc(1, sizeof(*names));
 	size_t first = BARS_MOST, last = 0, at;
 	int64_t low, high, left, right;
+	int r;
 
+	if (!names)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		bounds(from[i].key.bar, &low, &high);
 		at = place(scale, low, &left, &right);
@@ -198,7 +251,12 @@ static int say_histogram(
 		}
 	h.bars = bars + first;
 	h.n_bars = last - first + 1;
-	return run->sink->ops->probe_histogram(run->sink, &h);
+	name_values(run, &from->key, names);
+	h.by = names->by;
+	h.n_by = names->n_by;
+	r = run->sink->ops->probe_histogram(run->sink, &h);
+	namings_free(names, 1);
+	return r;
 }
 
 static bool same_group(const struct cul_probe_tally_key *a, const struct cul_probe_tally_key *b)
