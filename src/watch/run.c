@@ -190,6 +190,7 @@ static int say_armed(struct cul_watch_run *run)
 			.hit_cost_ns = run->arm.hit_cost_ns,
 		};
 		struct cul_watch_state state;
+		struct cul_where code;
 		char name[64];
 		unsigned index =
 			t->percpu && t->copy < 0 ? (unsigned)cul_cpus_next(&run->arm.armed, -1) : 0;
@@ -206,6 +207,10 @@ static int say_armed(struct cul_watch_run *run)
 				       &state);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
+		if (armed.access == CUL_ACCESS_EXECUTE) {
+			cul_scope_where(run->scope, t->addr, run->pid != 0, &code);
+			armed.code = &code;
+		}
 		note(run, t, !r && state.known, &notes);
 		armed.note = notes.len ? cul_str_text(&notes) : NULL;
 		r = run->sink->ops->watch_armed(run->sink, &armed);
