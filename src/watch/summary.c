@@ -123,8 +123,6 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	memset(out, 0, sizeof(*out));
 	out->target = run->targets[w->key.target].text;
 	out->hits = w->sum.hits;
-	out->unchanged = w->sum.unchanged;
-	out->neighbour = w->sum.neighbour;
 	out->first_ns = cul_watch_since(run, w->sum.first_ns);
 	out->last_ns = cul_watch_since(run, w->sum.last_ns);
 	out->access = run->options->access;
@@ -133,8 +131,11 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	if (site) {
 		out->where = site->where;
 		out->insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
-		if (out->insn && out->access == CUL_ACCESS_READ_WRITE)
-			out->access = out->insn->access;
+		out->access = cul_watch_site_access(run, site);
+	}
+	if (site && cul_watch_site_stores(run, site)) {
+		out->unchanged = w->sum.unchanged;
+		out->neighbour = w->sum.neighbour;
 	}
 	fill_range(run, w, out);
 	qsort(w->processes.data, w->processes.len, sizeof(*w->processes.data), busier_first);
