@@ -27,7 +27,7 @@ static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *e
 		return 0;
 	r = cul_cpus_parse(run->options->cpus, &named, err);
 	if (r)
-		return r;
+		return cul_fail_usage(err, r, "--cpu: %s", err->text);
 	cul_for_each_cpu(cpu, &named)
 	{
 		if (!cul_cpus_has(&online, cpu))
@@ -117,7 +117,7 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 	int r;
 
 	if (run->options->cpus)
-		return cul_fail(err, -EINVAL,
+		return cul_fail_usage(err, -EINVAL,
 			"--cpu is for the kernel's memory: a process's is watched on every CPU, "
 			"with the "
 			"threads");

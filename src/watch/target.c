@@ -64,7 +64,7 @@ static int take_size(char *source, uint64_t *size, struct cul_error *err)
 	if (!colon || !isdigit((unsigned char)colon[1]) || strchr(source, '?'))
 		return 0;
 	if (cul_parse_u64(colon + 1, size) || !*size)
-		return cul_fail(
+		return cul_fail_usage(
 			err, -EINVAL, "'%s': the size after ':' is not a number of bytes", source);
 	*colon = '\0';
 	return 0;

@@ -133,7 +133,7 @@ def usage():
         said = watch(*arguments, status=2)
         check(said.errors.startswith("culprit: "), said.errors)
         equal(said.text, "", f"output of {arguments}")
-    has(fails("--cpu", "0", "level", "--", program("globals")), "--cpu")
+    has(fails("--cpu", "0", "level", "--", program("globals"), status=2), "--cpu")
 
 
 @test("refused: a filter with a mistake, before anything runs")
@@ -141,7 +141,17 @@ def filters():
     for option in ["--if", "--expect"]:
         text = fails("touched", option, "newer > 3", "--", program("actor"), "say=1")
         has(text, "newer")
-        fails("level", option, "new > (", "--", program("globals"))
+        has(fails("level", option, "new > (", "--", program("globals"), status=2), "missing here")
+        has(fails("level", option, "new = 1", "--", program("globals"), status=2), "==")
+
+
+@test("refused: what is no expression is bad usage, an unknown name is not")
+def syntax():
+    for target in ["level +", "(level", "fields.", "*(struct *)0", "level:0", "0x10:99999999999999999999"]:
+        fails(target, "--", program("globals"), status=2)
+    for target in ["levle", "fields.nothing", "level.member", "level + 1", "*(struct nobody *)0"]:
+        fails(target, "--", program("globals"), status=1)
+    fails("--kernel", "--cpu", "one", "pid_max:4", "--", program("globals"), status=2)
 
 
 @test("refused: a process that ends while it is being armed")
