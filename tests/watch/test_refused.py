@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 from support.case import check, equal, test
@@ -121,6 +122,19 @@ def names():
     has(fails("*level", "--", program("globals")), "pointer")
     has(fails("level + 1", "--", program("globals")), "value")
     has(fails("raise_level", "--exec", "--if", "old > 1", "--", program("globals")), "old")
+
+
+@test("refused: without a type the size that its symbol has is proposed")
+def untyped():
+    source = "struct { char c[24]; } block; char three[3]; int main(void) { return block.c[three[0]]; }"
+    with tempfile.TemporaryDirectory() as where:
+        path = f"{where}/untyped"
+        subprocess.run(["cc", "-x", "c", "-", "-o", path], input=source, text=True, check=True)
+        for name, size in [("block", 24), ("three", 3)]:
+            text = fails(name, "--", path)
+            has(text, f"it has {size})", f"{name}:{size}, or", f"*(int *)&{name}")
+            check("kernel" not in text, text)
+            equal(watch(f"{name}:{size}", "--", path).armed[0]["size"], size, "size")
 
 
 @test("refused: options that do not go together")
