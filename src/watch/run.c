@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "watch.skel.h"
 
 enum {
@@ -141,6 +143,24 @@ static const char *process_name(pid_t pid, char name[64])
 	}
 	name[strcspn(name, "\n")] = '\0';
 	return name[0] ? name : NULL;
+}
+
+/*
+ * Whether a process that has ended was killed by SIGTRAP: its exit code, the last field of its stat
+ * (proc(5)), as long as its parent has not asked for it.
+ */
+static bool died_of_trap(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64], line[1024], *last;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	last = strrchr(line, ' ');
+	return last && WTERMSIG(atoi(last + 1)) == SIGTRAP;
 }
 
 static void note(struct cul_watch_run *run, const struct cul_watch_target *t, bool readable,
@@ -338,6 +358,7 @@ static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, ui
 		if (run->child.state == CUL_CHILD_EXITING || run->child.state == CUL_CHILD_EXITED)
 			end(run, CUL_END_COMMAND);
 	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
+		run->trapped = died_of_trap(run->pid);
 		end(run, CUL_END_PROCESS);
 	}
 	if (run->pid && !run->disarmed)

@@ -44,6 +44,7 @@ struct cul_watch_run {
 	unsigned rounds_gone; /* looks at the process's memory since it is no more */
 	bool violated;
 	bool disarmed; /* by the rate budget */
+	bool trapped;  /* the process (not a command) was seen to die of SIGTRAP */
 	bool execed;   /* the process became another program, which is not watched */
 	bool done, enough;
 	enum cul_end end;

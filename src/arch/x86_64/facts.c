@@ -28,6 +28,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.reg_sp = CUL_X86_RSP,
 	.reg_flags = CUL_X86_EFLAGS,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
+	.virtual_flag = "hypervisor",
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
 };
