@@ -4,8 +4,10 @@
  * process's, the command's), and how far the command has to run before its
  * variables are there.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -112,6 +114,40 @@ static int resolve_kernel(struct cul_watch_run *run, struct cul_error *err)
 	return 0;
 }
 
+/* A thread that has ended, as a kernel's, has no mappings. */
+static bool has_memory(pid_t tid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	f = fopen(path, "re");
+	return f && fgetc(f) != EOF;
+}
+
+/*
+ * The thread by whose number the memory of a process is reached: the first one, or another where
+ * that one has left the others alone. The process itself where none has memory.
+ */
+static pid_t thread_with_memory(pid_t pid)
+{
+	struct dirent *entry;
+	pid_t found = 0;
+	char path[64];
+	DIR *dir;
+
+	if (has_memory(pid))
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && has_memory(atoi(entry->d_name)))
+			found = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found ? found : pid;
+}
+
 static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
@@ -124,7 +160,8 @@ static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 	if (run->scope)
 		r = cul_scope_refresh(run->scope, err);
 	else
-		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
+		r = cul_scope_process(
+			thread_with_memory(run->pid), run->options->debug_paths, &run->scope, err);
 	return r ? r : resolve_all(run, -1, err);
 }
 
@@ -224,7 +261,7 @@ static void mark_shared(struct cul_watch_run *run)
 {
 	struct cul_maps maps = {0};
 
-	if (cul_maps_read(run->pid, &maps, NULL))
+	if (cul_maps_read(cul_scope_pid(run->scope), &maps, NULL))
 		return;
 	for (size_t i = 0; i < run->n_targets; i++) {
 		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);
