@@ -53,7 +53,7 @@ int cul_cmd_unknown(const struct cul_command *const *all, const char *name);
 int cul_cmd_show_help(const struct cul_command *command, FILE *out);
 int cul_cmd_show_overview(const struct cul_command *const *all, FILE *out);
 
-/* "culprit: name: text" on standard error. CUL_EXIT_FAILED. */
+/* "culprit: name: text" on standard error. CUL_EXIT_FAILED, or CUL_EXIT_USAGE as `err` says. */
 int cul_cmd_fail(const struct cul_command *command, const struct cul_error *err);
 /* The same with where to find help. CUL_EXIT_USAGE. */
 int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)

@@ -19,7 +19,10 @@
 
 struct cul_scope;
 
-/* `debug_paths`: NULL-terminated, borrowed, may be NULL. */
+/*
+ * `debug_paths`: NULL-terminated, borrowed, may be NULL. `pid` may be any thread of the process
+ * that has not ended: the first one has no memory any more when it left the others alone.
+ */
 int cul_scope_kernel(const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
 int cul_scope_process(
 	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);

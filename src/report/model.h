@@ -41,6 +41,7 @@ struct cul_watch_armed {
 	unsigned proved_cpus;           /* CPUs on which a known write was seen to fire */
 	uint64_t hit_cost_ns;           /* measured by the self-test */
 	struct cul_shown value;         /* when armed */
+	const struct cul_where *code;   /* EXECUTE: what stands there; NULL otherwise */
 	const char *note;               /* what it does not see; NULL: nothing to say */
 };
 
@@ -57,7 +58,7 @@ struct cul_watch_hit {
 	const char *comm;
 	struct cul_shown old, new;
 	bool old_certain;
-	bool unchanged;
+	bool unchanged; /* a store left the value as it was; of a load never */
 	bool neighbour; /* the bit field kept its value, a neighbour in its word changed */
 	bool user_mode;
 	enum cul_access_kind access;
@@ -82,8 +83,9 @@ struct cul_watch_writer {
 	struct cul_where where;
 	const struct cul_insn *insn;
 	enum cul_access_kind access;
-	uint64_t hits, unchanged; /* of `hits` */
-	uint64_t neighbour;       /* of `unchanged` */
+	uint64_t hits;
+	uint64_t unchanged; /* of `hits`: stores that left the value; 0 for a load */
+	uint64_t neighbour; /* of `unchanged` */
 	uint64_t first_ns, last_ns;
 	struct cul_shown min, max, last; /* min, max: text NULL when they make no sense */
 	const struct cul_watch_process *processes;
@@ -111,15 +113,15 @@ enum cul_end {
 
 /* The ledger at the end of a run. */
 struct cul_watch_loss {
-	uint64_t hits;         /* that the debug registers reported while the run was on */
-	uint64_t seen;         /* of those: counted by the program, old and new compared */
-	uint64_t detailed;     /* of `seen`: reached us with value, stack and process */
-	uint64_t filtered;     /* of `seen`: --if (or --expect) said no */
-	uint64_t dropped;      /* of `seen`: details lost, ring full */
-	uint64_t busy;         /* hits while another BPF program ran on that CPU: counted only */
-	uint64_t unattributed; /* of `seen`: not counted by writer, table full */
-	uint64_t unreadable;   /* of `seen`: value could not be read at the hit */
-	uint64_t unchanged;
+	uint64_t hits;           /* that the debug registers reported while the run was on */
+	uint64_t seen;           /* of those: counted by the program, old and new compared */
+	uint64_t detailed;       /* of `seen`: reached us with value, stack and process */
+	uint64_t filtered;       /* of `seen`: --if (or --expect) said no */
+	uint64_t dropped;        /* of `seen`: details lost, ring full */
+	uint64_t busy;           /* hits while another BPF program ran on that CPU: counted only */
+	uint64_t unattributed;   /* of `seen`: not counted by writer, table full */
+	uint64_t unreadable;     /* of `seen`: value could not be read at the hit */
+	uint64_t unchanged;      /* of `seen`: stores that changed nothing */
 	uint64_t behind;         /* changes with no store seen */
 	bool disarmed;           /* the rate budget ended the watch */
 	uint64_t max_rate;       /* hits a second and CPU that were allowed */

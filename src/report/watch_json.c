@@ -34,6 +34,12 @@ int cul_json_watch_armed(struct cul_sink *s, const struct cul_watch_armed *a)
 	cul_json_u64(o, "proved_cpus", a->proved_cpus);
 	cul_json_time(o, "hit_cost", a->hit_cost_ns);
 	cul_json_shown(o, "value", &a->value);
+	if (a->code) {
+		struct json_object *code = json_object_new_object();
+
+		cul_json_where(code, a->code);
+		json_object_object_add(o, "code", code);
+	}
 	if (a->note)
 		cul_json_string(o, "note", a->note);
 	return cul_json_line((struct cul_json_sink *)s, o);

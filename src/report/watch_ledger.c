@@ -89,6 +89,9 @@ static void add_watched(struct cul_text_sink *t, const struct cul_watch_loss *l)
 static void add_no_hit(struct cul_text_sink *t, const struct cul_watch_loss *l)
 {
 	enum cul_access_kind access = t->armed.access;
+	const char *verb = access == CUL_ACCESS_EXECUTE      ? "executed"
+			   : access == CUL_ACCESS_READ_WRITE ? "touched"
+							     : "wrote";
 
 	cul_lines_begin(&t->lines, 0, 2);
 	if (!is_clean(l) || !t->all_proved) {
@@ -106,10 +109,8 @@ static void add_no_hit(struct cul_text_sink *t, const struct cul_watch_loss *l)
 				"proved live, and changed %" PRIu64 " time%s with no store seen",
 				l->behind, cul_text_plural(l->behind));
 		else
-			cul_text_say(t, CUL_INK_PLAIN, "proved live, and nobody %s",
-				access == CUL_ACCESS_EXECUTE      ? "executed it"
-				: access == CUL_ACCESS_READ_WRITE ? "touched it"
-								  : "wrote it");
+			cul_text_say(t, CUL_INK_PLAIN, "proved live, and nobody %s %s", verb,
+				t->n_targets == 1 ? "it" : "any of them");
 	}
 	cul_lines_end(&t->lines);
 }

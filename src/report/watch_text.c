@@ -10,10 +10,30 @@
 
 enum { HIT_INDENT = 4, GUILTY_INDENT = 2 };
 
+/* "(code at 0x401136):", and where the user gave a number "(bump+0x4, code at 0x40113a):". */
+static void add_code(struct cul_text_sink *t, const struct cul_watch_armed *a)
+{
+	const struct cul_where *w = a->code;
+	struct cul_cell *c = &t->cell;
+
+	cul_cell_add(c, &t->style, CUL_INK_PLAIN, "(");
+	if (w && w->function && !strstr(a->target, w->function)) {
+		cul_text_where(c, &t->style, w);
+		cul_cell_add(c, &t->style, CUL_INK_PLAIN, ",");
+		cul_lines_cell(&t->lines, c, 1);
+	}
+	cul_cell_addf(c, &t->style, CUL_INK_PLAIN, "code at 0x%" PRIx64 "):", a->addr);
+	cul_lines_cell(&t->lines, c, 1);
+}
+
 static void add_shape(struct cul_text_sink *t, const struct cul_watch_armed *a)
 {
 	struct cul_cell *c = &t->cell;
 
+	if (a->access == CUL_ACCESS_EXECUTE) {
+		add_code(t, a);
+		return;
+	}
 	cul_cell_addf(c, &t->style, CUL_INK_PLAIN, "(%s,", a->type ? a->type : "bytes");
 	cul_lines_cell(&t->lines, c, 1);
 	if (a->bit_size) {

@@ -41,10 +41,9 @@ struct dwarf_range {
 };
 
 struct dwarf_type {
-	struct cul_type type; /* first */
+	struct cul_type type; /* first; its alias is part of what tells nodes apart */
 	Dwarf_Die die;        /* stripped; `addr` NULL for void */
 	Dwarf_Die definition; /* where the members are: `die`, or in another unit */
-	const char *alias;    /* of an unnamed struct: part of what tells nodes apart */
 	unsigned dimension;   /* ARRAY: the first of those left */
 };
 

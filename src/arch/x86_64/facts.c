@@ -33,6 +33,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.place_args = cul_x86_place_args,
 	.returns_in_memory = cul_x86_returns_in_memory,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
+	.virtual_flag = "hypervisor",
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
 };
