@@ -16,6 +16,8 @@ enum { SHOWN = 4 };
 static const char UNRESOLVED[] =
 	"chosen among several when the program is loaded (an ifunc), and which one was not found; "
 	"name it: functions of a CPU's kind end in _avx2, _evex, _sse2 and the like";
+static const char TOO_MUCH[] =
+	"so much debug information mentions the name that not all of its inlined copies were found";
 static const char NO_CODE[] = "not in a part of the file that is mapped as code";
 
 /* A symbol on its way to become a site. */
@@ -25,6 +27,7 @@ struct psite {
 	uint64_t addr;      /* of an ifunc: what was chosen, */
 	const char *chosen; /* and its name; else NULL */
 	uint64_t offset;
+	bool inlined; /* a copy of what was asked for begins there */
 	enum sites_form form;
 	int rank;
 };
@@ -55,9 +58,10 @@ static const char *base_name(const struct cul_objfile *o)
 static int by_address(const void *a, const void *b)
 {
 	const struct psite *x = a, *y = b;
+	uint64_t p = x->addr + x->offset, q = y->addr + y->offset;
 
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
+	if (p != q)
+		return p < q ? -1 : 1;
 	return y->rank - x->rank;
 }
 
@@ -140,7 +144,7 @@ static void unite(struct psites *ps)
 	if (ps->list.len)
 		qsort(c, ps->list.len, sizeof(*c), by_address);
 	for (size_t i = 0; i < ps->list.len; i++)
-		if (!n || c[n - 1].addr != c[i].addr)
+		if (!n || c[n - 1].addr + c[n - 1].offset != c[i].addr + c[i].offset)
 			c[n++] = c[i];
 	ps->list.len = n;
 }
@@ -168,6 +172,8 @@ static int settle_ifuncs(struct psites *ps)
 
 static enum cul_site_kind kind_of(const struct psite *c)
 {
+	if (c->inlined)
+		return CUL_SITE_INLINED;
 	if (c->offset)
 		return CUL_SITE_INSIDE;
 	return c->form == SITES_PLAIN ? CUL_SITE_FUNCTION : CUL_SITE_CLONE;
@@ -207,9 +213,14 @@ static int make_sites(struct psites *ps)
 		const struct psite *c = &ps->list.data[i];
 		const struct cul_type *type = NULL;
 
-		if (!c->offset && cul_objfile_function(c->file, c->addr, &type, NULL))
+		const char *name = ps->spec->name;
+
+		if (!c->offset && !c->inlined &&
+			cul_objfile_function(c->file, c->addr, &type, NULL))
 			type = NULL;
-		r = add_site(ps, c, kind_of(c), cul_sites_base_name(ps->out, c->sym.name), type);
+		name = c->inlined ? cul_arena_strdup(&ps->out->arena, name)
+				  : cul_sites_base_name(ps->out, c->sym.name);
+		r = add_site(ps, c, kind_of(c), name, type);
 	}
 	return r;
 }
@@ -221,6 +232,68 @@ static int finish(struct psites *ps, struct cul_error *err)
 	if (r)
 		return cul_fail(err, r, "'%s': %s", ps->spec->text, cul_strerror(r));
 	return cul_sites_add(ps->out, &ps->found, ps->spec, err);
+}
+
+/* Inlined copies */
+
+struct copies {
+	struct psites *ps;
+	struct cul_objfile *file;
+};
+
+static int add_copy(void *data, uint64_t addr)
+{
+	const struct copies *copies = data;
+	struct cul_elf_symbol sym;
+	struct psite *c;
+
+	if (cul_objfile_symbol_at(copies->file, addr, &sym))
+		return 0;
+	c = cul_vec_push(&copies->ps->list);
+	if (!c)
+		return -ENOMEM;
+	sym.is_ifunc = false;
+	*c = (struct psite){.file = copies->file,
+		.sym = sym,
+		.addr = sym.addr,
+		.offset = addr - sym.addr,
+		.inlined = true};
+	return 0;
+}
+
+static int inlined_in(struct psites *ps, struct cul_objfile *file)
+{
+	struct copies copies = {ps, file};
+	int r;
+
+	if (!cul_objfile_has_dwarf(file))
+		return 0;
+	r = cul_objfile_inlined(file, ps->spec->name, add_copy, &copies, NULL);
+	if (r == -E2BIG)
+		return cul_sites_refuse(&ps->found, base_name(file), base_name(file), TOO_MUCH);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* In the files where the function was found; when it was in none, in all. */
+static int collect_inlined(struct psites *ps)
+{
+	struct cul_objfile *file, *only = NULL;
+	size_t n = ps->list.len, cursor = 0;
+	int r = 0;
+
+	if (strchr(ps->spec->name, '.')) /* a clone by its own name */
+		return 0;
+	if (ps->spec->module && cul_process_object(ps->p, ps->spec->module, &only, NULL))
+		return 0;
+	while (!r && cul_process_next_object(ps->p, &cursor, &file)) {
+		bool wanted = !n;
+
+		for (size_t i = 0; i < n; i++)
+			wanted = wanted || ps->list.data[i].file == file;
+		if (file && wanted && (!only || file == only))
+			r = inlined_in(ps, file);
+	}
+	return r;
 }
 
 /* func+off, 0xADDR */
@@ -331,7 +404,9 @@ static int by_name(struct psites *ps, struct cul_error *err)
 	if (r)
 		return r;
 	unite(ps);
-	if (!ps->list.len)
+	if (!ps->spec->has_offset && !ps->spec->is_pattern && collect_inlined(ps))
+		return cul_fail(err, -ENOMEM, "'%s': out of memory", ps->spec->text);
+	if (!ps->list.len && !ps->found.refused.len)
 		return fail_unknown(ps, err);
 	r = ps->spec->has_offset ? set_offset(ps, err) : 0;
 	return r ? r : finish(ps, err);

@@ -214,6 +214,33 @@ static void a_library_s_function(void **state)
 	assert_string_equal(s.sites.data[0].module, "libc.so.6");
 }
 
+/* Copies are found where the program itself says that they are. */
+static void inlined_of(void)
+{
+	const char *const callers[] = {"first_caller", "second_caller"};
+
+	cul_sites_free(&s);
+	add("inlined_twice");
+	assert_int_equal(s.sites.len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct cul_site *site = &s.sites.data[i];
+		uint64_t mark = told("mark", "inlined_twice", i);
+
+		assert_int_equal(site->kind, CUL_SITE_INLINED);
+		assert_string_equal(site->name, "inlined_twice");
+		if (strcmp(site->symbol, i ? "" : "other_name") != 0) /* an alias of the first */
+			assert_string_equal(site->symbol, callers[i]);
+		assert_in_range(mark, site->addr, site->addr + 16);
+		assert_int_equal(site->addr - site->offset, told("function", callers[i], 0));
+		check_bytes(site);
+	}
+}
+
+static void inlined_copies(void **state)
+{
+	each_calls(inlined_of);
+}
+
 static void inside_a_function(void **state)
 {
 	uint64_t addr;
@@ -292,6 +319,7 @@ int main(void)
 		TEST(what_an_ifunc_has_chosen),
 		TEST(a_pattern_is_of_the_executable),
 		TEST(a_library_s_function),
+		TEST(inlined_copies),
 		TEST(inside_a_function),
 		TEST(without_debug_information),
 		TEST(what_is_not_there),
