@@ -19,7 +19,7 @@ static const char INIT[] = "code of the start-up, which is freed once the kernel
 static const char BLACKLISTED[] = "on the kprobes' blacklist";
 static const char GENERATED[] = "code that was made at run time (BPF programs, trampolines)";
 static const char INLINE_HINT[] =
-	"; one that is inlined everywhere is found by DWARF: --debug FILE";
+	"; one that is inlined everywhere is found by DWARF: --debug VMLINUX, or MODULE:FUNC";
 static const char NOTRACE[] = "notrace: ftrace does not know it";
 
 static bool is_function(const struct cul_ksym *sym)

@@ -28,6 +28,10 @@ int cul_sys_bpf_prog_load(
 int cul_sys_bpf_prog_run_on(int fd, int cpu);
 /* The same on this CPU; `value` is what the program returned. */
 int cul_sys_bpf_run(int fd, __u32 *value);
+/* BTF objects in the kernel: the id after `id` (0: the first), -ENOENT: there is none. */
+int cul_sys_bpf_btf_next_id(__u32 id, __u32 *next);
+int cul_sys_bpf_btf_open(__u32 id); /* a descriptor */
+int cul_sys_bpf_btf_info(int fd, struct bpf_btf_info *info);
 /* Creates the maps and loads the programs of an opened skeleton. */
 int cul_sys_bpf_load(struct bpf_object_skeleton *skeleton);
 
