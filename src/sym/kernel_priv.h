@@ -37,7 +37,8 @@ struct cul_kernel {
 	struct cul_ftrace_list *ftrace;
 	struct cul_kprobe_blacklist *blacklist;
 	const char *ftrace_path, *blacklist_path;
-	bool ftrace_tried, blacklist_tried;
+	bool ftrace_tried, blacklist_tried, init_tried;
+	uint64_t init_start, init_end; /* code of the start-up */
 };
 
 /* Made when first asked for. NULL when out of memory. */

@@ -18,6 +18,8 @@ enum { SHOWN = 4 };
 static const char INIT[] = "code of the start-up, which is freed once the kernel runs";
 static const char BLACKLISTED[] = "on the kprobes' blacklist";
 static const char GENERATED[] = "code that was made at run time (BPF programs, trampolines)";
+static const char INLINE_HINT[] =
+	"; one that is inlined everywhere is found by DWARF: --debug VMLINUX, or MODULE:FUNC";
 static const char NOTRACE[] = "notrace: ftrace does not know it";
 
 static bool is_function(const struct cul_ksym *sym)
@@ -80,7 +82,7 @@ static void mark_ambiguous(struct ksites *ks)
 	}
 }
 
-static bool same_module(const char *a, const char *b)
+bool cul_ksites_same_module(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
 		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
@@ -106,7 +108,8 @@ static void narrow(struct ksites *ks)
 
 	for (size_t i = 0; i < ks->list.len; i++) {
 		if (!is_function(&c[i].sym) ||
-			(ks->spec->module && !same_module(c[i].sym.module, ks->spec->module)))
+			(ks->spec->module &&
+				!cul_ksites_same_module(c[i].sym.module, ks->spec->module)))
 			continue;
 		c[i].rank = rank_of(ks->spec, &c[i]);
 		c[n++] = c[i];
@@ -131,16 +134,19 @@ static const struct cul_kprobe_blacklist *blacklist(struct cul_kernel *k)
 	return k->blacklist;
 }
 
-static void init_range(struct cul_kernel *k, uint64_t *start, uint64_t *end)
+/* Looked up once: a symbol by name is a walk over all. */
+static void find_init(struct cul_kernel *k)
 {
 	struct cul_ksym a, b;
 
-	*start = *end = 0;
+	if (k->init_tried)
+		return;
+	k->init_tried = true;
 	if (cul_kallsyms_find(k->syms, "vmlinux", "_sinittext", &a, NULL, NULL) ||
 		cul_kallsyms_find(k->syms, "vmlinux", "_einittext", &b, NULL, NULL))
 		return;
-	*start = a.addr;
-	*end = b.addr;
+	k->init_start = a.addr;
+	k->init_end = b.addr;
 }
 
 static bool is_generated(struct ksites *ks, const char *module)
@@ -158,16 +164,15 @@ static bool is_generated(struct ksites *ks, const char *module)
 static int refuse(struct ksites *ks)
 {
 	const struct cul_kprobe_blacklist *b = blacklist(ks->k);
-	uint64_t init_start, init_end;
 	size_t n = 0;
 
-	init_range(ks->k, &init_start, &init_end);
+	find_init(ks->k);
 	for (size_t i = 0; i < ks->list.len; i++) {
 		const struct ksite *c = &ks->list.data[i];
 		uint64_t addr = c->sym.addr + c->offset;
 		const char *why = NULL;
 
-		if (addr >= init_start && addr < init_end)
+		if (addr >= ks->k->init_start && addr < ks->k->init_end)
 			why = INIT;
 		else if (is_generated(ks, c->sym.module))
 			why = GENERATED;
@@ -188,6 +193,8 @@ static int refuse(struct ksites *ks)
 
 static enum cul_site_kind kind_of(const struct ksite *c)
 {
+	if (c->inlined)
+		return CUL_SITE_INLINED;
 	if (c->offset)
 		return CUL_SITE_INSIDE;
 	return c->form == SITES_PLAIN ? CUL_SITE_FUNCTION : CUL_SITE_CLONE;
@@ -204,13 +211,14 @@ static int make_sites(struct ksites *ks)
 		*s = (struct cul_site){
 			.kind = kind_of(c),
 			.addr = c->sym.addr + c->offset,
-			.name = cul_sites_base_name(ks->out, c->sym.name),
+			.name = c->inlined ? cul_arena_strdup(&ks->out->arena, ks->spec->name)
+					   : cul_sites_base_name(ks->out, c->sym.name),
 			.symbol = c->sym.name,
 			.offset = c->offset,
 			.module = c->sym.module,
-			.type = c->offset ? NULL : c->type,
+			.type = c->offset || c->inlined ? NULL : c->type,
 			.btf_id = kind_of(c) == CUL_SITE_FUNCTION && !c->ambiguous ? c->btf_id : 0,
-			.traceable = !c->offset && !c->uncertain,
+			.traceable = !c->offset && !c->inlined && !c->uncertain,
 		};
 		if (!s->name)
 			return -ENOMEM;
@@ -314,11 +322,11 @@ static int fail_name(struct ksites *ks, struct cul_error *err)
 	cul_nearest_init(&near, s->name);
 	while (cul_kallsyms_next(ks->k->syms, &cursor, &sym))
 		if (is_function(&sym) && !strchr(sym.name, '.') &&
-			(!s->module || same_module(sym.module, s->module)))
+			(!s->module || cul_ksites_same_module(sym.module, s->module)))
 			cul_nearest_offer(&near, sym.name);
-	return cul_fail(err, -ENOENT, "%s%s has no function '%s'%s", s->module ? "" : "the ",
+	return cul_fail(err, -ENOENT, "%s%s has no function '%s'%s%s", s->module ? "" : "the ",
 		s->module ? s->module : "kernel", s->name,
-		cul_nearest_text(&near, text, sizeof(text)));
+		cul_nearest_text(&near, text, sizeof(text)), near.n ? "" : INLINE_HINT);
 }
 
 static int fail_unknown(struct ksites *ks, struct cul_error *err)
@@ -361,7 +369,12 @@ static int by_name(struct ksites *ks, struct cul_error *err)
 		qsort(ks->list.data, ks->list.len, sizeof(*ks->list.data), by_symbol);
 	mark_ambiguous(ks);
 	narrow(ks);
-	if (!ks->list.len)
+	if (!ks->spec->has_offset && !ks->spec->is_pattern) {
+		r = cul_ksites_inlined(ks);
+		if (r)
+			return cul_fail(err, r, "'%s': %s", ks->spec->text, cul_strerror(r));
+	}
+	if (!ks->list.len && !ks->found.refused.len)
 		return fail_unknown(ks, err);
 	if (ks->spec->has_offset)
 		r = set_offset(ks, err);

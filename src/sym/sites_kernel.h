@@ -13,6 +13,7 @@ struct ksite {
 	struct cul_ksym sym;
 	enum sites_form form;
 	uint64_t offset;
+	bool inlined;   /* at `offset` of `sym` a copy of what was asked for begins */
 	int rank;       /* of several at one address the highest is shown */
 	bool ambiguous; /* others bear the same name */
 	bool notrace;   /* ftrace does not list it */
@@ -31,12 +32,17 @@ struct ksites {
 	bool last_generated;
 };
 
+bool cul_ksites_same_module(const char *a, const char *b); /* '-' and '_' being the same */
+
 /* sites_types.c */
 /* Types and BTF ids of the list, by name. */
 int cul_ksites_types(struct ksites *ks);
 /* Whether BTF has a function of that name, in the spec's module or in vmlinux. */
 bool cul_ksites_in_btf(struct ksites *ks, const char *name);
 bool cul_ksites_module_known(struct ksites *ks);
+
+/* sites_inlined.c: adds the inlined copies of the spec's function, where DWARF is at hand. */
+int cul_ksites_inlined(struct ksites *ks);
 
 /* sites_trace.c: sets `notrace` and `uncertain` by ftrace's list, where it can be read. */
 int cul_ksites_traceable(struct ksites *ks, struct cul_error *err);

@@ -9,7 +9,7 @@
 #include "sym/sites_kernel.h"
 
 /* Without BTF: so many are sought in DWARF, which takes milliseconds for each. */
-enum { BY_DWARF = 16 };
+enum { BY_DWARF = 64 };
 
 struct named {
 	const char *module;
@@ -36,7 +36,7 @@ static int compare(const void *a, const void *b)
 
 static void set(struct cul_btf *btf, struct ksite *site, uint32_t id)
 {
-	if (site->btf_id)
+	if (site->type)
 		return;
 	site->btf_id = id;
 	site->type = cul_btf_func_type(btf, id);
@@ -89,20 +89,11 @@ static char *common_prefix(const struct named *names, size_t n)
 	return cul_strndup(names[0].name, len);
 }
 
-int cul_ksites_types(struct ksites *ks)
+/* Sets types and ids by `n` names. */
+static int by_names(struct ksites *ks, struct named *names, size_t n)
 {
-	size_t n = ks->list.len, end;
-	cul_autofree struct named *names = cul_calloc(n, sizeof(*names));
+	size_t end;
 
-	if (!names)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		struct ksite *site = &ks->list.data[i];
-		enum sites_form form;
-
-		names[i] = (struct named){site->sym.module, site->sym.name,
-			cul_sites_base(site->sym.name, &form), site};
-	}
 	qsort(names, n, sizeof(*names), compare);
 	for (size_t i = 0; i < n; i = end) {
 		struct cul_btf *btf = btf_of(ks->k, names[i].module);
@@ -117,6 +108,120 @@ int cul_ksites_types(struct ksites *ks)
 			from_btf(btf, &names[i], end - i, prefix);
 	}
 	return 0;
+}
+
+static struct named name_of(struct ksite *site, const char *symbol)
+{
+	enum sites_form form;
+
+	return (struct named){site->sym.module, symbol, cul_sites_base(symbol, &form), site};
+}
+
+static bool is_untyped(const struct ksite *site)
+{
+	return !site->type && !site->inlined && !site->offset;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct ksite *x = a, *y = b;
+
+	return x->sym.addr < y->sym.addr ? -1 : x->sym.addr > y->sym.addr;
+}
+
+/* The untyped site at that address; the list is by address. */
+static struct ksite *untyped_at(struct ksites *ks, uint64_t addr)
+{
+	size_t low = 0, high = ks->list.len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ks->list.data[middle].sym.addr < addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < ks->list.len && ks->list.data[low].sym.addr == addr; low++)
+		if (is_untyped(&ks->list.data[low]))
+			return &ks->list.data[low];
+	return NULL;
+}
+
+/*
+ * BTF may know a function by another name of the same address (a system call's entries). Its id is
+ * no use: it leads to a symbol that was not looked at.
+ */
+static int by_aliases(struct ksites *ks)
+{
+	CUL_VEC(struct named) names = {0};
+	cul_autofree void *owner = NULL;
+	struct cul_ksym sym;
+	size_t cursor = 0;
+	int r;
+
+	while (cul_kallsyms_next(ks->k->syms, &cursor, &sym)) {
+		struct ksite *site = sym.percpu ? NULL : untyped_at(ks, sym.addr);
+		struct named *slot;
+
+		if (!site || !strcmp(sym.name, site->sym.name))
+			continue;
+		slot = cul_vec_push(&names);
+		owner = names.data;
+		if (!slot)
+			return -ENOMEM;
+		*slot = name_of(site, sym.name);
+	}
+	if (!names.len)
+		return 0;
+	r = by_names(ks, names.data, names.len);
+	for (size_t i = 0; i < names.len; i++)
+		names.data[i].site->btf_id = 0;
+	return r;
+}
+
+/*
+ * A module that was built without BTF has DWARF, when it was built here. Not for the few functions
+ * of a pattern that BTF leaves out: the DWARF of a whole kernel takes a second to open.
+ */
+static void by_dwarf(struct ksites *ks)
+{
+	size_t left = BY_DWARF;
+
+	for (size_t i = 0; i < ks->list.len && left; i++) {
+		struct ksite *site = &ks->list.data[i];
+		struct kernel_part *p;
+		struct cul_objfile *file;
+
+		if (!is_untyped(site) || (ks->spec->is_pattern && btf_of(ks->k, site->sym.module)))
+			continue;
+		p = cul_kernel_part(ks->k, site->sym.module);
+		file = p ? cul_kernel_part_file(ks->k, p) : NULL;
+		if (!file || cul_objfile_function(file, site->sym.addr, &site->type, NULL))
+			site->type = NULL;
+		left--;
+	}
+}
+
+int cul_ksites_types(struct ksites *ks)
+{
+	size_t n = ks->list.len, untyped = 0;
+	cul_autofree struct named *names = cul_calloc(n, sizeof(*names));
+	int r;
+
+	if (!names)
+		return -ENOMEM;
+	qsort(ks->list.data, n, sizeof(*ks->list.data), by_address);
+	for (size_t i = 0; i < n; i++)
+		names[i] = name_of(&ks->list.data[i], ks->list.data[i].sym.name);
+	r = by_names(ks, names, n);
+	for (size_t i = 0; i < n; i++)
+		untyped += is_untyped(&ks->list.data[i]);
+	if (!r && untyped)
+		r = by_aliases(ks);
+	if (!r && untyped)
+		by_dwarf(ks);
+	return r;
 }
 
 bool cul_ksites_in_btf(struct ksites *ks, const char *name)

@@ -92,6 +92,28 @@ int cul_sys_bpf_run(int fd, __u32 *value)
 	return r;
 }
 
+int cul_sys_bpf_btf_next_id(__u32 id, __u32 *next)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_btf_get_next_id(id, next));
+}
+
+int cul_sys_bpf_btf_open(__u32 id)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_btf_get_fd_by_id(id));
+}
+
+int cul_sys_bpf_btf_info(int fd, struct bpf_btf_info *info)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+	__u32 size = sizeof(*info);
+
+	return r ? r : result(bpf_obj_get_info_by_fd(fd, info, &size));
+}
+
 /* libbpf's own words would go to stderr; ours name the way out. */
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
 {

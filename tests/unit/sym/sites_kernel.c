@@ -17,6 +17,7 @@
 #include "btf_build.h"
 #include "sym/kernel_priv.h"
 #include "sym/sites.h"
+#include "sys/fault.h"
 
 static const char SYMBOLS[] = "ffffffff81000000 T _text\n"
 			      "ffffffff81000000 T _stext\n"
@@ -116,6 +117,7 @@ static int setup(void **state)
 static int reset(void **state)
 {
 	cul_alloc_fail_after(-1);
+	cul_sys_fail_none();
 	cul_sites_free(&s);
 	cul_kernel_free(k);
 	k = NULL;
@@ -262,6 +264,8 @@ static void a_pattern_that_names_an_alias(void **state)
 {
 	add("__tcp_*");
 	are("__tcp_alias __tcp_alias+0 81000380 F vmlinux\n");
+	assert_non_null(s.sites.data[0].type); /* BTF knows the other name */
+	assert_int_equal(s.sites.data[0].btf_id, 0);
 }
 
 static void without_lists(void **state)
@@ -335,6 +339,19 @@ static void what_is_not_there(void **state)
 		"such as tcp_*");
 }
 
+static void btf_of_a_module(void **state)
+{
+	assert_int_equal(cul_sites_btf_fd("vmlinux", &err), 0);
+	cul_sys_fail(CUL_SYS_BPF, 0, ENOENT);
+	assert_int_equal(cul_sites_btf_fd("mod_a", &err), -ENOENT);
+	assert_string_equal(err.text, "the kernel has no BTF of module 'mod_a'");
+	cul_sys_fail(CUL_SYS_BPF, 0, EPERM);
+	assert_int_equal(cul_sites_btf_fd("mod_a", &err), -EPERM);
+	assert_string_equal(err.text,
+		"the BTF of module 'mod_a' cannot be had from the kernel: Operation not permitted; "
+		"that needs CAP_SYS_ADMIN (listing BTF objects)");
+}
+
 static void memory_runs_out(void **state)
 {
 	int r = -ENOMEM;
@@ -368,6 +385,7 @@ int main(void)
 		TEST(inside_a_function),
 		TEST(what_is_refused),
 		TEST(what_is_not_there),
+		TEST(btf_of_a_module),
 		TEST(memory_runs_out),
 	};
 
