@@ -143,9 +143,11 @@ int cul_text_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 	add_coverage(t, a);
 	add_methods(t, a);
 	add_scope(t, a);
-	if (a->returns)
-		cul_text_say(t, CUL_INK_PLAIN, "%s",
-			a->n_sites == 1 ? "and its return" : "and their returns");
+	if (a->returns) {
+		cul_str_add(&t->lines.text, ",");
+		cul_text_say(
+			t, CUL_INK_PLAIN, a->n_sites == 1 ? "and its return" : "and their returns");
+	}
 	if (a->n_functions != 1 && a->took_ns) {
 		cul_str_add(&t->lines.text, ",");
 		cul_text_say(
@@ -217,23 +219,30 @@ void cul_text_arg(struct cul_text_sink *t, const struct cul_probe_arg *arg, unsi
 	}
 }
 
-/* "tcp_sendmsg(", "tcp_sendmsg+0x1c", "foo (inlined, bar.c:12)(" */
+/* "tcp_sendmsg", "tcp_sendmsg+0x1c" */
 static void add_name(struct cul_text_sink *t, const struct cul_probe_call *call)
 {
-	const struct cul_where *w = &call->where;
-	struct cul_cell *c = &t->cell;
-
-	if (call->place == CUL_PLACE_INSIDE || !w->function)
-		cul_text_where(c, &t->style, w);
+	if (call->place == CUL_PLACE_INSIDE || !call->where.function)
+		cul_text_where(&t->cell, &t->style, &call->where);
 	else
-		cul_cell_add(c, &t->style, CUL_INK_CODE, w->function);
+		cul_cell_add(&t->cell, &t->style, CUL_INK_CODE, call->where.function);
+}
+
+/* Where it is not the function's own entry: "(clone)", "(inlined, open.c:12)" */
+static void add_place(struct cul_text_sink *t, const struct cul_probe_call *call)
+{
+	const struct cul_where *w = &call->where;
+	const char *slash = w->file ? strrchr(w->file, '/') : NULL;
+
 	if (call->place == CUL_PLACE_CLONE)
-		cul_cell_add(c, &t->style, CUL_INK_DIM, " (clone)");
-	if (call->place == CUL_PLACE_INLINED && w->file)
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, " (inlined, %s:%d)",
-			strrchr(w->file, '/') ? strrchr(w->file, '/') + 1 : w->file, w->line);
+		cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "(clone)");
+	else if (call->place == CUL_PLACE_INLINED && w->file)
+		cul_cell_addf(&t->cell, &t->style, CUL_INK_DIM, "(inlined, %s:%d)",
+			slash ? slash + 1 : w->file, w->line);
 	else if (call->place == CUL_PLACE_INLINED)
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, " (inlined, 0x%" PRIx64 ")", w->addr);
+		cul_cell_addf(
+			&t->cell, &t->style, CUL_INK_DIM, "(inlined at 0x%" PRIx64 ")", w->addr);
+	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
 static void add_args(struct cul_text_sink *t, const struct cul_probe_call *call, unsigned *gap)
@@ -315,6 +324,7 @@ int cul_text_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
 	add_args(t, call, &gap);
 	put(t, &gap);
 	add_return(t, call);
+	add_place(t, call);
 	if (call->caller.addr && !call->n_frames && !call->same_stack_as) {
 		cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "from ");
 		cul_text_where(&t->cell, &t->style, &call->caller);
