@@ -282,6 +282,20 @@ static void add_return(struct cul_text_sink *t, const struct cul_probe_call *cal
 	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
+/* Where stacks are shown it is their second frame. */
+static void add_caller(struct cul_text_sink *t, const struct cul_probe_call *call)
+{
+	struct cul_where from = call->caller;
+
+	if (!from.addr || call->n_frames || call->same_stack_as)
+		return;
+	if (from.function && same(from.module, "vmlinux"))
+		from.module = NULL; /* goes without saying */
+	cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "from ");
+	cul_text_where(&t->cell, &t->style, &from);
+	cul_lines_cell(&t->lines, &t->cell, 3);
+}
+
 /* Lines the calls up where the terminal is wide enough. Returns the gap of the function. */
 static unsigned add_who(struct cul_text_sink *t, const struct cul_probe_call *call)
 {
@@ -325,11 +339,7 @@ int cul_text_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
 	put(t, &gap);
 	add_return(t, call);
 	add_place(t, call);
-	if (call->caller.addr && !call->n_frames && !call->same_stack_as) {
-		cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "from ");
-		cul_text_where(&t->cell, &t->style, &call->caller);
-		cul_lines_cell(&t->lines, &t->cell, 3);
-	}
+	add_caller(t, call);
 	cul_lines_end(&t->lines);
 	add_regs(t, call);
 	cul_text_stack(t, CALL_INDENT, call->frames, call->n_frames, call->same_stack_as);
