@@ -45,9 +45,30 @@ void cul_asm_load(struct cul_compile *c, unsigned size, uint8_t dst, uint8_t src
 	emit(c, BPF_LDX | BPF_MEM | width, dst, src, off, 0);
 }
 
+void cul_asm_load_pieces(struct cul_compile *c, unsigned size, uint8_t dst, uint8_t src, int off)
+{
+	unsigned piece;
+
+	for (unsigned done = 0; done < size; done += piece) {
+		piece = 8;
+		while (piece > size - done || (off + (int)done) % (int)piece)
+			piece /= 2;
+		cul_asm_load(c, piece, done ? BPF_REG_2 : dst, src, off + (int)done);
+		if (!done)
+			continue;
+		cul_asm_alu_imm(c, BPF_LSH, BPF_REG_2, (int32_t)done * 8);
+		cul_asm_alu(c, BPF_OR, dst, BPF_REG_2);
+	}
+}
+
 void cul_asm_store(struct cul_compile *c, uint8_t dst, int off, uint8_t src)
 {
 	emit(c, BPF_STX | BPF_MEM | BPF_DW, dst, src, off, 0);
+}
+
+void cul_asm_store_imm(struct cul_compile *c, uint8_t dst, int off, int32_t imm)
+{
+	emit(c, BPF_ST | BPF_MEM | BPF_DW, dst, 0, off, imm);
 }
 
 void cul_asm_call(struct cul_compile *c, int helper)

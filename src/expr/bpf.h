@@ -28,25 +28,54 @@ void cul_bpf_code_free(struct cul_bpf_code *code);
 
 /* Where input number i lies when the program runs, relative to the register `inputs_reg`. */
 struct cul_bpf_input {
-	int16_t offset;     /* bytes from the inputs register */
-	uint8_t size;       /* 1, 2, 4, 8: width in memory; the type says how it is extended */
-	uint16_t is_string; /* not 0: `size` is ignored, a char array of this many bytes (comm) */
+	int16_t offset; /* bytes from the inputs register */
+	uint8_t size;   /* 1, 2, 4, 8: width in memory; the type says how it is extended */
+	uint16_t bytes; /* not 0: `size` is ignored; a char array or struct of this many bytes */
+};
+
+/* Which memory a dereference reads. */
+enum cul_bpf_memory {
+	CUL_BPF_KERNEL,
+	CUL_BPF_USER,
+	CUL_BPF_EITHER, /* the kernel's, and where that fails the user's: a pointer may be __user */
+};
+
+/* Why an expression has no value. */
+enum cul_bpf_fault {
+	CUL_BPF_FAULT_NONE,
+	CUL_BPF_FAULT_MEMORY,   /* a dereference failed */
+	CUL_BPF_FAULT_DIVISION, /* by zero */
 };
 
 struct cul_bpf_layout {
 	const struct cul_bpf_input *inputs;
 	size_t n_inputs;
-	uint8_t inputs_reg; /* R6..R9: points to the inputs; preserved by the code */
-	int16_t stack_free; /* the stack is free below this offset from R10: 0, or negative */
-	bool user_memory;   /* dereferences read user memory instead of kernel memory */
+	uint8_t inputs_reg;   /* R6..R9: points to the inputs; preserved by the code */
+	int16_t stack_free;   /* the stack is free below this offset from R10: 0, or negative */
+	uint16_t stack_limit; /* bytes below stack_free that may be used; 0: down to -512 */
+	/*
+	 * Not 0: where, from the inputs register, the code stores an enum cul_bpf_fault as a u64
+	 * when there is no value. It stores nothing else: the caller clears it before.
+	 */
+	int16_t fault_offset;
+	enum cul_bpf_memory memory;
 };
 
 /*
- * Compiles `e`. Clobbers R0-R5 and stack below `stack_free` (to -512); keeps R6-R9. A dereference
- * that faults makes the whole expression 0 (false), as in the evaluator's -EFAULT. Refuses what
- * BPF cannot do (floats, too deep a tree) with the place in `err`.
+ * Compiles `e`. Clobbers R0-R5 and stack below `stack_free`; keeps R6-R9. A dereference that faults
+ * or a division by zero makes the whole expression 0 (false), as in the evaluator's -EFAULT and
+ * -EDOM. Refuses what BPF cannot do (floats, too deep a tree) with the place in `err`.
  */
 int cul_expr_compile(const struct cul_expr *e, const struct cul_bpf_layout *layout,
 	struct cul_bpf_code *code, struct cul_error *err);
+/* The same for the address of an lvalue (no bit field), whose type need not have a value. */
+int cul_expr_compile_address(const struct cul_expr *e, const struct cul_bpf_layout *layout,
+	struct cul_bpf_code *code, struct cul_error *err);
+/*
+ * The same for some of the parts of a condition (cul_expr_parts), bit i for part i: 1 when all of
+ * these are true, or there are none, else 0.
+ */
+int cul_expr_compile_parts(const struct cul_expr *e, uint64_t parts,
+	const struct cul_bpf_layout *layout, struct cul_bpf_code *code, struct cul_error *err);
 
 #endif

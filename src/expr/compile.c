@@ -9,10 +9,10 @@ int cul_compile_stack(struct cul_compile *c, const struct cul_node *n, size_t si
 {
 	size_t rounded = (size + CUL_BPF_SLOT - 1) & ~(size_t)(CUL_BPF_SLOT - 1);
 
-	if (rounded > (size_t)(CUL_BPF_STACK + c->stack))
+	if (rounded > (size_t)(c->stack - c->lowest))
 		return cul_caret_fail(c->e, n, c->err, -E2BIG,
 			"too large for the stack of a filter in the kernel (%d bytes)",
-			CUL_BPF_STACK);
+			c->layout->stack_limit ? c->layout->stack_limit : CUL_BPF_STACK);
 	c->stack -= (int)rounded;
 	*off = c->stack;
 	return 0;
@@ -21,7 +21,7 @@ int cul_compile_stack(struct cul_compile *c, const struct cul_node *n, size_t si
 /* Values that need no other register than their own. */
 static bool is_leaf(const struct cul_node *n)
 {
-	return n->op == CUL_OP_CONST || n->op == CUL_OP_INPUT || n->op == CUL_OP_INPUT_CHAR;
+	return n->op == CUL_OP_CONST || n->op == CUL_OP_INPUT || n->op == CUL_OP_PART;
 }
 
 static int leaf(struct cul_compile *c, const struct cul_node *n, uint8_t reg)
@@ -152,7 +152,7 @@ static void arithmetic(struct cul_compile *c, const struct cul_node *n)
 	switch (n->op) {
 	case CUL_OP_DIV:
 	case CUL_OP_MOD:
-		cul_asm_wait(c, &c->fails, cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_1, 0));
+		cul_asm_wait(c, &c->zeros, cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_1, 0));
 		divide(c, is_signed, n->op == CUL_OP_MOD);
 		break;
 	case CUL_OP_SHL:
@@ -259,7 +259,7 @@ int cul_compile_value(struct cul_compile *c, const struct cul_node *n)
 	switch (n->op) {
 	case CUL_OP_CONST:
 	case CUL_OP_INPUT:
-	case CUL_OP_INPUT_CHAR:
+	case CUL_OP_PART:
 		return leaf(c, n, BPF_REG_0);
 	case CUL_OP_LOAD:
 		return cul_compile_load(c, n);
@@ -284,38 +284,102 @@ int cul_compile_value(struct cul_compile *c, const struct cul_node *n)
 	}
 }
 
-/* Where loads that fault and divisions by zero end. Without any there must be no such code. */
-static void finish(struct cul_compile *c)
+/* Where a failure of one kind ends. Without any there must be no such code. */
+static void finish_kind(struct cul_compile *c, struct cul_jumps *jumps, enum cul_bpf_fault fault)
 {
 	size_t end;
 
-	if (!c->fails.len)
+	if (!jumps->len)
 		return;
 	end = cul_asm_jump_imm(c, BPF_JA, 0, 0);
-	cul_asm_land_all(c, &c->fails);
+	cul_asm_land_all(c, jumps);
+	if (c->layout->fault_offset)
+		cul_asm_store_imm(c, c->layout->inputs_reg, c->layout->fault_offset, fault);
 	cul_asm_imm(c, BPF_REG_0, 0);
 	cul_asm_land(c, end);
+}
+
+static struct cul_compile start(const struct cul_expr *e, const struct cul_bpf_layout *layout,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	struct cul_compile c = {.e = e, .layout = layout, .code = code, .err = err};
+
+	c.stack = layout->stack_free & ~(CUL_BPF_SLOT - 1);
+	c.lowest = -CUL_BPF_STACK;
+	if (layout->stack_limit && layout->stack_free - layout->stack_limit > c.lowest)
+		c.lowest = layout->stack_free - layout->stack_limit;
+	if (c.lowest > c.stack)
+		c.lowest = c.stack;
+	return c;
+}
+
+/* `r` is what compiling has returned; code from `from` on goes away when it fails. */
+static int finish(struct cul_compile *c, int r, size_t from)
+{
+	if (!r) {
+		finish_kind(c, &c->faults, CUL_BPF_FAULT_MEMORY);
+		finish_kind(c, &c->zeros, CUL_BPF_FAULT_DIVISION);
+	}
+	free(c->faults.data);
+	free(c->zeros.data);
+	if (c->code->failed)
+		r = cul_fail(c->err, c->code->failed, "out of memory");
+	else if (!r && c->too_far)
+		r = cul_fail(
+			c->err, -E2BIG, "the expression is too large for a filter in the kernel");
+	if (r)
+		c->code->len = from;
+	return r;
 }
 
 int cul_expr_compile(const struct cul_expr *e, const struct cul_bpf_layout *layout,
 	struct cul_bpf_code *code, struct cul_error *err)
 {
-	struct cul_compile c = {.e = e, .layout = layout, .code = code, .err = err};
-	size_t start = code->len;
+	struct cul_compile c = start(e, layout, code, err);
+	size_t from = code->len;
+
+	if (!e->value)
+		return cul_caret_no_value(e, err);
+	return finish(&c, cul_compile_value(&c, e->value), from);
+}
+
+int cul_expr_compile_address(const struct cul_expr *e, const struct cul_bpf_layout *layout,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	struct cul_compile c = start(e, layout, code, err);
+	size_t from = code->len;
+
+	if (!cul_node_is_lvalue(e->root) || e->root->bit_size)
+		return cul_caret_fail(e, e->root, err, -EINVAL, "this value has no address");
+	return finish(&c, cul_compile_address(&c, e->root), from);
+}
+
+int cul_expr_compile_parts(const struct cul_expr *e, uint64_t set,
+	const struct cul_bpf_layout *layout, struct cul_bpf_code *code, struct cul_error *err)
+{
+	const struct cul_node *parts[CUL_EXPR_MAX_PARTS];
+	struct cul_compile c = start(e, layout, code, err);
+	struct cul_jumps no = {0};
+	size_t from = code->len, end;
+	unsigned n;
 	int r = 0;
 
 	if (!e->value)
 		return cul_caret_no_value(e, err);
-	c.stack = layout->stack_free & ~(CUL_BPF_SLOT - 1);
-	r = cul_compile_value(&c, e->value);
-	if (!r)
-		finish(&c);
-	free(c.fails.data);
-	if (code->failed)
-		r = cul_fail(err, code->failed, "out of memory");
-	else if (!r && c.too_far)
-		r = cul_fail(err, -E2BIG, "the expression is too large for a filter in the kernel");
-	if (r)
-		code->len = start;
-	return r;
+	n = cul_expr_split(e->value, parts);
+	for (unsigned i = 0; i < n && !r; i++) {
+		if (!(set >> i & 1))
+			continue;
+		r = cul_compile_value(&c, parts[i]);
+		if (!r)
+			cul_asm_wait(&c, &no, cul_asm_jump_imm(&c, BPF_JEQ, BPF_REG_0, 0));
+	}
+	cul_asm_imm(&c, BPF_REG_0, 1);
+	if (no.len) {
+		end = cul_asm_jump_imm(&c, BPF_JA, 0, 0);
+		cul_asm_land_all(&c, &no);
+		cul_asm_imm(&c, BPF_REG_0, 0);
+		cul_asm_land(&c, end);
+	}
+	return finish(&c, r, from);
 }

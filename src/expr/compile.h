@@ -26,10 +26,11 @@ struct cul_compile {
 	const struct cul_expr *e;
 	const struct cul_bpf_layout *layout;
 	struct cul_bpf_code *code;
-	struct cul_error *err;  /* may be NULL */
-	int stack;              /* offset from R10 of the lowest byte in use */
-	bool too_far;           /* a jump does not reach its target */
-	struct cul_jumps fails; /* to where the whole expression is 0 */
+	struct cul_error *err;          /* may be NULL */
+	int stack;                      /* offset from R10 of the lowest byte in use */
+	int lowest;                     /* that it may have */
+	bool too_far;                   /* a jump does not reach its target */
+	struct cul_jumps faults, zeros; /* to where the whole expression is 0: why */
 };
 
 /* asm.c */
@@ -37,7 +38,10 @@ void cul_asm_alu(struct cul_compile *c, uint8_t op, uint8_t dst, uint8_t src); /
 void cul_asm_alu_imm(struct cul_compile *c, uint8_t op, uint8_t dst, int32_t imm);
 void cul_asm_imm(struct cul_compile *c, uint8_t dst, uint64_t value);
 void cul_asm_load(struct cul_compile *c, unsigned size, uint8_t dst, uint8_t src, int off);
-void cul_asm_store(struct cul_compile *c, uint8_t dst, int off, uint8_t src); /* 8 bytes */
+/* Of 1 to 8 bytes at any place, by aligned accesses. Clobbers R2, which is neither. */
+void cul_asm_load_pieces(struct cul_compile *c, unsigned size, uint8_t dst, uint8_t src, int off);
+void cul_asm_store(struct cul_compile *c, uint8_t dst, int off, uint8_t src);     /* 8 bytes */
+void cul_asm_store_imm(struct cul_compile *c, uint8_t dst, int off, int32_t imm); /* 8 bytes */
 void cul_asm_call(struct cul_compile *c, int helper);
 /* Cuts `reg` to `bits` bits, sign- or zero-extended: cul_arith_extend. */
 void cul_asm_extend(struct cul_compile *c, uint8_t reg, unsigned bits, bool is_signed);
@@ -57,7 +61,8 @@ int cul_compile_stack(struct cul_compile *c, const struct cul_node *n, size_t si
 /* compile_mem.c: each into R0 */
 int cul_compile_address(struct cul_compile *c, const struct cul_node *n);
 int cul_compile_load(struct cul_compile *c, const struct cul_node *n);
-int cul_compile_input(struct cul_compile *c, const struct cul_node *n, uint8_t reg);
+int cul_compile_input(
+	struct cul_compile *c, const struct cul_node *n, uint8_t reg); /* into `reg` */
 int cul_compile_match(struct cul_compile *c, const struct cul_node *n);
 
 #endif

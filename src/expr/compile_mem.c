@@ -35,26 +35,61 @@ int cul_compile_address(struct cul_compile *c, const struct cul_node *n)
 	return 0;
 }
 
-/* Reads memory at R0 into the stack; a fault makes the expression 0. */
-static void probe_read(struct cul_compile *c, int off, size_t size, bool string)
+/* Calls the helper with the address in R3. R0 becomes negative on a fault. */
+static void call_probe_read(struct cul_compile *c, bool user, int off, size_t size, bool string)
 {
-	bool user = c->layout->user_memory;
 	int helper = string ? (user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str)
 			    : (user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel);
 
-	cul_asm_alu(c, BPF_MOV, BPF_REG_3, BPF_REG_0);
 	cul_asm_alu(c, BPF_MOV, BPF_REG_1, BPF_REG_10);
 	cul_asm_alu_imm(c, BPF_ADD, BPF_REG_1, off);
 	cul_asm_imm(c, BPF_REG_2, size);
 	cul_asm_call(c, helper);
-	/* A string's length comes back, or a negative errno from either. */
-	cul_asm_wait(c, &c->fails, cul_asm_jump_imm(c, BPF_JSLT, BPF_REG_0, 0));
+}
+
+/* Reads memory at R0 into the stack, for `n`; a fault makes the expression 0. */
+static int probe_read(
+	struct cul_compile *c, const struct cul_node *n, int off, size_t size, bool string)
+{
+	enum cul_bpf_memory memory = c->layout->memory;
+	int stack = c->stack, address = 0;
+	size_t done;
+
+	if (memory == CUL_BPF_EITHER) {
+		int r = cul_compile_stack(c, n, CUL_BPF_SLOT, &address);
+
+		if (r)
+			return r;
+		cul_asm_store(c, BPF_REG_10, address, BPF_REG_0);
+	}
+	cul_asm_alu(c, BPF_MOV, BPF_REG_3, BPF_REG_0);
+	call_probe_read(c, memory == CUL_BPF_USER, off, size, string);
+	if (memory == CUL_BPF_EITHER) {
+		done = cul_asm_jump_imm(c, BPF_JSGE, BPF_REG_0, 0);
+		cul_asm_load(c, 8, BPF_REG_3, BPF_REG_10, address);
+		call_probe_read(c, true, off, size, string);
+		cul_asm_land(c, done);
+	}
+	/* A string's length comes back, or a negative errno from any of them. */
+	cul_asm_wait(c, &c->faults, cul_asm_jump_imm(c, BPF_JSLT, BPF_REG_0, 0));
+	c->stack = stack;
+	return 0;
+}
+
+/* Cuts the bit field that `place` says out of `reg`. */
+static void cut_bit_field(
+	struct cul_compile *c, const struct cul_node *place, bool is_signed, uint8_t reg)
+{
+	int above = 64 - place->bit_shift - place->bit_size;
+
+	cul_asm_alu_imm(c, BPF_LSH, reg, above);
+	cul_asm_alu_imm(c, is_signed ? BPF_ARSH : BPF_RSH, reg, above + place->bit_shift);
 }
 
 int cul_compile_load(struct cul_compile *c, const struct cul_node *n)
 {
 	const struct cul_node *place = n->a;
-	unsigned size = place->bit_size ? place->unit : (unsigned)n->type->size;
+	unsigned size = cul_node_width(place);
 	bool is_signed = n->type->is_signed && n->type->kind != CUL_KIND_PTR;
 	int stack = c->stack, off, r;
 
@@ -64,19 +99,15 @@ int cul_compile_load(struct cul_compile *c, const struct cul_node *n)
 	r = cul_compile_address(c, place);
 	if (!r)
 		r = cul_compile_stack(c, n, size, &off);
+	if (!r)
+		r = probe_read(c, n, off, size, false);
 	if (r)
 		return r;
-	probe_read(c, off, size, false);
 	cul_asm_load(c, size, BPF_REG_0, BPF_REG_10, off);
-	if (place->bit_size) {
-		int above = 64 - place->bit_shift - place->bit_size;
-
-		cul_asm_alu_imm(c, BPF_LSH, BPF_REG_0, above);
-		cul_asm_alu_imm(
-			c, is_signed ? BPF_ARSH : BPF_RSH, BPF_REG_0, above + place->bit_shift);
-	} else if (is_signed) {
+	if (place->bit_size)
+		cut_bit_field(c, place, is_signed, BPF_REG_0);
+	else if (is_signed)
 		cul_asm_extend(c, BPF_REG_0, size * 8, true);
-	}
 	c->stack = stack;
 	return 0;
 }
@@ -90,32 +121,61 @@ static const struct cul_bpf_input *find_input(struct cul_compile *c, const struc
 	return &c->layout->inputs[n->value];
 }
 
+/* Whether the bytes of the PART `n`, `size` of them, lie in the input. */
+static bool has_part(const struct cul_bpf_input *in, const struct cul_node *n, size_t size)
+{
+	return n->index <= in->bytes && size <= in->bytes - n->index;
+}
+
+static bool has_scalar(const struct cul_bpf_input *in)
+{
+	return !in->bytes && in->size && in->size <= 8 && !(in->size & (in->size - 1));
+}
+
+static void load_part(struct cul_compile *c, const struct cul_bpf_input *in,
+	const struct cul_node *n, uint8_t reg)
+{
+	bool is_signed = n->type->is_signed && n->type->kind != CUL_KIND_PTR;
+	unsigned size = cul_node_width(n);
+
+	cul_asm_load_pieces(c, size, reg, c->layout->inputs_reg, in->offset + (int)n->index);
+	if (n->bit_size)
+		cut_bit_field(c, n, is_signed, reg);
+	else if (is_signed)
+		cul_asm_extend(c, reg, size * 8, true);
+}
+
+static void load_scalar(struct cul_compile *c, const struct cul_bpf_input *in,
+	const struct cul_node *n, uint8_t reg)
+{
+	bool is_signed = n->type->is_signed && n->type->kind != CUL_KIND_PTR;
+	unsigned size = in->size > n->type->size ? (unsigned)n->type->size : in->size;
+
+	cul_asm_load(c, in->size, reg, c->layout->inputs_reg, in->offset);
+	if (is_signed || in->size > size)
+		cul_asm_extend(c, reg, size * 8, is_signed);
+}
+
 int cul_compile_input(struct cul_compile *c, const struct cul_node *n, uint8_t reg)
 {
 	const struct cul_bpf_input *in = find_input(c, n);
-	bool is_char = n->op == CUL_OP_INPUT_CHAR;
-	bool is_signed = n->type->is_signed && n->type->kind != CUL_KIND_PTR;
-	unsigned size;
+	bool is_part = n->op == CUL_OP_PART;
 
 	if (!in)
 		return -EINVAL;
 	if (n->type->kind == CUL_KIND_ARRAY)
 		return cul_caret_fail(c->e, n, c->err, -EINVAL,
 			"a string is not a condition; compare it with ==, != or ~");
-	if (is_char ? n->index >= in->is_string
-		    : (in->is_string || !in->size || in->size > 8 || (in->size & (in->size - 1))))
+	if (is_part ? !has_part(in, n, cul_node_width(n)) : !has_scalar(in))
 		return cul_caret_fail(
 			c->e, n, c->err, -EINVAL, "this value has another shape in the kernel");
 	if (n->type->kind == CUL_KIND_FLOAT)
 		return cul_caret_fail(c->e, n, c->err, -EOPNOTSUPP,
 			"a floating-point number cannot be used in the kernel");
-	size = is_char ? 1 : in->size;
-	cul_asm_load(
-		c, size, reg, c->layout->inputs_reg, in->offset + (is_char ? (int)n->index : 0));
-	if (size > n->type->size)
-		size = (unsigned)n->type->size;
-	if (is_signed || (!is_char && in->size > size))
-		cul_asm_extend(c, reg, size * 8, is_signed);
+	if (is_part)
+		load_part(c, in, n, reg);
+	else
+		load_scalar(c, in, n, reg);
 	return 0;
 }
 
@@ -147,15 +207,15 @@ static int fetch_string(
 	const struct cul_bpf_input *in;
 	int r;
 
-	if (cul_node_is_string_input(a)) {
+	if (cul_node_is_array_input(a)) {
 		in = find_input(c, a);
 		if (!in)
 			return -EINVAL;
-		if (in->is_string < room)
+		if (!has_part(in, a, room))
 			return cul_caret_fail(c->e, a, c->err, -EINVAL,
 				"this string has another shape in the kernel");
 		*base = c->layout->inputs_reg;
-		*off = in->offset;
+		*off = in->offset + (int)a->index;
 		return 0;
 	}
 	r = cul_node_is_lvalue(a) ? cul_compile_address(c, a) : cul_compile_value(c, a);
@@ -164,9 +224,7 @@ static int fetch_string(
 	if (r)
 		return r;
 	*base = BPF_REG_10;
-	if (room)
-		probe_read(c, *off, room, !array);
-	return 0;
+	return room ? probe_read(c, n, *off, room, !array) : 0;
 }
 
 int cul_compile_match(struct cul_compile *c, const struct cul_node *n)

@@ -50,7 +50,7 @@ static int eval_place(struct eval *v, const struct cul_node *n, uint64_t *addr)
 static int eval_load(struct eval *v, const struct cul_node *n, uint64_t *out)
 {
 	const struct cul_node *place = n->a;
-	unsigned size = place->bit_size ? place->unit : (unsigned)n->type->size;
+	unsigned size = cul_node_width(place);
 	uint8_t buf[8] = {0};
 	uint64_t addr = 0;
 	int r = eval_place(v, place, &addr);
@@ -69,17 +69,18 @@ static int eval_load(struct eval *v, const struct cul_node *n, uint64_t *out)
 
 static int eval_input(struct eval *v, const struct cul_node *n, uint64_t *out)
 {
-	const char *string;
-
-	if (n->value >= v->run->n_inputs)
+	if (n->value >= v->run->n_inputs || (n->op == CUL_OP_PART && !v->run->inputs[n->value]))
 		return cul_caret_fail(v->e, n, v->err, -EINVAL, "this value is not there");
 	*out = v->run->inputs[n->value];
-	if (n->op == CUL_OP_INPUT_CHAR) {
-		string = (const char *)(uintptr_t)*out;
-		*out = cul_arith_fit(n->type, (uint8_t)string[n->index]);
-	} else if (n->type->kind != CUL_KIND_ARRAY) {
-		*out = cul_arith_fit(n->type, *out);
-	}
+	if (n->op == CUL_OP_PART)
+		*out += n->index;
+	if (n->type->kind == CUL_KIND_ARRAY)
+		return 0;
+	if (n->op == CUL_OP_PART)
+		*out = cul_arith_from_bytes((const void *)(uintptr_t)*out, cul_node_width(n));
+	if (n->bit_size)
+		*out = cul_arith_extend(*out >> n->bit_shift, n->bit_size, n->type->is_signed);
+	*out = cul_arith_fit(n->type, *out);
 	return 0;
 }
 
@@ -124,12 +125,12 @@ static int eval_string(
 	int r;
 
 	*s = buf;
-	if (cul_node_is_string_input(a)) {
+	if (cul_node_is_array_input(a)) {
 		r = eval_input(v, a, &addr);
 		if (r)
 			return r;
 		*s = (const char *)(uintptr_t)addr;
-		*len = *s ? strnlen(*s, room) : 0;
+		*len = strnlen(*s, room);
 		return 0;
 	}
 	r = cul_node_is_lvalue(a) ? eval_place(v, a, &addr) : eval_value(v, a, &addr);
@@ -202,7 +203,7 @@ static int eval_value(struct eval *v, const struct cul_node *n, uint64_t *out)
 		*out = n->value;
 		return 0;
 	case CUL_OP_INPUT:
-	case CUL_OP_INPUT_CHAR:
+	case CUL_OP_PART:
 		return eval_input(v, n, out);
 	case CUL_OP_LOAD:
 		return eval_load(v, n, out);

@@ -37,7 +37,7 @@ enum cul_name_kind {
 	CUL_NAME_FUNCTION, /* code at `addr`; `type` of KIND_FUNC or NULL */
 	CUL_NAME_PERCPU,   /* a per-CPU object; `addr` is what a CPU's offset is added to */
 	CUL_NAME_CONSTANT, /* an enumerator: `value` of `type` */
-	CUL_NAME_INPUT,    /* a scalar or char array handed over at run time: number `input` */
+	CUL_NAME_INPUT,    /* handed over at run time: number `input` */
 };
 
 struct cul_name {
@@ -45,7 +45,11 @@ struct cul_name {
 	const struct cul_type *type;
 	uint64_t addr;
 	int64_t value;
+	/* A scalar, a char array, or a struct or union, which lies among the inputs as bytes. */
 	unsigned input;
+	/* INPUT: a return address. With == and != a function's name means any place in it. */
+	bool is_code_address;
+	uint64_t size; /* FUNCTION: bytes of its code; 0: not known */
 };
 
 enum cul_tag { CUL_TAG_NONE, CUL_TAG_STRUCT, CUL_TAG_UNION, CUL_TAG_ENUM };
@@ -77,13 +81,33 @@ struct cul_expr;
  */
 int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_expr **out,
 	struct cul_error *err);
+/*
+ * The next of a list of expressions by commas: the one that starts at `*at`, which is 0 at first
+ * and moves on. 1 and `*out`; 0: there are no more. A caret is drawn under the whole list.
+ */
+int cul_expr_parse_next(const char *text, size_t *at, const struct cul_expr_env *env,
+	struct cul_expr **out, struct cul_error *err);
 void cul_expr_free(struct cul_expr *e);
 
-const char *cul_expr_text(const struct cul_expr *e); /* as it was written */
+const char *cul_expr_text(const struct cul_expr *e); /* as it was written, of a list this one */
 /* Of the object for an lvalue (an array has not decayed). Never NULL; VOID when untyped. */
 const struct cul_type *cul_expr_type(const struct cul_expr *e);
 bool cul_expr_is_lvalue(const struct cul_expr *e); /* has an address */
 bool cul_expr_uses_input(const struct cul_expr *e, unsigned input);
+/* Nothing but the bytes of a char array or struct among the inputs, or a part of them. */
+bool cul_expr_is_input_bytes(const struct cul_expr *e, unsigned *input, uint64_t *offset);
+
+/*
+ * A condition is true when all its parts are: the operands of its outermost &&, from left to right,
+ * at most 64 (the rest is in one of them). Since a fault makes it false, the parts may be looked at
+ * in any order and at different times. Without && it is one part.
+ */
+enum { CUL_EXPR_MAX_PARTS = 64 };
+unsigned cul_expr_parts(const struct cul_expr *e);
+bool cul_expr_part_uses_input(const struct cul_expr *e, unsigned part, unsigned input);
+/* Bit i: part i uses no other inputs than those of the set `inputs` (number n is bit n, n < 64). */
+uint64_t cul_expr_parts_within(const struct cul_expr *e, uint64_t inputs);
+
 /* The per-CPU object at the root of an lvalue, as in `runqueues.nr_running`. */
 bool cul_expr_is_percpu(const struct cul_expr *e);
 
@@ -96,7 +120,7 @@ struct cul_value {
 /* What an evaluation stands on. */
 struct cul_expr_run {
 	struct cul_mem *mem; /* NULL: a dereference fails with -EFAULT */
-	/* By number, extended by the input's type; of a char array a pointer to our own bytes. */
+	/* By number, extended by its type; of a char array or struct a pointer to our own bytes. */
 	const uint64_t *inputs;
 	size_t n_inputs;
 	uint64_t percpu_offset; /* added to the address of a per-CPU name (its chosen copy) */

@@ -44,6 +44,8 @@ static struct cul_node *name_object(
 		return NULL;
 	n->value = name->addr;
 	n->percpu = name->kind == CUL_NAME_PERCPU;
+	n->code = name->kind == CUL_NAME_FUNCTION;
+	n->index = n->code ? name->size : 0;
 	n->untyped = !type;
 	return n;
 }
@@ -60,14 +62,17 @@ static bool is_char_array(const struct cul_type *t)
 static struct cul_node *name_input(
 	struct cul_typing *ty, struct cul_span span, const struct cul_name *name)
 {
+	bool scalar = name->type && cul_type_is_scalar(name->type);
 	struct cul_node *n;
 
-	if (!name->type || (!cul_type_is_scalar(name->type) && !is_char_array(name->type)))
+	if (!scalar && (!name->type || (!is_char_array(name->type) && !is_struct(name->type))))
 		return cul_node_fail(ty, span, -EINVAL, "%s is no number, pointer or string here",
 			name->type ? cul_node_spell(ty, name->type) : "a value without a type");
-	n = cul_node_new(ty, CUL_OP_INPUT, span, name->type, NULL, NULL);
-	if (n)
+	n = cul_node_new(ty, scalar ? CUL_OP_INPUT : CUL_OP_PART, span, name->type, NULL, NULL);
+	if (n) {
 		n->value = name->input;
+		n->code = name->is_code_address;
+	}
 	return n;
 }
 
@@ -116,10 +121,15 @@ struct cul_node *cul_lvalue_read(struct cul_typing *ty, struct cul_node *n)
 {
 	const struct cul_type *type = n->type, *to = type;
 
-	if (n->op == CUL_OP_STRING || cul_node_is_string_input(n))
+	if (cul_node_is_array_input(n) && !is_char_array(n->type))
+		return cul_node_fail(
+			ty, cul_span_of(n), -EINVAL, "an array is not a number; it can be indexed");
+	if (n->op == CUL_OP_STRING || cul_node_is_array_input(n))
 		return cul_node_fail(ty, cul_span_of(n), -EINVAL,
 			"a string is not a number; it can be compared with ==, != and ~%s",
 			n->op == CUL_OP_STRING ? "" : ", or indexed");
+	if (n->op == CUL_OP_PART && is_struct(type))
+		return fail_value(ty, n);
 	if (!cul_node_is_lvalue(n))
 		return n;
 	if (cul_type_is_scalar(type))
@@ -206,6 +216,8 @@ static struct cul_node *member_of(
 	if (!m.type)
 		return cul_node_fail(
 			ty, span, -ENODATA, "the type of member '%.200s' is not known", name);
+	if (a->op == CUL_OP_PART)
+		return cul_part_member(ty, a, &m, cul_span_join(cul_span_of(a), span));
 	n = cul_node_new(ty, CUL_OP_MEMBER, cul_span_join(cul_span_of(a), span), m.type, a, NULL);
 	if (!n)
 		return NULL;
@@ -237,33 +249,10 @@ struct cul_node *cul_lvalue_member(struct cul_typing *ty, struct cul_node *a, bo
 		a = cul_lvalue_deref(ty, a, whole);
 	if (!a)
 		return NULL;
-	if (!is_struct(a->type) || !cul_node_is_lvalue(a))
+	if (!is_struct(a->type) || (!cul_node_is_lvalue(a) && a->op != CUL_OP_PART))
 		return cul_node_fail(
 			ty, whole, -ENOTDIR, "%s has no members", cul_node_spell(ty, a->type));
 	return member_of(ty, a, name, span);
-}
-
-/* A character of a string input, which is in our memory and has no address. */
-static struct cul_node *index_input(
-	struct cul_typing *ty, struct cul_node *a, struct cul_node *i, struct cul_span span)
-{
-	const struct cul_type *to;
-	struct cul_node *n;
-
-	if (i->op != CUL_OP_CONST || !cul_type_is_integer(i->type))
-		return cul_node_fail(
-			ty, cul_span_of(i), -EINVAL, "the index of this string is a plain number");
-	if (i->value >= a->type->count)
-		return cul_node_fail(ty, cul_span_of(i), -ERANGE, "this index is beyond %s",
-			cul_node_spell(ty, a->type));
-	if (cul_type_to(a->type, &to, ty->err))
-		return cul_node_fail_below(ty, span, -ENODATA);
-	n = cul_node_new(ty, CUL_OP_INPUT_CHAR, span, to, NULL, NULL);
-	if (n) {
-		n->value = a->value;
-		n->index = i->value;
-	}
-	return n;
 }
 
 struct cul_node *cul_lvalue_index(
@@ -271,8 +260,8 @@ struct cul_node *cul_lvalue_index(
 {
 	struct cul_node *swap;
 
-	if (cul_node_is_string_input(a))
-		return index_input(ty, a, i, span);
+	if (cul_node_is_array_input(a))
+		return cul_part_index(ty, a, i, span);
 	a = cul_lvalue_read(ty, a);
 	i = a ? cul_lvalue_read(ty, i) : NULL;
 	if (!i)

@@ -328,19 +328,35 @@ static struct cul_node *parse_cond(struct cul_parser *p)
 	return n;
 }
 
-static int parse_all(struct cul_parser *p)
+static const char blanks[] = " \t\n\r\v\f";
+
+/* The words of the expression alone, without the blanks around them. */
+static int keep_own_text(struct cul_parser *p, uint32_t from)
+{
+	uint32_t to = p->tok.at;
+
+	while (to > from && strchr(blanks, p->lex.text[to - 1]))
+		to--;
+	p->ty.e->own = cul_arena_strndup(&p->ty.e->arena, p->lex.text + from, to - from);
+	return p->ty.e->own ? 0 : cul_fail(p->ty.err, -ENOMEM, "out of memory");
+}
+
+/* One expression up to the end of the text, or, in a list, up to a comma. */
+static int parse_all(struct cul_parser *p, bool list)
 {
 	struct cul_error *err = p->ty.err;
 	struct cul_node *root;
+	uint32_t from;
 
 	if (cul_parser_advance(p))
 		return err->code;
-	if (p->tok.kind == CUL_TOK_END)
+	from = p->tok.at;
+	if (p->tok.kind == CUL_TOK_END && from == strspn(p->lex.text, blanks))
 		return cul_fail(err, -EINVAL, "the expression is empty");
 	root = parse_cond(p);
 	if (!root)
 		return err->code;
-	if (p->tok.kind != CUL_TOK_END) {
+	if (p->tok.kind != CUL_TOK_END && !(list && p->tok.kind == ',')) {
 		cul_node_fail(&p->ty, token_span(p), -EINVAL,
 			p->tok.kind == ':' ? "this ':' follows no '?'"
 			: p->tok.kind == ')' || p->tok.kind == ']'
@@ -348,14 +364,17 @@ static int parse_all(struct cul_parser *p)
 				: "an operator is missing before this");
 		return err->code;
 	}
+	if (keep_own_text(p, from))
+		return err->code;
 	return cul_typing_finish(&p->ty, root);
 }
 
-int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_expr **out,
-	struct cul_error *err)
+/* The expression at `at`. With `next` it is one of a list: that is where the next one begins. */
+static int parse(const char *text, size_t at, size_t *next, const struct cul_expr_env *env,
+	struct cul_expr **out, struct cul_error *err)
 {
 	struct cul_error below = {0};
-	struct cul_parser p = {.ty = {.env = env, .err = &below}};
+	struct cul_parser p = {.ty = {.env = env, .err = &below}, .lex.pos = (uint32_t)at};
 	struct cul_expr *e;
 	int r;
 
@@ -370,7 +389,7 @@ int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_
 	p.ty.e = e;
 	p.lex.text = e->text;
 	p.lex.err = &below;
-	r = e->text ? parse_all(&p) : cul_fail(&below, -ENOMEM, "out of memory");
+	r = e->text ? parse_all(&p, next != NULL) : cul_fail(&below, -ENOMEM, "out of memory");
 	if (r) {
 		cul_expr_free(e);
 		if (err)
@@ -378,7 +397,31 @@ int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_
 		return r;
 	}
 	*out = e;
+	if (next)
+		*next = p.tok.at;
 	return 0;
+}
+
+int cul_expr_parse(const char *text, const struct cul_expr_env *env, struct cul_expr **out,
+	struct cul_error *err)
+{
+	return parse(text, 0, NULL, env, out, err);
+}
+
+int cul_expr_parse_next(const char *text, size_t *at, const struct cul_expr_env *env,
+	struct cul_expr **out, struct cul_error *err)
+{
+	size_t from = *at, next = 0;
+	int r;
+
+	if (from && !text[from])
+		return 0;
+	/* Past the comma that ended the one before. */
+	r = parse(text, from + (from != 0), &next, env, out, err);
+	if (r)
+		return r;
+	*at = next;
+	return 1;
 }
 
 void cul_expr_free(struct cul_expr *e)

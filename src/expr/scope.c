@@ -84,6 +84,7 @@ static int kernel_name(void *data, const char *text, struct cul_name *out, struc
 				       : CUL_NAME_OBJECT;
 	name.type = found.type;
 	name.addr = found.sym.addr;
+	name.size = found.sym.size;
 	*out = name;
 	return 0;
 }
@@ -155,6 +156,7 @@ static int process_name(void *data, const char *text, struct cul_name *out, stru
 	} else if (!cul_process_function(s->process, text, &function, NULL)) {
 		name.kind = CUL_NAME_FUNCTION;
 		name.addr = function.addr;
+		name.size = function.size;
 	} else if (!strchr(text, ':') && !process_enumerator(s, text, &name.type, &name.value)) {
 		name.kind = CUL_NAME_CONSTANT;
 	} else {
@@ -251,6 +253,11 @@ int cul_scope_refresh(struct cul_scope *s, struct cul_error *err)
 pid_t cul_scope_pid(const struct cul_scope *s)
 {
 	return s->pid;
+}
+
+struct cul_process_syms *cul_scope_process_names(struct cul_scope *s)
+{
+	return s->process;
 }
 
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s)

@@ -32,10 +32,10 @@ enum cul_op {
 	CUL_OP_MEMBER, /* `value` bytes into the lvalue `a` */
 	/* Leaves: */
 	CUL_OP_CONST,
-	CUL_OP_INPUT,      /* input number `value`; of array type: a string among the inputs */
-	CUL_OP_INPUT_CHAR, /* element `index` of string input number `value` */
-	CUL_OP_STRING,     /* a literal, `text`; only as an operand of the three below */
-	/* Strings: `a` is a string INPUT, a char array lvalue or a pointer; `text` the literal. */
+	CUL_OP_INPUT,  /* input number `value`, a scalar */
+	CUL_OP_PART,   /* `index` bytes into input number `value`: a scalar, struct or array */
+	CUL_OP_STRING, /* a literal, `text`; only as an operand of the three below */
+	/* Strings: `a` is a char array PART or lvalue, or a pointer; `text` the literal. */
 	CUL_OP_STREQ,
 	CUL_OP_STRNE,
 	CUL_OP_MATCH,
@@ -74,9 +74,10 @@ struct cul_node {
 	enum cul_op op;
 	bool untyped;      /* lvalue of an object whose type is not known; `type` is void */
 	bool percpu;       /* OBJECT */
-	uint8_t bit_size;  /* MEMBER: 0 when it is no bit field */
+	bool code;         /* OBJECT: a function of `index` bytes; INPUT: a return address */
+	uint8_t bit_size;  /* MEMBER, PART: 0 when it is no bit field */
 	uint8_t bit_shift; /* of the bit field within its storage unit, from the least bit */
-	uint8_t unit;      /* bytes of the storage unit: 1, 2, 4, 8 */
+	uint8_t unit;      /* bytes of the storage unit: 1, 2, 4, 8; of a PART 1 to 8 */
 	uint16_t height;
 	uint32_t at, len; /* place in the text */
 	const struct cul_type *type;
@@ -89,7 +90,8 @@ struct cul_node {
 
 struct cul_expr {
 	struct cul_arena arena;
-	const char *text;
+	const char *text; /* with the rest of the list, where it is of one */
+	const char *own;
 	unsigned word; /* bytes of a pointer */
 	unsigned n_nodes;
 	const struct cul_node *root;  /* as written: an lvalue, a value or a string input */
@@ -101,10 +103,20 @@ static inline bool cul_node_is_lvalue(const struct cul_node *n)
 	return n->op <= CUL_OP_MEMBER;
 }
 
-static inline bool cul_node_is_string_input(const struct cul_node *n)
+/* An array among the inputs. */
+static inline bool cul_node_is_array_input(const struct cul_node *n)
 {
-	return n->op == CUL_OP_INPUT && n->type->kind == CUL_KIND_ARRAY;
+	return n->op == CUL_OP_PART && n->type->kind == CUL_KIND_ARRAY;
 }
+
+/* Bytes that reading the scalar `n` touches; `n` is a PART or the place of a LOAD. */
+static inline unsigned cul_node_width(const struct cul_node *n)
+{
+	return n->bit_size ? n->unit : (unsigned)n->type->size;
+}
+
+/* The parts of a condition (cul_expr_parts); returns how many. */
+unsigned cul_expr_split(const struct cul_node *n, const struct cul_node *parts[CUL_EXPR_MAX_PARTS]);
 
 /* caret.c: adds the text and a caret under [at, at+len) to `err`, which has a message. */
 int cul_caret_add(const char *text, uint32_t at, uint32_t len, struct cul_error *err);

@@ -88,9 +88,10 @@ static struct cul_node *promote(struct cul_typing *ty, struct cul_node *n)
 {
 	uint64_t size = n->type->size;
 	bool is_signed = n->type->is_signed;
+	unsigned bits = n->op == CUL_OP_LOAD ? n->a->bit_size : n->bit_size;
 
-	if (n->op == CUL_OP_LOAD && n->a->bit_size && n->a->bit_size <= 32) {
-		is_signed |= n->a->bit_size < 32;
+	if (bits && bits <= 32) {
+		is_signed |= bits < 32;
 		size = 4;
 	} else if (size < 4) {
 		is_signed = true;
@@ -283,6 +284,41 @@ static struct cul_node *comparison(
 	return cul_node_new(ty, op, span, plain_int(ty), a, b);
 }
 
+/* A function by its name, or as &name; else NULL. */
+static const struct cul_node *named_function(const struct cul_node *n)
+{
+	if (n->op == CUL_OP_ADDR)
+		n = n->a;
+	return n->op == CUL_OP_OBJECT && n->code ? n : NULL;
+}
+
+/*
+ * The return address `a` lies in `function`, or not: behind its first byte, and at its end when
+ * its last instruction is the call of a function that does not return.
+ */
+static struct cul_node *code_comparison(struct cul_typing *ty, enum cul_op op, struct cul_node *a,
+	const struct cul_node *function, struct cul_span span)
+{
+	const struct cul_type *address = integer(ty, ty->e->word, false);
+	struct cul_span name = cul_span_of(function);
+	struct cul_node *start, *size;
+
+	if (!function->index)
+		return cul_node_fail(ty, name, -ENODATA,
+			"how large this function is, is not known; compare addresses: "
+			"%.*s >= %.*s && %.*s < %.*s + BYTES",
+			(int)a->len, ty->e->text + a->at, (int)name.len, ty->e->text + name.at,
+			(int)a->len, ty->e->text + a->at, (int)name.len, ty->e->text + name.at);
+	a = convert(ty, a, address);
+	start = a ? cul_node_const(ty, name, address, function->value + 1) : NULL;
+	size = start ? cul_node_const(ty, name, address, function->index) : NULL;
+	a = size ? cul_node_new(ty, CUL_OP_SUB, span, address, a, start) : NULL;
+	if (!a)
+		return NULL;
+	return cul_node_new(
+		ty, op == CUL_OP_EQ ? CUL_OP_LT : CUL_OP_GE, span, plain_int(ty), a, size);
+}
+
 static bool is_char_like(const struct cul_type *t)
 {
 	return (t->kind == CUL_KIND_INT || t->kind == CUL_KIND_CHAR) && t->size == 1;
@@ -292,7 +328,7 @@ static bool is_char_like(const struct cul_type *t)
 static struct cul_node *string_operand(struct cul_typing *ty, struct cul_node *n)
 {
 	bool array = n->type->kind == CUL_KIND_ARRAY &&
-		     (cul_node_is_lvalue(n) || cul_node_is_string_input(n));
+		     (cul_node_is_lvalue(n) || cul_node_is_array_input(n));
 	const struct cul_type *to;
 
 	if (n->op == CUL_OP_STRING)
@@ -388,6 +424,12 @@ struct cul_node *cul_typing_binary(
 
 	if (token == '~' || (literal && (op == CUL_OP_EQ || op == CUL_OP_NE)))
 		return string_comparison(ty, token, a, b);
+	if (op == CUL_OP_EQ || op == CUL_OP_NE) {
+		if (a->op == CUL_OP_INPUT && a->code && named_function(b))
+			return code_comparison(ty, op, a, named_function(b), span);
+		if (b->op == CUL_OP_INPUT && b->code && named_function(a))
+			return code_comparison(ty, op, b, named_function(a), span);
+	}
 	a = cul_lvalue_read(ty, a);
 	b = a ? cul_lvalue_read(ty, b) : NULL;
 	if (!b)
@@ -451,6 +493,8 @@ int cul_typing_finish(struct cul_typing *ty, struct cul_node *root)
 	}
 	e->root = root;
 	e->value = root;
+	if (root->op == CUL_OP_PART && !cul_type_is_scalar(type) && type->kind != CUL_KIND_ARRAY)
+		e->value = NULL;
 	if (cul_node_is_lvalue(root)) {
 		bool readable = cul_type_is_scalar(type) || type->kind == CUL_KIND_ARRAY ||
 				type->kind == CUL_KIND_FUNC;

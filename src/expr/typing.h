@@ -5,7 +5,7 @@
  * message and caret in `err`. Internal to src/expr.
  *
  * node.c makes nodes and errors, lvalue.c does names and what has an address,
- * typing.c does operators.
+ * part.c structs and arrays among the inputs, typing.c operators.
  */
 #ifndef CUL_EXPR_TYPING_H
 #define CUL_EXPR_TYPING_H
@@ -46,6 +46,12 @@ void *cul_node_fail(struct cul_typing *ty, struct cul_span span, int code, const
 void *cul_node_fail_below(struct cul_typing *ty, struct cul_span span, int code);
 void *cul_node_no_memory(struct cul_typing *ty);
 const char *cul_node_spell(struct cul_typing *ty, const struct cul_type *type); /* for messages */
+
+/* part.c: `m` and `i` of the PART `a` */
+struct cul_node *cul_part_member(struct cul_typing *ty, const struct cul_node *a,
+	const struct cul_member *m, struct cul_span span);
+struct cul_node *cul_part_index(
+	struct cul_typing *ty, struct cul_node *a, struct cul_node *i, struct cul_span span);
 
 /* lvalue.c */
 struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, const char *name);

@@ -431,13 +431,14 @@ static int fill_struct(struct cul_btf *btf, const struct btf_type *t, struct cul
 }
 
 /* `n` parameters; a last one without type and name stands for "...", which has no object. */
-static int fill_params(
-	struct cul_btf *btf, const struct btf_type *proto, struct cul_member *out, size_t *n)
+static int fill_params(struct cul_btf *btf, const struct btf_type *proto, struct cul_member *out,
+	size_t *n, bool *is_variadic)
 {
 	const struct btf_param *p = after(proto);
 
 	*n = BTF_INFO_VLEN(proto->info);
-	if (*n > 0 && p[*n - 1].type == 0 && p[*n - 1].name_off == 0)
+	*is_variadic = *n > 0 && p[*n - 1].type == 0 && p[*n - 1].name_off == 0;
+	if (*is_variadic)
 		--*n;
 	for (size_t i = 0; i < *n; i++) {
 		int ret = member_type(btf, p[i].type, &out[i].type);
@@ -486,7 +487,7 @@ static int fill_members(struct cul_type_provider *p, struct cul_type *node, stru
 	if (node->kind == CUL_KIND_ENUM)
 		ret = fill_enum(btf, t, list, node->is_signed);
 	else if (node->kind == CUL_KIND_FUNC)
-		ret = fill_params(btf, t, list, &n);
+		ret = fill_params(btf, t, list, &n, &node->is_variadic);
 	else
 		ret = fill_struct(btf, t, list);
 	if (ret == -EBADMSG)

@@ -72,6 +72,7 @@ struct cul_type {
 	bool is_signed; /* INT, CHAR, ENUM */
 	bool filled_to; /* `to` is valid */
 	bool filled_members;
+	bool is_variadic; /* FUNC, once filled: "..." follows the parameters */
 	const char *name; /* tag, base type or typedef name; NULL when it has none */
 	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may
 			     complete it) */

@@ -24,7 +24,7 @@ static const struct {
 	[CUL_IN_CPU] = {"cpu", {.offset = INPUT(cpu), .size = 8}},
 	[CUL_IN_PID] = {"pid", {.offset = INPUT(pid), .size = 8}},
 	[CUL_IN_TID] = {"tid", {.offset = INPUT(tid), .size = 8}},
-	[CUL_IN_COMM] = {"comm", {.offset = INPUT(comm), .size = 1, .is_string = CUL_WATCH_COMM}},
+	[CUL_IN_COMM] = {"comm", {.offset = INPUT(comm), .bytes = CUL_WATCH_COMM}},
 };
 
 /* The scope's names, with the inputs before them. */
@@ -158,7 +158,7 @@ static int emit_expression(struct cul_bpf_code *code, const struct names *names,
 		return 0;
 	for (unsigned i = 0; i < CUL_IN_COUNT; i++)
 		at[i] = inputs[i].at;
-	layout.user_memory = cul_scope_pid(names->filter->scope) != 0;
+	layout.memory = cul_scope_pid(names->filter->scope) ? CUL_BPF_USER : CUL_BPF_KERNEL;
 	r = cul_expr_parse(text, &env, &e, err);
 	if (!r)
 		r = cul_expr_compile(e, &layout, code, err);

@@ -15,7 +15,7 @@ static const struct cul_bpf_layout fuzz_layout = {
 	.inputs = fake_layout,
 	.n_inputs = N_INPUTS,
 	.inputs_reg = BPF_REG_6,
-	.user_memory = true,
+	.memory = CUL_BPF_USER,
 };
 
 static void compile_and_compare(struct fake *f, const struct cul_expr *e)

@@ -93,18 +93,18 @@ static void store(struct state *s, unsigned base, int off, unsigned size, uint64
 }
 
 /* As kernel/trace/bpf_trace.c: the bytes are zeroed when the read fails. */
-static int64_t probe_read(struct state *s, uint8_t *to, size_t size, uint64_t from)
+static int64_t probe_read(struct cul_mem *mem, uint8_t *to, size_t size, uint64_t from)
 {
-	if (!cul_mem_read(s->vm->mem, from, to, size))
+	if (!cul_mem_read(mem, from, to, size))
 		return 0;
 	memset(to, 0, size);
 	return -14;
 }
 
-static int64_t probe_read_str(struct state *s, uint8_t *to, size_t size, uint64_t from)
+static int64_t probe_read_str(struct cul_mem *mem, uint8_t *to, size_t size, uint64_t from)
 {
 	for (size_t i = 0; i < size; i++) {
-		if (cul_mem_read(s->vm->mem, from + i, to + i, 1)) {
+		if (cul_mem_read(mem, from + i, to + i, 1)) {
 			memset(to, 0, size);
 			return -14;
 		}
@@ -118,6 +118,8 @@ static int64_t probe_read_str(struct state *s, uint8_t *to, size_t size, uint64_
 static void call(struct state *s, int helper)
 {
 	uint64_t to = get(s, 1), size = get(s, 2), from = get(s, 3);
+	bool user = helper == BPF_FUNC_probe_read_user || helper == BPF_FUNC_probe_read_user_str;
+	struct cul_mem *mem = user && s->vm->user_mem ? s->vm->user_mem : s->vm->mem;
 	uint8_t *buf = stack_at(s, to, size);
 	int64_t r = -14;
 
@@ -126,9 +128,9 @@ static void call(struct state *s, int helper)
 		return;
 	}
 	if (helper == BPF_FUNC_probe_read_kernel || helper == BPF_FUNC_probe_read_user)
-		r = probe_read(s, buf, size, from);
+		r = probe_read(mem, buf, size, from);
 	else if (helper == BPF_FUNC_probe_read_kernel_str || helper == BPF_FUNC_probe_read_user_str)
-		r = probe_read_str(s, buf, size, from);
+		r = probe_read_str(mem, buf, size, from);
 	else
 		broke(s, "calls an unknown helper");
 	memset(s->written + (buf - s->stack), true, size);
@@ -246,6 +248,12 @@ static size_t step(struct state *s, const struct cul_bpf_code *code, size_t i)
 	case BPF_LDX:
 		set(s, in->dst_reg, load(s, in->src_reg, in->off, width(in)));
 		break;
+	case BPF_ST:
+		if (in->dst_reg == s->vm->inputs_reg && in->off == s->vm->fault_offset && in->off)
+			s->vm->fault = (uint64_t)(int64_t)in->imm;
+		else
+			broke(s, "stores a number elsewhere than where a fault is told");
+		break;
 	case BPF_STX:
 		store(s, in->dst_reg, in->off, width(in), get(s, in->src_reg));
 		break;
@@ -270,6 +278,7 @@ uint64_t bpf_interp_run(struct bpf_interp *vm, const struct cul_bpf_code *code)
 	size_t i = 0;
 
 	vm->broken = NULL;
+	vm->fault = 0;
 	s.r[10] = FRAME;
 	s.r[vm->inputs_reg] = 0;
 	s.known = (uint16_t)(1u << 10 | 1u << vm->inputs_reg);

@@ -15,9 +15,12 @@ struct bpf_interp {
 	const void *inputs;  /* readable through `inputs_reg`, which points to them */
 	size_t inputs_size;
 	uint8_t inputs_reg;
-	int16_t stack_free; /* the program may use the stack below only */
-	const char *broken; /* out: what rule the program broke, NULL when none */
-	size_t at;          /* out: the instruction that broke it */
+	int16_t stack_free;       /* the program may use the stack below only */
+	struct cul_mem *user_mem; /* for the helpers of user memory; NULL: `mem` */
+	int16_t fault_offset;     /* where among the inputs the program may write; 0: nowhere */
+	uint64_t fault;           /* out: what it wrote */
+	const char *broken;       /* out: what rule the program broke, NULL when none */
+	size_t at;                /* out: the instruction that broke it */
 };
 
 /* Runs `code` to its end; R0. Check `broken`. */

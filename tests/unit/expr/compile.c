@@ -31,7 +31,7 @@ static const struct cul_bpf_layout layout = {
 	.n_inputs = N_INPUTS,
 	.inputs_reg = BPF_REG_6,
 	.stack_free = INPUTS_AT,
-	.user_memory = true,
+	.memory = CUL_BPF_USER,
 };
 
 static int setup(void **state)
@@ -375,7 +375,7 @@ static void kernel_memory_by_default(void **state)
 	struct cul_expr *e = NULL;
 	unsigned calls = 0;
 
-	plain.user_memory = false;
+	plain.memory = CUL_BPF_KERNEL;
 	assert_int_equal(cul_expr_parse("counter && filename == \"x\"", &fake.env, &e, NULL), 0);
 	assert_int_equal(cul_expr_compile(e, &plain, &code, NULL), 0);
 	for (size_t i = 0; i < code.len; i++) {

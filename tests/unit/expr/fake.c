@@ -16,7 +16,8 @@ static struct cul_type t_account, t_unnamed_union, t_unnamed_struct, t_list, t_p
 static struct cul_type t_half, t_name, t_arr, t_row, t_grid, t_fn, t_text, t_table, t_comm;
 static struct cul_type p_account, p_list, p_char, p_void, p_fn;
 static struct cul_member m_account[32], m_union[3], m_struct[2], m_list[2], m_packed[3], m_fn[1];
-static struct cul_type t_odd;
+static struct cul_type t_odd, t_pair, t_end;
+static struct cul_member m_pair[5];
 static struct cul_member m_odd[6];
 static struct cul_enumerator e_color[3] = {{"BLUE", -1}, {"RED", 0}, {"GREEN", 5}};
 static const struct cul_type *base_int, *base_char;
@@ -125,6 +126,21 @@ static void odd_members(struct cul_ctypes *c)
 	t_odd.n_members = 6;
 }
 
+static void pair_members(struct cul_ctypes *c)
+{
+	size_t n = 0;
+
+	node(&t_end, CUL_KIND_ARRAY, NULL, 1, base_char, 1);
+	MEMBER(m_pair, n, struct pair, tag, cul_ctypes_find(c, "u8"));
+	MEMBER(m_pair, n, struct pair, odd, base_int);
+	BIT_FIELD(m_pair, n, struct pair, x, cul_ctypes_find(c, "u32"));
+	BIT_FIELD(m_pair, n, struct pair, y, base_int);
+	MEMBER(m_pair, n, struct pair, end, &t_end);
+	node(&t_pair, CUL_KIND_STRUCT, "pair", sizeof(struct pair), NULL, 0);
+	t_pair.members = m_pair;
+	t_pair.n_members = n;
+}
+
 static void fake_types(struct cul_ctypes *c)
 {
 	const struct cul_type *s16 = cul_ctypes_find(c, "s16");
@@ -166,6 +182,7 @@ static void fake_types(struct cul_ctypes *c)
 	t_packed.n_members = k;
 	account_members(c);
 	odd_members(c);
+	pair_members(c);
 }
 
 static int find_object(struct fake *f, const char *name, struct cul_name *out)
@@ -220,7 +237,14 @@ static int find_input(struct fake *f, const char *name, struct cul_name *out)
 		{"filename", NULL, &p_char},
 		{"w", "unsigned int", NULL},
 		{"n", "long", NULL},
+		{"pair", NULL, &t_pair},
 	};
+
+	/* The same number, said to be a return address. */
+	if (!strcmp(name, "caller")) {
+		out->is_code_address = true;
+		name = "ul";
+	}
 
 	for (unsigned i = 0; i < N_INPUTS; i++) {
 		if (strcmp(name, inputs[i].name))
@@ -252,6 +276,7 @@ static int fake_name(void *data, const char *name, struct cul_name *out, struct 
 		out->kind = CUL_NAME_FUNCTION;
 		out->addr = 0xffffffff81000000;
 		out->type = *name == 't' ? &t_fn : NULL;
+		out->size = *name == 's' ? 0 : 0x100;
 		return 0;
 	}
 	if (!strcmp(name, "per_cpu_account")) {
@@ -393,7 +418,8 @@ void fake_reset(struct fake *f)
 		.comm = "kworker/1:2",
 		.filename = m->text,
 		.w = 0xffffffff80000000,
-		.n = -9};
+		.n = -9,
+		.pair = {.tag = 200, .odd = -70000, .x = 21, .y = -17, .end = "z"}};
 	fake_inputs(f);
 }
 
@@ -403,7 +429,7 @@ void fake_inputs(struct fake *f)
 	const uint64_t values[N_INPUTS] = {(uint64_t)(int64_t)in->i, in->u, (uint64_t)in->l, in->ul,
 		(uint64_t)(int64_t)in->c8, in->uc, in->us, in->flag, (uintptr_t)in->q,
 		(uintptr_t)in->comm, (uintptr_t)in->filename, (uint32_t)in->w,
-		(uint64_t)(int64_t)in->n};
+		(uint64_t)(int64_t)in->n, (uintptr_t)&in->pair};
 
 	memcpy(f->values, values, sizeof(values));
 	f->run = (struct cul_expr_run){&f->mem, f->values, N_INPUTS, f->percpu_offset};
@@ -424,8 +450,9 @@ const struct cul_bpf_input fake_layout[N_INPUTS] = {
 	INPUT(us),
 	INPUT(flag),
 	INPUT(q),
-	{offsetof(struct inputs, comm), 0, 16},
+	{offsetof(struct inputs, comm), 0, sizeof(((struct inputs *)0)->comm)},
 	INPUT(filename),
 	INPUT(w),
 	INPUT(n),
+	{offsetof(struct inputs, pair), 0, sizeof(struct pair)},
 };

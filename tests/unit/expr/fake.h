@@ -58,6 +58,15 @@ struct packed {
 	unsigned int y : 10;
 } __attribute__((packed));
 
+/* Passed by value: nothing in it is where it likes to be. */
+struct pair {
+	uint8_t tag;
+	int32_t odd;
+	unsigned int x : 5;
+	int y : 6;
+	char end[1];
+} __attribute__((packed));
+
 struct image {
 	struct account acct, other;
 	struct account *p;
@@ -84,10 +93,11 @@ struct inputs {
 	uint64_t w; /* an unsigned int in 8 bytes */
 	int32_t n;  /* a long in 4 bytes */
 	uint32_t spare;
+	struct pair pair;
 	uint64_t tail;
 };
 
-enum { N_INPUTS = 13 };
+enum { N_INPUTS = 14 };
 
 struct fake {
 	struct cul_mem mem; /* reads `image` and the rest of its pages, faults elsewhere */

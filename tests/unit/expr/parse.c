@@ -196,7 +196,7 @@ static void errors_of_strings(void **state)
 		"'~' matches a string with a pattern in quotes: name ~ \"abc*\"\n"
 		"  comm ~ filename\n         ^~~~~~~~");
 	assert_fails("comm[i]", -EINVAL,
-		"the index of this string is a plain number\n  comm[i]\n       ^");
+		"the index of this array is a plain number\n  comm[i]\n       ^");
 	assert_fails("comm[16]", -ERANGE, "this index is beyond char [16]\n  comm[16]\n       ^~");
 }
 

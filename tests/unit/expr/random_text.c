@@ -47,7 +47,8 @@ static void leaf(struct cul_str *out, uint64_t *seed)
 		"acct.sbig", "acct.arr[2]", "acct.grid[1][2]", "acct.on", "acct.col", "acct.s8",
 		"acct.u8", "acct.u16", "p->refs", "p->b", "p->next->col", "q->refs", "q->wide",
 		"tight.x", "tight.y", "table[3]", "comm[1]", "*acct.str", "GREEN", "BLUE",
-		"*(int *)&pid_max", "p->next->next->refs", "*(short *)ul"};
+		"*(int *)&pid_max", "p->next->next->refs", "*(short *)ul", "pair.tag", "pair.odd",
+		"pair.x", "pair.y", "pair.end[0]", "(caller == do_fork)"};
 	static const char *const suffixes[] = {"", "", "u", "L", "ul", "ll"};
 
 	if (below(seed, 3))
@@ -59,13 +60,14 @@ static void leaf(struct cul_str *out, uint64_t *seed)
 
 static void string_test(struct cul_str *out, uint64_t *seed)
 {
-	static const char *const strings[] = {"comm", "acct.name", "q->name", "filename",
-		"acct.str", "text", "p->next->next->name", "(char *)ul", "acct.next->name"};
+	static const char *const strings[] = {"comm", "pair.end", "acct.name", "q->name",
+		"filename", "acct.str", "text", "p->next->next->name", "(char *)ul",
+		"acct.next->name"};
 	static const char *const ops[] = {"==", "!=", "~"};
 	static const char *const literals[] = {"", "savings", "saving", "savingss", "sav*", "*",
 		"kworker/1:2", "kworker/1:2*", "kwork*", "sixteen letters!", "sixteen letters!!",
 		"/etc/passwd", "/etc/*", "/etc/passw", "/etc/passwd*", "\\xff\\x80\\x90\\xa0",
-		"twenty-four characters!!", "*wd", "s?v*"};
+		"twenty-four characters!!", "*wd", "s?v*", "z", "z*"};
 
 	cul_str_addf(out, "(%s %s \"%s\")", strings[below(seed, LENGTH(strings))],
 		ops[below(seed, LENGTH(ops))], literals[below(seed, LENGTH(literals))]);
@@ -201,6 +203,10 @@ void random_world(struct fake *f, uint64_t *seed)
 	f->in.flag = below(seed, 2);
 	f->in.w = edge(seed);
 	f->in.n = (int32_t)edge(seed);
+	f->in.pair.odd = (int32_t)edge(seed);
+	f->in.pair.x = edge(seed) & 31;
+	f->in.pair.y = (int)(edge(seed) & 63) - 32;
+	f->in.pair.end[0] = (char)edge(seed);
 	if (!below(seed, 4))
 		f->in.q = NULL;
 	if (!below(seed, 4))
