@@ -210,9 +210,9 @@ void cul_text_arg(struct cul_text_sink *t, const struct cul_probe_arg *arg, unsi
 		cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "%s=", arg->name);
 	if (arg->value.text)
 		add_value(t, arg->value.text, gap);
-	else
-		cul_cell_addf(&t->cell, &t->style, CUL_INK_WARNING, "?(%s)",
-			arg->why ? arg->why : "not known");
+	if (!arg->value.text || arg->why)
+		cul_cell_addf(&t->cell, &t->style, CUL_INK_WARNING, "%s(%s)",
+			arg->value.text ? " " : "?", arg->why ? arg->why : "not known");
 	if (arg->after.text) {
 		cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, " -> ");
 		add_value(t, arg->after.text, gap);

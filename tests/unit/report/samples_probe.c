@@ -60,7 +60,8 @@ static int play_returns(struct cul_sink *s)
 	static const struct cul_probe_arg nope[] = {
 		{.name = "dfd", .value = NUMBER("-100")},
 		{.name = "filename", .value = TEXT("\"/nope\"")},
-		{.name = "how", .why = "unreadable"},
+		{.name = "how", .value = TEXT("0x7ffd1000"), .why = "unreadable"},
+		{.name = "x", .why = "floating point"},
 	};
 	struct cul_probe_call call = {.number = 1,
 		.where = openat2,
