@@ -61,6 +61,8 @@ static void add_scope(struct cul_text_sink *t, const struct cul_probe_attached *
 
 	if (!pid)
 		return;
+	if (!a->pid)
+		cul_str_add(&t->lines.text, ",");
 	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->pid ? "in " : "called by ");
 	if (a->process)
 		cul_text_process(&t->cell, &t->style, a->process, pid, pid);
@@ -78,19 +80,20 @@ static bool same(const char *a, const char *b)
 /* Those refused for the reason that refused[first] has: "tcp_foo, tcp_bar (notrace)" */
 static void add_reason(struct cul_text_sink *t, const struct cul_probe_attached *a, size_t first)
 {
+	const struct cul_probe_refused *before = NULL;
 	const char *why = a->refused[first].why;
-	bool begun = false;
 
 	for (size_t i = first; i < a->n_refused_shown; i++) {
 		const struct cul_probe_refused *r = &a->refused[i];
 
-		if (!same(r->why, why))
-			continue;
-		if (begun) {
+		if (!same(r->why, why) || (before && same(r->function, before->function) &&
+						  same(r->module, before->module)))
+			continue; /* copies of a function are one name */
+		if (before) {
 			cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, ",");
 			cul_lines_cell(&t->lines, &t->cell, 1);
 		}
-		begun = true;
+		before = r;
 		cul_cell_add(&t->cell, &t->style, CUL_INK_CODE, r->function);
 		if (r->module && strcmp(r->module, "vmlinux") != 0)
 			cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, " [%s]", r->module);

@@ -147,6 +147,7 @@ static int play_many(struct cul_sink *s)
 		{"tcp_foo", "vmlinux", "notrace"},
 		{"tcp_bar", "tcp_bbr", "on the kernel's list of functions not to probe"},
 		{"tcp_baz", "vmlinux", "notrace"},
+		{"tcp_baz", "vmlinux", "notrace"},
 		{"tcp_odd", NULL, NULL},
 	};
 	static const struct cul_probe_attached attached = {.spec = "tcp_* udp_*",
