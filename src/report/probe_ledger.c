@@ -11,8 +11,8 @@ static uint64_t undetailed(const struct cul_text_sink *t, const struct cul_probe
 {
 	if (t->probe.counted || l->end == CUL_END_COUNT)
 		return 0;
-	return cul_text_without(l->matched,
-		(const uint64_t[]){l->shown, l->dropped, l->ungrouped, l->unreturned}, 4);
+	return cul_text_without(
+		l->matched, (const uint64_t[]){l->shown, l->dropped, l->ungrouped}, 3);
 }
 
 /* Nothing that is known was lost. */
