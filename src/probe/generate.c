@@ -106,7 +106,7 @@ static int fixed_name(
 static const struct cul_plan_arg *find_argument(
 	const struct cul_plan *plan, const char *text, size_t *index)
 {
-	char number[16];
+	char number[32];
 
 	for (size_t i = 0; i < plan->n_args; i++) {
 		snprintf(number, sizeof(number), "arg%zu", i);

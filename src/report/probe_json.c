@@ -66,7 +66,7 @@ static void add_args(
 
 		cul_json_string(a, "name", args[i].name);
 		cul_json_shown(a, "value", &args[i].value);
-		if (!args[i].value.text)
+		if (!args[i].value.text || args[i].why)
 			cul_json_string(a, "why", args[i].why);
 		if (args[i].after.text)
 			cul_json_shown(a, "after", &args[i].after);

@@ -11,8 +11,8 @@ static uint64_t undetailed(const struct cul_text_sink *t, const struct cul_probe
 {
 	if (t->probe.counted || l->end == CUL_END_COUNT)
 		return 0;
-	return cul_text_without(l->matched,
-		(const uint64_t[]){l->shown, l->dropped, l->ungrouped, l->unreturned}, 4);
+	return cul_text_without(
+		l->matched, (const uint64_t[]){l->shown, l->dropped, l->ungrouped}, 3);
 }
 
 /* Nothing that is known was lost. */
@@ -42,8 +42,8 @@ static void add_items(struct cul_text_sink *t, const struct cul_probe_loss *l)
 		"instance left for the return)");
 	item(t, l->missed_returns, "return",
 		"not seen: too many calls were under way at once; --maxactive N allows more");
-	item(t, l->recursion, "call or return",
-		"not seen: the program was running on that CPU already");
+	item(t, l->recursion, "run",
+		"of a probe refused by the kernel: one was under way on that CPU already");
 	for (size_t i = 0; i < l->n_gaps; i++)
 		cul_text_item(t, "%s", l->gaps[i]);
 	if (!l->misses_known)
@@ -63,10 +63,14 @@ static void add_counts(struct cul_text_sink *t, const struct cul_probe_loss *l)
 			cul_text_without(l->matched, &l->ungrouped, 1));
 	else
 		cul_text_say(t, CUL_INK_PLAIN, "%" PRIu64 " shown", l->shown);
-	if (l->filtered)
-		cul_text_say(t, CUL_INK_PLAIN, "(%" PRIu64 " filtered)", l->filtered);
-	if (l->unreturned)
-		cul_text_say(t, CUL_INK_PLAIN, "(%" PRIu64 " had not returned)", l->unreturned);
+	if (l->filtered && l->unreturned)
+		cul_text_say(t, CUL_INK_PLAIN,
+			"(%" PRIu64 " filtered, %" PRIu64 " had not returned)", l->filtered,
+			l->unreturned);
+	else if (l->filtered || l->unreturned)
+		cul_text_say(t, CUL_INK_PLAIN, "(%" PRIu64 " %s)",
+			l->filtered ? l->filtered : l->unreturned,
+			l->filtered ? "filtered" : "had not returned");
 	if (l->detached_ns >= SLOW_DETACH_NS) {
 		cul_str_add(&t->lines.text, ";");
 		cul_text_say(t, CUL_INK_PLAIN, "detached in %s",
@@ -122,7 +126,8 @@ int cul_text_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 			cul_text_say(t, CUL_INK_GOOD,
 				l->misses_known ? "nothing was lost:"
 						: "nothing that is known was lost:");
-		add_counts(t, l);
+		if (l->calls)
+			add_counts(t, l);
 		cul_lines_end(&t->lines);
 	}
 	add_items(t, l);

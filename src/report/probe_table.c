@@ -114,7 +114,7 @@ static void add_row(struct cul_text_sink *t, const struct cul_probe_function *f,
 			continue;
 		if (wide) {
 			put_right(t, CUL_INK_PLAIN, columns[c].end, field.text);
-		} else {
+		} else if (c == CALLS || strcmp(field.text, "0") != 0) {
 			cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "%s %s", columns[c].title,
 				field.text);
 			cul_lines_cell(&t->lines, &t->cell, 2);
@@ -154,7 +154,8 @@ int cul_text_probe_functions(
 		add_row(t, &f[i], columns, right <= t->style.width);
 	for (size_t i = shown; i < n; i++)
 		rest += f[i].calls;
-	cul_lines_begin(&t->lines, 2, 4);
+	if (n > shown || n_silent)
+		cul_lines_begin(&t->lines, 2, 4);
 	if (n > shown)
 		cul_text_say(t, CUL_INK_DIM,
 			"and %zu more with %" PRIu64 " call%s in all (--json tells each)%s",

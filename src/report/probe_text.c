@@ -61,6 +61,8 @@ static void add_scope(struct cul_text_sink *t, const struct cul_probe_attached *
 
 	if (!pid)
 		return;
+	if (!a->pid)
+		cul_str_add(&t->lines.text, ",");
 	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->pid ? "in " : "called by ");
 	if (a->process)
 		cul_text_process(&t->cell, &t->style, a->process, pid, pid);
@@ -78,19 +80,20 @@ static bool same(const char *a, const char *b)
 /* Those refused for the reason that refused[first] has: "tcp_foo, tcp_bar (notrace)" */
 static void add_reason(struct cul_text_sink *t, const struct cul_probe_attached *a, size_t first)
 {
+	const struct cul_probe_refused *before = NULL;
 	const char *why = a->refused[first].why;
-	bool begun = false;
 
 	for (size_t i = first; i < a->n_refused_shown; i++) {
 		const struct cul_probe_refused *r = &a->refused[i];
 
-		if (!same(r->why, why))
-			continue;
-		if (begun) {
+		if (!same(r->why, why) || (before && same(r->function, before->function) &&
+						  same(r->module, before->module)))
+			continue; /* copies of a function are one name */
+		if (before) {
 			cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, ",");
 			cul_lines_cell(&t->lines, &t->cell, 1);
 		}
-		begun = true;
+		before = r;
 		cul_cell_add(&t->cell, &t->style, CUL_INK_CODE, r->function);
 		if (r->module && strcmp(r->module, "vmlinux") != 0)
 			cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, " [%s]", r->module);
@@ -143,9 +146,11 @@ int cul_text_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 	add_coverage(t, a);
 	add_methods(t, a);
 	add_scope(t, a);
-	if (a->returns)
-		cul_text_say(t, CUL_INK_PLAIN, "%s",
-			a->n_sites == 1 ? "and its return" : "and their returns");
+	if (a->returns) {
+		cul_str_add(&t->lines.text, ",");
+		cul_text_say(
+			t, CUL_INK_PLAIN, a->n_sites == 1 ? "and its return" : "and their returns");
+	}
 	if (a->n_functions != 1 && a->took_ns) {
 		cul_str_add(&t->lines.text, ",");
 		cul_text_say(
@@ -208,32 +213,39 @@ void cul_text_arg(struct cul_text_sink *t, const struct cul_probe_arg *arg, unsi
 		cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "%s=", arg->name);
 	if (arg->value.text)
 		add_value(t, arg->value.text, gap);
-	else
-		cul_cell_addf(&t->cell, &t->style, CUL_INK_WARNING, "?(%s)",
-			arg->why ? arg->why : "not known");
+	if (!arg->value.text || arg->why)
+		cul_cell_addf(&t->cell, &t->style, CUL_INK_WARNING, "%s(%s)",
+			arg->value.text ? " " : "?", arg->why ? arg->why : "not known");
 	if (arg->after.text) {
 		cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, " -> ");
 		add_value(t, arg->after.text, gap);
 	}
 }
 
-/* "tcp_sendmsg(", "tcp_sendmsg+0x1c", "foo (inlined, bar.c:12)(" */
+/* "tcp_sendmsg", "tcp_sendmsg+0x1c" */
 static void add_name(struct cul_text_sink *t, const struct cul_probe_call *call)
 {
-	const struct cul_where *w = &call->where;
-	struct cul_cell *c = &t->cell;
-
-	if (call->place == CUL_PLACE_INSIDE || !w->function)
-		cul_text_where(c, &t->style, w);
+	if (call->place == CUL_PLACE_INSIDE || !call->where.function)
+		cul_text_where(&t->cell, &t->style, &call->where);
 	else
-		cul_cell_add(c, &t->style, CUL_INK_CODE, w->function);
+		cul_cell_add(&t->cell, &t->style, CUL_INK_CODE, call->where.function);
+}
+
+/* Where it is not the function's own entry: "(clone)", "(inlined, open.c:12)" */
+static void add_place(struct cul_text_sink *t, const struct cul_probe_call *call)
+{
+	const struct cul_where *w = &call->where;
+	const char *slash = w->file ? strrchr(w->file, '/') : NULL;
+
 	if (call->place == CUL_PLACE_CLONE)
-		cul_cell_add(c, &t->style, CUL_INK_DIM, " (clone)");
-	if (call->place == CUL_PLACE_INLINED && w->file)
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, " (inlined, %s:%d)",
-			strrchr(w->file, '/') ? strrchr(w->file, '/') + 1 : w->file, w->line);
+		cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "(clone)");
+	else if (call->place == CUL_PLACE_INLINED && w->file)
+		cul_cell_addf(&t->cell, &t->style, CUL_INK_DIM, "(inlined, %s:%d)",
+			slash ? slash + 1 : w->file, w->line);
 	else if (call->place == CUL_PLACE_INLINED)
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, " (inlined, 0x%" PRIx64 ")", w->addr);
+		cul_cell_addf(
+			&t->cell, &t->style, CUL_INK_DIM, "(inlined at 0x%" PRIx64 ")", w->addr);
+	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
 static void add_args(struct cul_text_sink *t, const struct cul_probe_call *call, unsigned *gap)
@@ -270,6 +282,20 @@ static void add_return(struct cul_text_sink *t, const struct cul_probe_call *cal
 		put(t, &gap);
 	}
 	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, cul_text_duration(dur, call->dur_ns));
+	cul_lines_cell(&t->lines, &t->cell, 3);
+}
+
+/* Where stacks are shown it is their second frame. */
+static void add_caller(struct cul_text_sink *t, const struct cul_probe_call *call)
+{
+	struct cul_where from = call->caller;
+
+	if (!from.addr || call->n_frames || call->same_stack_as)
+		return;
+	if (from.function && same(from.module, "vmlinux"))
+		from.module = NULL; /* goes without saying */
+	cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "from ");
+	cul_text_where(&t->cell, &t->style, &from);
 	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
@@ -315,11 +341,8 @@ int cul_text_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
 	add_args(t, call, &gap);
 	put(t, &gap);
 	add_return(t, call);
-	if (call->caller.addr && !call->n_frames && !call->same_stack_as) {
-		cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, "from ");
-		cul_text_where(&t->cell, &t->style, &call->caller);
-		cul_lines_cell(&t->lines, &t->cell, 3);
-	}
+	add_place(t, call);
+	add_caller(t, call);
 	cul_lines_end(&t->lines);
 	add_regs(t, call);
 	cul_text_stack(t, CALL_INDENT, call->frames, call->n_frames, call->same_stack_as);
