@@ -387,6 +387,7 @@ static void stack_limit(void **state)
 	run(&vm, &code);
 	layout.stack_limit = 1;
 	assert_int_equal(cul_expr_compile(e, &layout, &code, &err), -E2BIG);
+	cul_bpf_code_free(&code);
 	cul_expr_free(e);
 }
 
