@@ -325,8 +325,8 @@ static int finish(struct cul_compile *c, int r, size_t from)
 	if (c->code->failed)
 		r = cul_fail(c->err, c->code->failed, "out of memory");
 	else if (!r && c->too_far)
-		r = cul_fail(
-			c->err, -E2BIG, "the expression is too large for a filter in the kernel");
+		r = cul_caret_fail(c->e, c->e->root, c->err, -E2BIG,
+			"the expression is too large for a filter in the kernel");
 	if (r)
 		c->code->len = from;
 	return r;

@@ -89,15 +89,31 @@ static bool within(const struct cul_node *n, uint64_t inputs)
 	return within(n->a, inputs) && within(n->b, inputs) && within(n->c, inputs);
 }
 
+static bool reads_memory(const struct cul_node *n)
+{
+	if (!n)
+		return false;
+	if (n->op == CUL_OP_LOAD)
+		return true;
+	if (n->op == CUL_OP_STREQ || n->op == CUL_OP_STRNE || n->op == CUL_OP_MATCH)
+		return !cul_node_is_array_input(n->a);
+	return reads_memory(n->a) || reads_memory(n->b) || reads_memory(n->c);
+}
+
 uint64_t cul_expr_parts_within(const struct cul_expr *e, uint64_t inputs)
 {
 	const struct cul_node *parts[CUL_EXPR_MAX_PARTS];
 	unsigned n = cul_expr_split(e->root, parts);
 	uint64_t set = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		if (within(parts[i], inputs))
+	bool waits = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!within(parts[i], inputs))
+			waits = true;
+		else if (!waits || !reads_memory(parts[i]))
 			set |= 1ull << i;
+	}
 	return set;
 }
 

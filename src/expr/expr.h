@@ -100,12 +100,16 @@ bool cul_expr_is_input_bytes(const struct cul_expr *e, unsigned *input, uint64_t
 /*
  * A condition is true when all its parts are: the operands of its outermost &&, from left to right,
  * at most 64 (the rest is in one of them). Since a fault makes it false, the parts may be looked at
- * in any order and at different times. Without && it is one part.
+ * in any order. Without && it is one part.
  */
 enum { CUL_EXPR_MAX_PARTS = 64 };
 unsigned cul_expr_parts(const struct cul_expr *e);
 bool cul_expr_part_uses_input(const struct cul_expr *e, unsigned part, unsigned input);
-/* Bit i: part i uses no other inputs than those of the set `inputs` (number n is bit n, n < 64). */
+/*
+ * Bit i: part i can be decided when only the inputs of the set `inputs` are known (number n is bit
+ * n, n < 64). Behind a part that cannot, one that reads memory waits with it: the memory may be
+ * written meanwhile, as in `ret == 0 && *out > 5`.
+ */
 uint64_t cul_expr_parts_within(const struct cul_expr *e, uint64_t inputs);
 
 /* The per-CPU object at the root of an lvalue, as in `runqueues.nr_running`. */

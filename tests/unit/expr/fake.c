@@ -212,7 +212,7 @@ static int find_object(struct fake *f, const char *name, struct cul_name *out)
 			continue;
 		out->kind = CUL_NAME_OBJECT;
 		out->type = objects[i].type;
-		out->addr = (uintptr_t)objects[i].at;
+		out->addr = (uintptr_t)fake_at(f, objects[i].at);
 		return 0;
 	}
 	return -ENOENT;
@@ -282,7 +282,7 @@ static int fake_name(void *data, const char *name, struct cul_name *out, struct 
 	if (!strcmp(name, "per_cpu_account")) {
 		out->kind = CUL_NAME_PERCPU;
 		out->type = &t_account;
-		out->addr = (uintptr_t)&f->image->acct - f->percpu_offset;
+		out->addr = (uintptr_t)fake_at(f, &f->image->acct) - f->percpu_offset;
 		return 0;
 	}
 	return cul_fail(err, -ENOENT, "unknown name '%.100s'; nearest: %s", name, "counter");
@@ -318,7 +318,7 @@ static const struct cul_type *fake_type(void *data, enum cul_tag tag, const char
 static int fake_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 {
 	struct fake *f = (struct fake *)mem;
-	uint64_t start = (uintptr_t)f->pages, offset = addr - start;
+	uint64_t start = (uintptr_t)fake_at(f, f->pages), offset = addr - start;
 
 	if (addr < start || offset > f->size || size > f->size - offset)
 		return -EFAULT;
@@ -365,9 +365,14 @@ void fake_free(struct fake *f)
 	memset(f, 0, sizeof(*f));
 }
 
+void *fake_at(const struct fake *f, const void *here)
+{
+	return (void *)((uintptr_t)here + f->bias);
+}
+
 uint64_t fake_tail(const struct fake *f)
 {
-	return (uintptr_t)f->pages + f->size - strlen(FAKE_TAIL);
+	return (uintptr_t)fake_at(f, f->pages) + f->size - strlen(FAKE_TAIL);
 }
 
 void fake_reset(struct fake *f)
@@ -383,29 +388,29 @@ void fake_reset(struct fake *f)
 		.c = 0xabcde,
 		.wide = 0x8123456789,
 		.name = "savings",
-		.next = &m->other,
+		.next = fake_at(f, &m->other),
 		.big = 0x8000000000000005,
 		.sbig = INT64_MIN,
 		.arr = {-1, 2, -300, 32767},
 		.grid = {{1, 2, 3}, {4, 5, -6}},
 		.on = true,
 		.col = GREEN,
-		.str = m->text,
-		.ptr = &m->counter,
+		.str = fake_at(f, m->text),
+		.ptr = fake_at(f, &m->counter),
 		.f = 1.5f,
 		.s8 = -128,
 		.u8 = 200,
 		.u16 = 65535,
-		.links = {&m->other.links, &m->other.links}};
+		.links = {fake_at(f, &m->other.links), fake_at(f, &m->other.links)}};
 	m->other = (struct account){.refs = 7, .name = "sixteen letters!", .col = BLUE};
-	m->p = &m->acct;
+	m->p = fake_at(f, &m->acct);
 	m->tight = (struct packed){.head = 0xff, .x = 0x2a, .y = 0x311};
 	m->counter = 42;
 	for (int i = 0; i < 8; i++)
 		m->table[i] = i * i - 20;
 	strcpy(m->text, "/etc/passwd");
 	m->pid_max = 32768;
-	memcpy((void *)(uintptr_t)fake_tail(f), FAKE_TAIL, strlen(FAKE_TAIL));
+	memcpy(f->pages + f->size - strlen(FAKE_TAIL), FAKE_TAIL, strlen(FAKE_TAIL));
 	f->in = (struct inputs){.i = -5,
 		.u = 3000000000,
 		.l = -1234567890123,
@@ -414,9 +419,9 @@ void fake_reset(struct fake *f)
 		.uc = 254,
 		.us = 65000,
 		.flag = 1,
-		.q = &m->other,
+		.q = fake_at(f, &m->other),
 		.comm = "kworker/1:2",
-		.filename = m->text,
+		.filename = fake_at(f, m->text),
 		.w = 0xffffffff80000000,
 		.n = -9,
 		.pair = {.tag = 200, .odd = -70000, .x = 21, .y = -17, .end = "z"}};

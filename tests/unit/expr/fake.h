@@ -106,6 +106,7 @@ struct fake {
 	struct image *image;
 	uint8_t *pages;
 	size_t size;
+	uint64_t bias; /* of an address in the target, over where its byte lies here */
 	void *reserved;
 	uint64_t percpu_offset;
 	struct inputs in;
@@ -120,6 +121,8 @@ int fake_new(struct fake *f);
 void fake_free(struct fake *f);
 /* The target's memory as it is at the start; `in` as well. */
 void fake_reset(struct fake *f);
+/* The address in the target of something in `pages`. */
+void *fake_at(const struct fake *f, const void *here);
 /* Makes `run` from `in`. */
 void fake_inputs(struct fake *f);
 uint64_t fake_tail(const struct fake *f); /* address of FAKE_TAIL */

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compiled expressions on this kernel, whose verifier has its own taste."""
+import os
+import re
+import subprocess
+
+from harness import case
+
+DIFFERENTIAL = os.environ.get("CULPRIT_TEST_DIFFERENTIAL", "expr-differential")
+EACH = 12  # seconds
+FIXED = "0x20240229"
+
+
+@case("random expressions: compiled as evaluated, and none refused by the verifier", seconds=240)
+def expressions(test):
+    for seed in [["--seed", FIXED], []]:
+        done = subprocess.run([DIFFERENTIAL, "--seconds", str(EACH)] + seed, timeout=100, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        test.check(done.returncode == 0, done.stdout[-2000:])
+        seen = re.search(r"^(\d+) expressions .* (\d+) runs .* 0 wrong$", done.stdout, re.M)
+        if test.check(seen, f"ended with {done.stdout[-300:]!r}"):
+            print(f"# {done.stdout.split(chr(10))[0]}: {seen.group(0)}", flush=True)
+            test.check(int(seen.group(2)) > 1000, "hardly anything was run")
