@@ -63,6 +63,11 @@ int cul_sys_bpf_link_missed(int link_fd, __u64 *missed);
 /* bpf_prog_info.recursion_misses: -ENODATA before kernel 5.12. */
 int cul_sys_bpf_prog_recursion_misses(int prog_fd, __u64 *misses);
 
+/* BTF objects in the kernel: the id after `id` (0: the first), -ENOENT: there is none. */
+int cul_sys_bpf_btf_next_id(__u32 id, __u32 *next);
+int cul_sys_bpf_btf_open(__u32 id); /* a descriptor */
+int cul_sys_bpf_btf_info(int fd, struct bpf_btf_info *info);
+
 /* Creates the maps and loads the programs of an opened skeleton. */
 int cul_sys_bpf_load(struct bpf_object_skeleton *skeleton);
 
