@@ -138,6 +138,7 @@ struct cul_probe_loss {
 	uint64_t shown;      /* of `matched`: told one by one */
 	uint64_t dropped;    /* of `matched`: ring full */
 	uint64_t ungrouped;  /* of `matched`: table of groups full */
+	uint64_t own;        /* calls by culprit itself, which are not among `calls` */
 	uint64_t unreturned; /* calls that had not come back at the end */
 	uint64_t lone;       /* calls too many to remember until their return */
 	uint64_t missed;     /* probes that did not run: nested, or no instance free */

@@ -280,6 +280,7 @@ int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 	cul_json_u64(o, "shown", l->shown);
 	cul_json_u64(o, "dropped", l->dropped);
 	cul_json_u64(o, "ungrouped", l->ungrouped);
+	cul_json_u64(o, "own", l->own);
 	cul_json_u64(o, "unreturned", l->unreturned);
 	cul_json_u64(o, "lone", l->lone);
 	cul_json_u64(o, "missed", l->missed);

@@ -27,10 +27,10 @@
 #include "sym/type.h"
 
 enum cul_site_kind {
-	CUL_SITE_FUNCTION, /* a function's first instruction */
-	CUL_SITE_CLONE,    /* the same of a copy made by the compiler: arguments may be missing */
-	CUL_SITE_INLINED,  /* where a copy begins inside another function */
-	CUL_SITE_INSIDE,   /* func+off, or an address that is no entry */
+	CUL_SITE_FUNCTION,   /* a function's first instruction */
+	CUL_SITE_CLONE,      /* the same of a copy made by the compiler: arguments may be missing */
+	CUL_SITE_INLINED,    /* where a copy begins inside another function */
+	CUL_SITE_INSIDE,     /* func+off, or an address that is no entry */
 	CUL_SITE_TRACEPOINT, /* named by the case; no address */
 };
 
