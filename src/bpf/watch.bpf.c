@@ -24,6 +24,7 @@ const volatile __u64 ring_bytes;  /* of one CPU's ring */
 __u32 live;        /* every CPU is armed: hits count */
 __u32 tripped;     /* a CPU went over its budget */
 __u64 budget_hits; /* hits a CPU may take in a second, 0: no limit */
+__u64 trap_ns;     /* what a trap takes at most, if nobody holds the CPU */
 __u64 race_ns;     /* closer than this on two CPUs: which came first is not certain */
 __u64 proof_cell;  /* what the self-test writes */
 __u64 proof_cell_addr;
@@ -130,6 +131,17 @@ static __always_inline int alone(const struct cul_watch_state *st)
 	return *(const volatile __u32 *)&st->in_flight == 1;
 }
 
+/*
+ * Whether the last hit was on a CPU that may have stored once more since, and not have trapped yet.
+ * Not where this thread came from: it took its traps before it left.
+ */
+static __always_inline int is_other(
+	const struct cul_watch_event *e, const struct cul_watch_state *st)
+{
+	return st->hits && st->last_cpu != (__u32)e->in.cpu &&
+	       (!e->in.tid || st->last_tid != (__u32)e->in.tid);
+}
+
 /* Takes the object from memory, and what it was from the state. 0, or it cannot be read. */
 static __always_inline long take(struct cul_watch_event *e, struct cul_watch_state *st, __u64 base,
 	const volatile struct cul_watch_shape *shape, __u64 *differ)
@@ -170,11 +182,12 @@ static __always_inline void values(struct cul_watch_event *e, struct cul_watch_s
 		flags |= CUL_HIT_RACED;
 	failed = take(e, st, base, shape, &differ);
 	/* Its store may have come before user space read the value, only its trap after. */
-	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < trap_ns)
 		st->known = 0;
+	if (is_other(e, st))
+		st->other_ns = st->last_ns;
 	/* Signed: who took the time first may come here last. */
-	if (st->hits && st->last_cpu != (__u32)e->in.cpu &&
-		(__s64)(e->ns - st->last_ns) < (__s64)race_ns)
+	if (st->other_ns && (__s64)(e->ns - st->other_ns) < (__s64)race_ns)
 		flags |= CUL_HIT_RACED;
 	e->in.old = isolate(e->old[0], shape);
 	e->in.new = isolate(e->new[0], shape);
@@ -189,6 +202,7 @@ static __always_inline void values(struct cul_watch_event *e, struct cul_watch_s
 	st->known = !failed;
 	st->last_ns = e->ns;
 	st->last_cpu = e->in.cpu;
+	st->last_tid = e->in.tid;
 	st->hits++;
 	if (!alone(st))
 		flags |= CUL_HIT_RACED;

@@ -44,11 +44,12 @@ struct cul_watch_cpu {
 struct cul_watch_state {
 	__u64 value[CUL_WATCH_WORDS];
 	__u64 last_ns;
+	__u64 other_ns; /* last hit of another CPU and thread than the last; 0: there was none */
 	__u64 hits;
 	__u32 last_cpu;
 	__u32 in_flight; /* CPUs that are between their store and their read */
 	__u32 known;     /* value was read at least once */
-	__u32 pad;
+	__u32 last_tid;  /* 0: not known, or an idle CPU */
 };
 
 struct cul_watch_key {

@@ -232,6 +232,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	memcpy(state.value, words, sizeof(words));
 	/* A store that comes just now finds its old value in doubt. */
 	state.last_cpu = UINT32_MAX;
+	state.last_tid = 0;
 	state.last_ns = now;
 	correct_state(run, c, &state, hits);
 	/* A store that the register did see, while another BPF program kept ours out, is no secret.
