@@ -131,8 +131,11 @@ struct cul_arch {
 	 * that named no cause. 0: TRAP_BRKPT is always the program's own.
 	 */
 	unsigned char own_trap;
-	/* The word among the "flags" of /proc/cpuinfo by which a CPU says that it is virtual. */
-	const char *virtual_flag;
+	/*
+	 * Whether a hypervisor runs the CPU that asks: it may then be held for milliseconds between
+	 * a store and the trap of that store. False also where the CPU does not tell.
+	 */
+	bool (*in_virtual_machine)(void);
 
 	/*
 	 * Names the instruction that made `trap`. `certainty` is CUL_UNKNOWN, and `text` empty,

@@ -16,30 +16,28 @@ const volatile __u32 user_target; /* a process's memory: one state per address s
 const volatile __u32 execute;     /* nothing is written: no values */
 const volatile __u32 want_kernel_stack;
 const volatile __u32 want_user_stack;
-const volatile __u64 ring_bytes; /* of one CPU's ring */
+const volatile __u32 want_comm;   /* a filter asks for it; who emits a hit has it anyway */
+const volatile __u32 writer_mask; /* places in a CPU's table of writers, less one */
+const volatile __u64 ring_bytes;  /* of one CPU's ring */
 
 /* Written by user space while we run, and by us for it. */
 __u32 live;        /* every CPU is armed: hits count */
 __u32 tripped;     /* a CPU went over its budget */
 __u64 budget_hits; /* hits a CPU may take in a second, 0: no limit */
+__u64 trap_ns;     /* what a trap takes at most, if nobody holds the CPU */
 __u64 race_ns;     /* closer than this on two CPUs: which came first is not certain */
 __u64 proof_cell;  /* what the self-test writes */
 __u64 proof_cell_addr;
 __u64 proof_ns; /* how long that store took, with its trap */
 
+/* By CPU. An ordinary array: its lookup is a few instructions, and user space has it mapped. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct cul_watch_cpu);
-} cpus SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CUL_WATCH_SLOTS);
-	__type(key, __u32);
-	__type(value, struct cul_watch_totals);
-} totals SEC(".maps");
+	__type(value, struct cul_watch_here);
+} heres SEC(".maps");
 
 /* By target, or by target and CPU: user space decides and says which in cul_watch_cpu.state. */
 struct {
@@ -57,27 +55,14 @@ struct {
 	__type(value, struct cul_watch_state);
 } process_states SEC(".maps");
 
+/* A hash table for each CPU, one after the other: no other CPU writes to it, nothing is removed. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct cul_watch_key);
-	__type(value, struct cul_watch_writer_count);
-} writers SEC(".maps");
-
-/* The hit in the making: too large for the stack, and carried across the tail call. */
-struct scratch {
-	struct cul_watch_event event;
-	struct cul_watch_state lone; /* when no state is to be had */
-	struct cul_watch_writer_count fresh;
-	__u64 window_ns, window_hits; /* the CPU's rate budget, all targets together */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
+	__type(value, struct cul_watch_writer_entry);
+} writers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -105,34 +90,35 @@ static __always_inline __u64 bounded(__u64 target)
 	return target & (CUL_WATCH_SLOTS - 1);
 }
 
-static __always_inline const volatile struct cul_watch_shape *shape_of(__u64 target)
+static __always_inline struct cul_watch_here *find_here(void)
 {
-	return &shapes[bounded(target)];
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&heres, &cpu);
 }
 
 static __always_inline struct cul_watch_state *find_state(
-	struct scratch *s, const struct cul_watch_cpu *cpu, __u32 target, __u32 tgid)
+	struct cul_watch_here *here, __u32 target, __u32 shared)
 {
 	if (user_target) {
-		__u64 owner = shape_of(target)->shared ? 0 : tgid;
+		__u64 owner = shared ? 0 : here->event.in.pid;
 		__u64 key = (owner << 32) | target;
 		struct cul_watch_state *st = bpf_map_lookup_elem(&process_states, &key);
 
 		if (st)
 			return st;
-		__builtin_memset(&s->lone, 0, sizeof(s->lone));
-		bpf_map_update_elem(&process_states, &key, &s->lone, BPF_NOEXIST);
+		__builtin_memset(&here->lone, 0, sizeof(here->lone));
+		bpf_map_update_elem(&process_states, &key, &here->lone, BPF_NOEXIST);
 		st = bpf_map_lookup_elem(&process_states, &key);
-		return st ? st : &s->lone;
+		return st ? st : &here->lone;
 	}
-	__u32 index = cpu->state[bounded(target)];
+	__u32 index = here->cpu.state[bounded(target)];
 
 	return bpf_map_lookup_elem(&states, &index);
 }
 
-static __always_inline __u64 isolate(__u64 word, __u32 target)
+static __always_inline __u64 isolate(__u64 word, const volatile struct cul_watch_shape *shape)
 {
-	const volatile struct cul_watch_shape *shape = shape_of(target);
 	__u64 v = word << (shape->left & 63);
 
 	return shape->is_signed ? (__u64)((__s64)v >> (shape->right & 63))
@@ -145,61 +131,78 @@ static __always_inline int alone(const struct cul_watch_state *st)
 	return *(const volatile __u32 *)&st->in_flight == 1;
 }
 
-/* Reads the object after the access; fills old, new and the flags that compare them. */
-static __always_inline void values(
-	struct cul_watch_event *e, struct cul_watch_state *st, __u64 base, __u32 target)
+/*
+ * Whether the last hit was on a CPU that may have stored once more since, and not have trapped yet.
+ * Not where this thread came from: it took its traps before it left.
+ */
+static __always_inline int is_other(
+	const struct cul_watch_event *e, const struct cul_watch_state *st)
 {
-	__u32 size = shape_of(target)->size, flags = 0;
+	return st->hits && st->last_cpu != (__u32)e->in.cpu &&
+	       (!e->in.tid || st->last_tid != (__u32)e->in.tid);
+}
+
+/* Takes the object from memory, and what it was from the state. 0, or it cannot be read. */
+static __always_inline long take(struct cul_watch_event *e, struct cul_watch_state *st, __u64 base,
+	const volatile struct cul_watch_shape *shape, __u64 *differ)
+{
+	__u32 size = shape->size, words = shape->words;
 	long failed;
 
 	if (size > CUL_WATCH_BYTES)
 		size = CUL_WATCH_BYTES;
-	__sync_fetch_and_add(&st->in_flight, 1);
-	if (!alone(st))
-		flags |= CUL_HIT_RACED;
-	for (int i = 0; i < CUL_WATCH_WORDS; i++)
-		e->new[i] = 0;
+	e->new[(words - 1) & (CUL_WATCH_WORDS - 1)] = 0; /* it may not be read wholly */
 	if (user_target)
 		failed = bpf_probe_read_user(e->new, size, (void *)base);
 	else
 		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
-	for (int i = 0; i < CUL_WATCH_WORDS; i++)
-		e->old[i] = st->value[i];
+	for (__u32 i = 0; i < CUL_WATCH_WORDS && i < words; i++) {
+		__u64 old = st->value[i];
+
+		e->old[i] = old;
+		/* Unread, the value that was there last is in the writers' range already. */
+		if (failed)
+			e->new[i] = old;
+		*differ |= old ^ e->new[i];
+		st->value[i] = e->new[i];
+	}
+	return failed;
+}
+
+/* Reads the object after the access; fills old, new and the flags that compare them. */
+static __always_inline void values(struct cul_watch_event *e, struct cul_watch_state *st,
+	__u64 base, const volatile struct cul_watch_shape *shape)
+{
+	__u32 flags = 0;
+	__u64 differ = 0;
+	long failed;
+
+	__sync_fetch_and_add(&st->in_flight, 1);
+	if (!alone(st))
+		flags |= CUL_HIT_RACED;
+	failed = take(e, st, base, shape, &differ);
 	/* Its store may have come before user space read the value, only its trap after. */
-	if (!st->hits && st->last_ns && e->ns - st->last_ns < race_ns)
+	if (!st->hits && st->last_ns && e->ns - st->last_ns < trap_ns)
 		st->known = 0;
+	if (is_other(e, st))
+		st->other_ns = st->last_ns;
+	/* Signed: who took the time first may come here last. */
+	if (st->other_ns && (__s64)(e->ns - st->other_ns) < (__s64)race_ns)
+		flags |= CUL_HIT_RACED;
+	e->in.old = isolate(e->old[0], shape);
+	e->in.new = isolate(e->new[0], shape);
+	if (failed)
+		flags |= CUL_HIT_UNREADABLE;
+	else if (st->known && !differ)
+		flags |= CUL_HIT_UNCHANGED;
+	else if (st->known && shape->scalar && e->in.old == e->in.new)
+		flags |= CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR;
 	if (st->known)
 		flags |= CUL_HIT_OLD_KNOWN;
-	/* Signed: who took the time first may come here last. */
-	if (st->hits && st->last_cpu != (__u32)e->in.cpu &&
-		(__s64)(e->ns - st->last_ns) < (__s64)race_ns)
-		flags |= CUL_HIT_RACED;
-	if (failed) {
-		/* The value that was there last is in the writers' range already. */
-		flags |= CUL_HIT_UNREADABLE;
-		for (int i = 0; i < CUL_WATCH_WORDS; i++)
-			e->new[i] = e->old[i];
-		st->known = 0;
-	}
-	e->in.old = isolate(e->old[0], target);
-	e->in.new = isolate(e->new[0], target);
-	if (!failed) {
-		__u64 differ = 0;
-
-		for (int i = 0; i < CUL_WATCH_WORDS; i++) {
-			differ |= e->old[i] ^ e->new[i];
-			st->value[i] = e->new[i];
-		}
-		st->known = 1;
-		if (!differ)
-			flags |= CUL_HIT_UNCHANGED;
-		else if (shape_of(target)->scalar && e->in.old == e->in.new)
-			flags |= CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR;
-		if (!(flags & CUL_HIT_OLD_KNOWN))
-			flags &= ~(CUL_HIT_UNCHANGED | CUL_HIT_NEIGHBOUR);
-	}
+	st->known = !failed;
 	st->last_ns = e->ns;
 	st->last_cpu = e->in.cpu;
+	st->last_tid = e->in.tid;
 	st->hits++;
 	if (!alone(st))
 		flags |= CUL_HIT_RACED;
@@ -207,40 +210,57 @@ static __always_inline void values(
 	e->flags |= flags;
 }
 
-static __always_inline int below(__u64 a, __u64 b, __u32 target)
+/* This CPU's entry of a writer, a free one when it is new; NULL: all its places are taken. */
+static __always_inline struct cul_watch_writer_entry *find_writer(
+	const struct cul_watch_event *e, __u32 target)
 {
-	return shape_of(target)->is_signed ? (__s64)a < (__s64)b : a < b;
+	__u64 own = e->ip ^ (e->in.pid << 32) ^ ((__u64)target << 56);
+	__u32 place = own * 0x9e3779b97f4a7c15 >> 32;
+
+	for (__u32 i = 0; i < CUL_WATCH_PROBES; i++) {
+		__u32 index = e->in.cpu * (writer_mask + 1) + ((place + i) & writer_mask);
+		struct cul_watch_writer_entry *w = bpf_map_lookup_elem(&writers, &index);
+
+		if (!w || !w->count.hits ||
+			(w->key.ip == e->ip && w->key.tgid == (__u32)e->in.pid &&
+				w->key.target == target))
+			return w;
+	}
+	return NULL;
+}
+
+static __always_inline int below(__u64 a, __u64 b, int is_signed)
+{
+	return is_signed ? (__s64)a < (__s64)b : a < b;
 }
 
 /* 1: the first hit of this writer on this CPU. */
 static __always_inline int count_writer(
-	struct scratch *s, struct cul_watch_totals *sum, __u32 target)
+	struct cul_watch_event *e, struct cul_watch_totals *sum, __u32 target, int is_signed)
 {
-	struct cul_watch_event *e = &s->event;
-	struct cul_watch_key key = {.ip = e->ip, .tgid = e->in.pid, .target = target};
-	struct cul_watch_writer_count *w = bpf_map_lookup_elem(&writers, &key);
+	struct cul_watch_writer_entry *entry = find_writer(e, target);
+	struct cul_watch_writer_count *w;
 	__u64 v = e->in.new;
 
-	if (!w) {
-		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));
-		bpf_map_update_elem(&writers, &key, &s->fresh, BPF_NOEXIST);
-		w = bpf_map_lookup_elem(&writers, &key);
-		if (!w) {
-			sum->unattributed++;
-			return 0;
-		}
+	if (!entry) {
+		sum->unattributed++;
+		return 0;
 	}
+	w = &entry->count;
 	if (!w->hits) {
+		entry->key.ip = e->ip;
+		entry->key.tgid = e->in.pid;
+		entry->key.target = target;
 		w->first_ns = e->ns;
 		w->min = w->max = v;
-		__builtin_memcpy(w->comm, e->in.comm, sizeof(w->comm));
+		bpf_get_current_comm(w->comm, sizeof(w->comm));
 	}
 	w->hits++;
 	w->last_ns = e->ns;
 	w->last = v;
-	if (below(v, w->min, target))
+	if (below(v, w->min, is_signed))
 		w->min = v;
-	if (below(w->max, v, target))
+	if (below(w->max, v, is_signed))
 		w->max = v;
 	if (e->flags & CUL_HIT_UNCHANGED)
 		w->unchanged++;
@@ -249,25 +269,25 @@ static __always_inline int count_writer(
 	return w->hits == 1;
 }
 
-static __always_inline void spend(struct scratch *s, __u64 ns)
+static __always_inline void spend(struct cul_watch_here *here, __u64 ns)
 {
-	if (ns - s->window_ns > 1000000000) {
-		s->window_ns = ns;
-		s->window_hits = 0;
+	if (ns - here->window_ns > 1000000000) {
+		here->window_ns = ns;
+		here->window_hits = 0;
 	}
-	if (++s->window_hits > budget_hits && budget_hits)
+	if (++here->window_hits > budget_hits && budget_hits)
 		tripped = 1;
 }
 
 /* Sends the hit with its stacks; 0 or not. */
-static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *s)
+static __always_inline int send(struct cul_perf_event_ctx *ctx, struct cul_watch_event *e)
 {
-	struct cul_watch_event *e = &s->event;
 	__u32 cpu = e->in.cpu;
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 	__u64 size = __builtin_offsetof(struct cul_watch_event, frames), wake = BPF_RB_NO_WAKEUP;
 	long n;
 
+	bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 	__builtin_memcpy(e->regs, &ctx->regs, sizeof(e->regs));
 	e->n_kernel = e->n_user = 0;
 	/* In user mode there are no kernel frames, and the helper would clear its buffer for that.
@@ -300,9 +320,9 @@ static __always_inline int send(struct cul_perf_event_ctx *ctx, struct scratch *
 }
 
 static __always_inline void emit(
-	struct cul_perf_event_ctx *ctx, struct scratch *s, struct cul_watch_totals *sum)
+	struct cul_perf_event_ctx *ctx, struct cul_watch_event *e, struct cul_watch_totals *sum)
 {
-	if (send(ctx, s))
+	if (send(ctx, e))
 		sum->dropped++;
 	else
 		sum->emitted++;
@@ -311,18 +331,14 @@ static __always_inline void emit(
 SEC("perf_event")
 int watch_emit(struct cul_perf_event_ctx *ctx)
 {
-	__u32 zero = 0, target;
-	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	struct cul_watch_here *here = find_here();
 	struct cul_watch_totals *sum;
 
-	if (!s)
+	if (!here)
 		return 0;
-	target = bounded(s->event.target);
-	sum = bpf_map_lookup_elem(&totals, &target);
-	if (!sum)
-		return 0;
+	sum = &here->totals[bounded(here->event.target)];
 	sum->filtered--;
-	emit(ctx, s, sum);
+	emit(ctx, &here->event, sum);
 	return 0;
 }
 
@@ -334,67 +350,71 @@ static __always_inline int find_slot(const struct cul_watch_cpu *cpu, __u64 addr
 	return -1;
 }
 
+/* Who, where and when. */
+static __always_inline void identify(struct cul_perf_event_ctx *ctx, struct cul_watch_event *e)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	e->in.pid = id >> 32;
+	e->in.tid = (__u32)id;
+	e->in.cpu = bpf_get_smp_processor_id();
+	if (want_comm)
+		bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
+	e->flags = ctx->regs.cs & 3 ? CUL_HIT_USER : 0;
+	e->ip = ctx->regs.ip;
+	e->in.old = e->in.new = 0;
+}
+
 SEC("perf_event")
 int watch_hit(struct cul_perf_event_ctx *ctx)
 {
-	__u32 zero = 0, target;
-	struct cul_watch_cpu *cpu = bpf_map_lookup_elem(&cpus, &zero);
-	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	struct cul_watch_here *here = find_here();
+	const volatile struct cul_watch_shape *shape;
 	struct cul_watch_totals *sum;
 	struct cul_watch_state *st;
 	struct cul_watch_event *e;
-	__u64 id;
+	__u64 target;
 	int slot, fresh;
 
-	if (!cpu || !s)
+	if (!here)
 		return 0;
-	e = &s->event;
+	e = &here->event;
 	e->addr = ctx->addr;
-	if (e->addr == cpu->proof_addr) {
-		sum = bpf_map_lookup_elem(&totals, &zero);
-		if (sum)
-			sum->proofs++;
+	if (e->addr == here->cpu.proof_addr) {
+		here->totals[0].proofs++;
 		return 0;
 	}
-	slot = find_slot(cpu, e->addr);
+	slot = find_slot(&here->cpu, e->addr);
 	if (slot < 0)
 		return 0;
-	target = bounded(cpu->slot_target[bounded(slot)]);
-	sum = bpf_map_lookup_elem(&totals, &target);
-	if (!sum)
-		return 0;
+	target = bounded(here->cpu.slot_target[bounded(slot)]);
+	sum = &here->totals[target];
+	shape = &shapes[target];
 	sum->hits++;
 	if (!live) {
 		sum->early++;
 		return 0;
 	}
 	e->ns = bpf_ktime_get_ns();
-	spend(s, e->ns);
-	id = bpf_get_current_pid_tgid();
-	e->in.pid = id >> 32;
-	e->in.tid = (__u32)id;
-	e->in.cpu = bpf_get_smp_processor_id();
-	bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 	e->target = target;
 	e->slot = slot;
-	e->flags = ctx->regs.cs & 3 ? CUL_HIT_USER : 0;
-	e->ip = ctx->regs.ip;
-	e->in.old = e->in.new = 0;
+	spend(here, e->ns);
+	identify(ctx, e);
 	if (!execute) {
-		st = find_state(s, cpu, target, e->in.pid);
+		st = find_state(here, target, shape->shared);
 		if (st)
-			values(e, st, cpu->base[bounded(target)], target);
+			values(e, st, here->cpu.base[bounded(target)], shape);
 	}
 	if (e->flags & CUL_HIT_UNREADABLE)
 		sum->unreadable++;
-	fresh = count_writer(s, sum, target);
-	if (!shape_of(target)->filtered) {
-		emit(ctx, s, sum);
+	fresh = count_writer(e, sum, target, shape->is_signed);
+	if (!shape->filtered) {
+		emit(ctx, e, sum);
 		return 0;
 	}
 	if (fresh) {
 		e->flags |= CUL_HIT_SAMPLE;
-		send(ctx, s);
+		send(ctx, e);
 		e->flags &= ~CUL_HIT_SAMPLE;
 	}
 	/* The filter ends the hit, or goes on to watch_emit, which takes this back. */

@@ -16,11 +16,13 @@ enum {
 	CUL_WATCH_REGS = 21,   /* x86_64 pt_regs, in its order */
 	CUL_WATCH_COMM = 16,
 	CUL_WATCH_EMIT = CUL_WATCH_SLOTS, /* index of the emitting program; filters come before */
+	CUL_WATCH_PROBES = 64, /* places a writer may have in the table, from its own one on */
 };
 
 /* One target, the same on every CPU: constants of the program once it is loaded. */
 struct cul_watch_shape {
 	__u32 size;        /* bytes read at each hit: the object, or a bit field's storage unit */
+	__u32 words;       /* the same in words of 8 bytes, rounded up */
 	__u32 scalar;      /* 1: at most 8 bytes, minimum and maximum make sense */
 	__u32 left, right; /* shifts that isolate the value in a 64-bit word: v << left >> right */
 	__u32 is_signed;   /* the second shift is arithmetic */
@@ -42,11 +44,12 @@ struct cul_watch_cpu {
 struct cul_watch_state {
 	__u64 value[CUL_WATCH_WORDS];
 	__u64 last_ns;
+	__u64 other_ns; /* last hit of another CPU and thread than the last; 0: there was none */
 	__u64 hits;
 	__u32 last_cpu;
 	__u32 in_flight; /* CPUs that are between their store and their read */
 	__u32 known;     /* value was read at least once */
-	__u32 pad;
+	__u32 last_tid;  /* 0: not known, or an idle CPU */
 };
 
 struct cul_watch_key {
@@ -64,6 +67,12 @@ struct cul_watch_writer_count {
 	__u64 min, max; /* of the isolated value */
 	__u64 last;
 	char comm[CUL_WATCH_COMM];
+};
+
+/* A place in a CPU's table of writers; free while it has no hits. */
+struct cul_watch_writer_entry {
+	struct cul_watch_key key;
+	struct cul_watch_writer_count count;
 };
 
 /* Per CPU and target. hits = emitted + dropped + filtered + early. */
@@ -88,7 +97,7 @@ enum cul_watch_flags {
 	CUL_HIT_USER = 32,   /* the CPU was in user mode */
 };
 
-/* What filter programs read, at the start of the scratch area. */
+/* What filter programs read, at the start of cul_watch_here. `comm` only when one asks for it. */
 struct cul_watch_inputs {
 	__s64 old, new;
 	__u64 cpu, pid, tid; /* pid: the process (tgid) */
@@ -109,5 +118,17 @@ struct cul_watch_event {
 	__u64 regs[CUL_WATCH_REGS];
 	__u64 frames[2 * CUL_WATCH_FRAMES]; /* kernel, then user */
 };
+
+/*
+ * All that the hits of one CPU need and leave, in one place. The program does not nest and stays on
+ * its CPU, so that nothing here is shared. User space writes `cpu` and reads `totals`.
+ */
+struct cul_watch_here {
+	struct cul_watch_event event; /* in the making */
+	struct cul_watch_cpu cpu;
+	struct cul_watch_totals totals[CUL_WATCH_SLOTS];
+	__u64 window_ns, window_hits; /* the rate budget, all targets together */
+	struct cul_watch_state lone;  /* when no state is to be had */
+} __attribute__((aligned(64)));
 
 #endif

@@ -110,21 +110,14 @@ static bool note_fired(struct cul_doctor *d, struct cul_doctor_check c, int hits
 }
 
 /*
- * Whether this CPU says that it is virtual. A host may lose the cause of a debug trap then (see
- * is_stray_trap() in trace/child.c): too rarely to be tried.
+ * Whether a host may lose the cause of a debug trap (see is_stray_trap() in trace/child.c): too
+ * rarely to be tried.
  */
 static bool is_virtual(void)
 {
 	const struct cul_arch *arch = cul_arch_host();
-	cul_autoclose int fd = cul_sys_open("/proc/cpuinfo", O_RDONLY);
-	char text[8192] = "", *flags;
-	ssize_t n = fd < 0 ? fd : cul_sys_pread_full(fd, text, sizeof(text) - 1, 0);
 
-	flags = n > 0 && arch && arch->virtual_flag ? strstr(text, "\nflags") : NULL;
-	if (!flags)
-		return false;
-	flags[1 + strcspn(flags + 1, "\n")] = '\0';
-	return strstr(flags, arch->virtual_flag) != NULL;
+	return arch && arch->in_virtual_machine();
 }
 
 static void check_own(struct cul_doctor *d, volatile uint64_t *cell)

@@ -2,6 +2,7 @@
 #include "sys/bpf.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -49,6 +50,20 @@ int cul_sys_bpf_map_next_key(int fd, const void *key, void *next)
 	int r = cul_sys_faulted(CUL_SYS_BPF);
 
 	return r ? r : result(bpf_map_get_next_key(fd, key, next));
+}
+
+int cul_sys_bpf_map_mmap(int fd, size_t size, void **out)
+{
+	int r = cul_sys_faulted(CUL_SYS_MMAP);
+	void *p;
+
+	if (r)
+		return r;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = p;
+	return 0;
 }
 
 int cul_sys_bpf_prog_load(

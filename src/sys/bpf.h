@@ -23,6 +23,9 @@ int cul_sys_bpf_map_lookup(int fd, const void *key, void *value); /* -ENOENT: no
 /* The key after `key` (NULL: the first). -ENOENT: there is none. */
 int cul_sys_bpf_map_next_key(int fd, const void *key, void *next);
 
+/* Maps the first `size` bytes of an array map made for it, to read and write; munmap() ends it. */
+int cul_sys_bpf_map_mmap(int fd, size_t size, void **out);
+
 int cul_sys_bpf_prog_load(
 	enum bpf_prog_type type, const char *name, const struct bpf_insn *insns, size_t n);
 

@@ -110,7 +110,7 @@ static int arm_piece(
 	uint64_t cost;
 	int fd, r;
 
-	own.addr = a->program->cpu_table[cpu].proof_addr;
+	own.addr = a->program->heres[cpu].cpu.proof_addr;
 	own.len = to.len;
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
@@ -138,22 +138,21 @@ static int arm_piece(
 /* What the program must know of a CPU: where its registers will point. */
 static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 {
-	struct cul_watch_cpu *c = &a->program->cpu_table[cpu];
+	struct cul_watch_cpu c = {.proof_addr = proof_addr};
 	unsigned slot = 0;
 
-	memset(c, 0, sizeof(*c));
-	c->proof_addr = proof_addr;
 	for (unsigned i = 0; i < a->n_targets; i++) {
 		const struct cul_watch_target *t = &a->targets[i];
 		bool own_copy = t->percpu && t->copy < 0;
 
-		c->base[i] = cul_watch_target_addr(t, cpu);
-		c->state[i] = cul_watch_program_state_index(a->program, i, own_copy ? cpu : 0);
+		c.base[i] = cul_watch_target_addr(t, cpu);
+		c.state[i] = cul_watch_program_state_index(a->program, i, own_copy ? cpu : 0);
 		for (unsigned p = 0; p < t->n_pieces; p++, slot++) {
-			c->slot_addr[slot] = c->base[i] + t->pieces[p].offset;
-			c->slot_target[slot] = i;
+			c.slot_addr[slot] = c.base[i] + t->pieces[p].offset;
+			c.slot_target[slot] = i;
 		}
 	}
+	a->program->heres[cpu].cpu = c;
 }
 
 /* A CPU that comes back holds its old events' registers, though they are dead, until they close. */
@@ -200,7 +199,6 @@ int cul_watch_arm_cpu(struct cul_watch_arm *a, int cpu, struct cul_error *err)
 	if (r)
 		return r;
 	fill_cpu(a, cpu, proof_addr);
-	r = cul_watch_program_set_cpus(a->program, err);
 	for (unsigned i = 0; !r && i < a->n_targets; i++)
 		for (unsigned p = 0; !r && p < a->targets[i].n_pieces; p++)
 			r = arm_piece(a, cpu, i, p, err);
@@ -282,9 +280,10 @@ static uint64_t program_hits(struct cul_watch_arm *a)
 	struct cul_watch_totals sum;
 	uint64_t hits = 0;
 
-	for (unsigned i = 0; i < a->n_targets; i++)
-		if (!cul_watch_program_totals(a->program, i, &sum))
-			hits += sum.hits;
+	for (unsigned i = 0; i < a->n_targets; i++) {
+		cul_watch_program_totals(a->program, i, &sum);
+		hits += sum.hits;
+	}
 	return hits;
 }
 
@@ -344,9 +343,6 @@ static int prove_for_process(struct cul_watch_arm *a, struct cul_error *err)
 		return r;
 	for (unsigned cpu = 0; cpu < a->program->n_possible; cpu++)
 		fill_cpu(a, (int)cpu, own.addr);
-	r = cul_watch_program_set_cpus(a->program, err);
-	if (r)
-		return r;
 	fd = cul_breakpoint_open(&own, cul_watch_program_fd(a->program), err);
 	if (fd < 0)
 		return fd;

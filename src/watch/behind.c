@@ -76,7 +76,7 @@ static int read_value(struct cul_watch_run *run, const struct copy *c, __u64 *wo
 
 static uint64_t early_hits(struct cul_watch_run *run, unsigned target)
 {
-	struct cul_watch_totals sum = {0};
+	struct cul_watch_totals sum;
 
 	cul_watch_program_totals(&run->program, target, &sum);
 	return sum.early;
@@ -84,7 +84,7 @@ static uint64_t early_hits(struct cul_watch_run *run, unsigned target)
 
 static uint64_t all_hits(struct cul_watch_run *run, unsigned target)
 {
-	struct cul_watch_totals sum = {0};
+	struct cul_watch_totals sum;
 
 	cul_watch_program_totals(&run->program, target, &sum);
 	return sum.hits;
@@ -239,6 +239,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	memcpy(state.value, words, sizeof(words));
 	/* A store that comes just now finds its old value in doubt. */
 	state.last_cpu = UINT32_MAX;
+	state.last_tid = 0;
 	state.last_ns = now;
 	correct_state(run, c, &state, hits);
 	/* A store that the register did see, while another BPF program kept ours out, is no secret.

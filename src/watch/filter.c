@@ -112,13 +112,14 @@ static void emit_exit(struct cul_bpf_code *code)
 }
 
 /* r7 = context, r6 = the hit in the making. */
-static void emit_start(struct cul_bpf_code *code, int scratch_fd)
+static void emit_start(struct cul_bpf_code *code, int heres_fd)
 {
 	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_X, 7, 1, 0, 0));
-	cul_bpf_emit(code, insn(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0));
+	cul_bpf_emit(code, insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_smp_processor_id));
+	cul_bpf_emit(code, insn(BPF_STX | BPF_MEM | BPF_W, 10, 0, -4, 0));
 	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0));
 	cul_bpf_emit(code, insn(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4));
-	emit_map(code, 1, scratch_fd);
+	emit_map(code, 1, heres_fd);
 	cul_bpf_emit(code, insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem));
 	cul_bpf_emit(code, insn(BPF_JMP | BPF_JNE | BPF_K, 0, 0, 2, 0));
 	emit_exit(code);
@@ -180,7 +181,7 @@ int cul_watch_filter_load(
 	bool condition_uses_old;
 	int fd, r;
 
-	emit_start(&code, f->scratch_fd);
+	emit_start(&code, f->heres_fd);
 	r = emit_expression(&code, &names, f->condition, true, &condition_uses_old, err);
 	if (!r)
 		r = emit_expression(&code, &names, f->expect, false, expect_uses_old, err);

@@ -16,10 +16,10 @@
 struct cul_watch_filter {
 	const struct cul_watch_target *target; /* types of `old` and `new` */
 	struct cul_scope *scope;
-	bool execute;          /* nothing is written: there is no `old` and no `new` */
-	const char *condition; /* wanted when true; NULL: always */
-	const char *expect;    /* wanted when false; NULL: no invariant */
-	int scratch_fd, programs_fd;
+	bool execute;              /* nothing is written: there is no `old` and no `new` */
+	const char *condition;     /* wanted when true; NULL: always */
+	const char *expect;        /* wanted when false; NULL: no invariant */
+	int heres_fd, programs_fd; /* maps of the program: by CPU, and what to go on with */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
@@ -14,25 +15,37 @@
 #include "watch/filter.h"
 #include "watch.skel.h"
 
-/* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
-_Static_assert(sizeof(struct cul_watch_cpu) % 8 == 0, "");
-_Static_assert(sizeof(struct cul_watch_totals) % 8 == 0, "");
-_Static_assert(sizeof(struct cul_watch_writer_count) % 8 == 0, "");
+/* The kernel rounds elements of an array up to 8 bytes. */
+_Static_assert(sizeof(struct cul_watch_here) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_writer_entry) % 8 == 0, "");
 
 enum {
 	PROCESS_STATES = 4096,
-	WRITERS = 4096,
-	WRITER_MEMORY = 16 << 20, /* of the whole table, all CPUs */
+	WRITERS = 8192,           /* a CPU's, at most */
+	WRITER_MEMORY = 16 << 20, /* of all CPUs' tables */
 };
+
+static size_t heres_size(const struct cul_watch_program *p)
+{
+	return sizeof(*p->heres) * p->n_possible;
+}
+
+static size_t writers_size(const struct cul_watch_program *p)
+{
+	return sizeof(*p->writers) * p->n_possible * p->writers_per_cpu;
+}
 
 void cul_watch_program_free(struct cul_watch_program *p)
 {
+	if (p->heres)
+		munmap(p->heres, heres_size(p));
+	if (p->writers)
+		munmap(p->writers, writers_size(p));
 	for (int i = 0; i < CUL_WATCH_SLOTS; i++)
 		if (p->skel && p->filter_fds[i] >= 0)
 			close(p->filter_fds[i]);
 	cul_rings_free(p->rings);
 	watch_bpf__destroy(p->skel);
-	free(p->cpu_table);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -47,6 +60,7 @@ static void set_shape(
 	unsigned bits = t->bit_size ? t->bit_size : (unsigned)t->size * 8;
 
 	shape->size = (__u32)t->size;
+	shape->words = (shape->size + 7) / 8;
 	shape->scalar = cul_watch_target_is_scalar(t);
 	shape->filtered = filtered;
 	shape->shared = t->shared;
@@ -57,9 +71,10 @@ static void set_shape(
 	shape->is_signed = t->type && t->type->is_signed;
 }
 
-static void set_constants(
-	struct watch_bpf *skel, const struct cul_watch_program_config *config, size_t ring_bytes)
+static void set_constants(const struct cul_watch_program *p,
+	const struct cul_watch_program_config *config, size_t ring_bytes)
 {
+	struct watch_bpf *skel = p->skel;
 	bool filtered = config->condition || config->expect;
 
 	for (size_t i = 0; i < config->n_targets; i++)
@@ -68,20 +83,22 @@ static void set_constants(
 	skel->rodata->execute = config->access == CUL_ACCESS_EXECUTE;
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
+	/* A filter that asks for it has the word somewhere. */
+	skel->rodata->want_comm = (config->condition && strstr(config->condition, "comm")) ||
+				  (config->expect && strstr(config->expect, "comm"));
+	skel->rodata->writer_mask = p->writers_per_cpu - 1;
 	skel->rodata->ring_bytes = ring_bytes;
 }
 
-static void set_sizes(struct watch_bpf *skel, unsigned n_possible, bool user)
+static void set_sizes(const struct cul_watch_program *p)
 {
-	size_t entry = sizeof(struct cul_watch_writer_count) * n_possible;
-	size_t writers = WRITER_MEMORY / entry;
+	struct watch_bpf *skel = p->skel;
 
-	if (writers > WRITERS)
-		writers = WRITERS;
-	bpf_map__set_max_entries(skel->maps.writers, (__u32)writers);
-	bpf_map__set_max_entries(skel->maps.rings, n_possible);
-	bpf_map__set_max_entries(skel->maps.states, CUL_WATCH_SLOTS * n_possible);
-	if (user)
+	bpf_map__set_max_entries(skel->maps.heres, p->n_possible);
+	bpf_map__set_max_entries(skel->maps.writers, p->n_possible * p->writers_per_cpu);
+	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
+	bpf_map__set_max_entries(skel->maps.states, CUL_WATCH_SLOTS * p->n_possible);
+	if (p->user)
 		bpf_map__set_max_entries(skel->maps.process_states, PROCESS_STATES);
 }
 
@@ -126,7 +143,7 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 			.execute = config->access == CUL_ACCESS_EXECUTE,
 			.condition = config->condition,
 			.expect = config->expect,
-			.scratch_fd = bpf_map__fd(p->skel->maps.scratches),
+			.heres_fd = bpf_map__fd(p->skel->maps.heres),
 			.programs_fd = programs,
 		};
 		int fd = cul_watch_filter_load(&filter, &p->expect_uses_old, err);
@@ -141,6 +158,19 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 	return 0;
 }
 
+static int map_tables(struct cul_watch_program *p, struct cul_error *err)
+{
+	void *heres = NULL, *writers = NULL;
+	int r = cul_sys_bpf_map_mmap(bpf_map__fd(p->skel->maps.heres), heres_size(p), &heres);
+
+	p->heres = heres;
+	if (!r)
+		r = cul_sys_bpf_map_mmap(
+			bpf_map__fd(p->skel->maps.writers), writers_size(p), &writers);
+	p->writers = writers;
+	return r ? cul_fail(err, r, "mapping the BPF program's tables: %s", cul_strerror(r)) : 0;
+}
+
 static int load(struct cul_watch_program *p, const struct cul_watch_program_config *config,
 	struct cul_error *err)
 {
@@ -152,15 +182,20 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	{
 		p->n_possible = (unsigned)cpu + 1;
 	}
-	p->cpu_table = cul_calloc(p->n_possible, sizeof(*p->cpu_table));
-	p->skel = p->cpu_table ? watch_bpf__open() : NULL;
+	p->writers_per_cpu = WRITERS;
+	while (p->writers_per_cpu > CUL_WATCH_PROBES && writers_size(p) > WRITER_MEMORY)
+		p->writers_per_cpu /= 2;
+	p->skel = watch_bpf__open();
 	if (!p->skel)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	set_constants(p->skel, config, ring_bytes);
-	set_sizes(p->skel, p->n_possible, p->user);
+	set_constants(p, config, ring_bytes);
+	set_sizes(p);
 	r = cul_sys_bpf_load(p->skel->skeleton);
 	if (r)
 		return explain_load(r, err);
+	r = map_tables(p, err);
+	if (r)
+		return r;
 	r = cul_rings_new(bpf_map__fd(p->skel->maps.rings), &config->possible, ring_bytes,
 		offsetof(struct cul_watch_event, ns), config->on_event, config->data, &p->rings,
 		err);
@@ -191,27 +226,6 @@ static int get(struct bpf_map *map, const void *key, void *out)
 static int set(struct bpf_map *map, const void *key, const void *value)
 {
 	return cul_sys_bpf_map_update(bpf_map__fd(map), key, value);
-}
-
-int cul_watch_program_set_cpus(struct cul_watch_program *p, struct cul_error *err)
-{
-	/* One write for all CPUs. Numbers that are not possible have no place in the kernel's. */
-	cul_autofree struct cul_watch_cpu *packed = cul_calloc(p->n_possible, sizeof(*packed));
-	unsigned n = 0;
-	__u32 zero = 0;
-	int r;
-
-	if (!packed)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	cul_for_each_cpu(cpu, &p->possible)
-	{
-		packed[n++] = p->cpu_table[cpu];
-	}
-	r = set(p->skel->maps.cpus, &zero, packed);
-
-	return r ? cul_fail(
-			   err, r, "telling the program what is watched where: %s", cul_strerror(r))
-		 : 0;
 }
 
 unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu)
@@ -282,44 +296,12 @@ static void add_totals(struct cul_watch_totals *sum, const struct cul_watch_tota
 	sum->proofs += one->proofs;
 }
 
-static int cpu_totals(struct cul_watch_program *p, unsigned target, struct cul_watch_totals **out)
+void cul_watch_program_totals(
+	const struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out)
 {
-	int r;
-
-	*out = cul_calloc(p->n_possible, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	r = get(p->skel->maps.totals, &target, *out);
-	if (r) {
-		free(*out);
-		*out = NULL;
-	}
-	return r;
-}
-
-int cul_watch_program_totals(
-	struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out)
-{
-	cul_autofree struct cul_watch_totals *all = NULL;
-	int r = cpu_totals(p, target, &all);
-
-	if (r)
-		return r;
 	memset(out, 0, sizeof(*out));
 	for (unsigned cpu = 0; cpu < p->n_possible; cpu++)
-		add_totals(out, &all[cpu]);
-	return 0;
-}
-
-int cul_watch_program_cpu_totals(
-	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out)
-{
-	cul_autofree struct cul_watch_totals *all = NULL;
-	int r = cul_cpus_has(&p->possible, cpu) ? cpu_totals(p, target, &all) : -ENXIO;
-
-	if (!r)
-		*out = all[cul_cpus_rank(&p->possible, cpu)];
-	return r;
+		add_totals(out, &p->heres[cpu].totals[target]);
 }
 
 void cul_watch_writer_merge(struct cul_watch_writer_count *sum,
@@ -346,29 +328,42 @@ void cul_watch_writer_merge(struct cul_watch_writer_count *sum,
 		sum->max = one->max;
 }
 
-int cul_watch_program_writers(struct cul_watch_program *p,
+static int by_key(const void *a, const void *b)
+{
+	const struct cul_watch_key *x = &(*(struct cul_watch_writer_entry *const *)a)->key;
+	const struct cul_watch_key *y = &(*(struct cul_watch_writer_entry *const *)b)->key;
+
+	if (x->target != y->target)
+		return x->target < y->target ? -1 : 1;
+	if (x->ip != y->ip)
+		return x->ip < y->ip ? -1 : 1;
+	return x->tgid < y->tgid ? -1 : x->tgid > y->tgid;
+}
+
+int cul_watch_program_writers(const struct cul_watch_program *p,
 	int (*fn)(void *data, const struct cul_watch_key *key,
 		const struct cul_watch_writer_count *w),
 	void *data)
 {
-	int fd = bpf_map__fd(p->skel->maps.writers), r = 0;
-	cul_autofree struct cul_watch_writer_count *all = cul_calloc(p->n_possible, sizeof(*all));
-	struct cul_watch_key key, *previous = NULL;
+	size_t n = (size_t)p->n_possible * p->writers_per_cpu, used = 0;
+	cul_autofree struct cul_watch_writer_entry **all = cul_calloc(n, sizeof(*all));
+	int r = 0;
 
 	if (!all)
 		return -ENOMEM;
-	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
+	for (size_t i = 0; i < n; i++)
+		if (p->writers[i].count.hits)
+			all[used++] = &p->writers[i];
+	qsort(all, used, sizeof(*all), by_key);
+	for (size_t i = 0, next; !r && i < used; i = next) {
 		struct cul_watch_writer_count sum = {0};
-		unsigned target = key.target & (CUL_WATCH_SLOTS - 1);
+		const struct cul_watch_key *key = &all[i]->key;
+		unsigned target = key->target & (CUL_WATCH_SLOTS - 1);
 
-		previous = &key;
-		r = cul_sys_bpf_map_lookup(fd, &key, all);
-		if (r)
-			return r;
-		for (unsigned cpu = 0; cpu < p->n_possible; cpu++)
+		for (next = i; next < used && !by_key(&all[i], &all[next]); next++)
 			cul_watch_writer_merge(
-				&sum, &all[cpu], p->skel->rodata->shapes[target].is_signed);
-		r = fn(data, &key, &sum);
+				&sum, &all[next]->count, p->skel->rodata->shapes[target].is_signed);
+		r = fn(data, key, &sum);
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }

@@ -22,10 +22,13 @@ struct cul_watch_program {
 	struct watch_bpf *skel;
 	struct cul_rings *rings;
 	int filter_fds[CUL_WATCH_SLOTS]; /* -1: none */
-	struct cul_cpus possible;        /* a per-CPU map has an element for each, in this order */
-	unsigned n_possible;             /* CPU numbers go up to n_possible - 1 */
-	struct cul_watch_cpu *cpu_table; /* by CPU; written to the kernel by _set_cpus */
-	bool user;                       /* a process's memory */
+	struct cul_cpus possible;
+	unsigned n_possible; /* CPU numbers go up to n_possible - 1 */
+	/* Mapped from the kernel, by CPU number: each CPU's, and its table of writers. */
+	struct cul_watch_here *heres;
+	struct cul_watch_writer_entry *writers;
+	unsigned writers_per_cpu; /* a power of two */
+	bool user;                /* a process's memory */
 	bool expect_uses_old;
 	volatile uint64_t proof_cell; /* what the self-test of a process target writes */
 };
@@ -49,9 +52,6 @@ void cul_watch_program_free(struct cul_watch_program *p);
 int cul_watch_program_fd(
 	const struct cul_watch_program *p); /* of the program that breakpoints run */
 
-/* Hands `cpu_table` to the kernel. */
-int cul_watch_program_set_cpus(struct cul_watch_program *p, struct cul_error *err);
-
 /* Index into the states of a kernel target's copy. */
 unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu);
 
@@ -72,12 +72,9 @@ int cul_watch_program_set_process_state(struct cul_watch_program *p, pid_t pid, 
 bool cul_watch_program_left_by_another(
 	struct cul_watch_program *p, pid_t pid, unsigned target, const __u64 *words);
 
-/* Sums of all CPUs for one target. */
-int cul_watch_program_totals(
-	struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out);
-/* One CPU's. -ENXIO: there can be none of that number. */
-int cul_watch_program_cpu_totals(
-	struct cul_watch_program *p, unsigned target, int cpu, struct cul_watch_totals *out);
+/* Sums of all CPUs for one target. One CPU's are in `heres`. */
+void cul_watch_program_totals(
+	const struct cul_watch_program *p, unsigned target, struct cul_watch_totals *out);
 
 /*
  * Adds what one CPU (or one process) counted of a writer to the whole. `is_signed`: how minimum and
@@ -86,8 +83,8 @@ int cul_watch_program_cpu_totals(
 void cul_watch_writer_merge(struct cul_watch_writer_count *sum,
 	const struct cul_watch_writer_count *one, bool is_signed);
 
-/* Each entry of the writer table, its CPUs merged. A negative result of `fn` ends it. */
-int cul_watch_program_writers(struct cul_watch_program *p,
+/* Each writer, its CPUs merged, while nothing is armed. A negative result of `fn` ends it. */
+int cul_watch_program_writers(const struct cul_watch_program *p,
 	int (*fn)(void *data, const struct cul_watch_key *key,
 		const struct cul_watch_writer_count *w),
 	void *data);

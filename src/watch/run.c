@@ -22,6 +22,8 @@ enum {
 	LOOK_MS = 100,    /* how often memory is compared with what the hits left */
 	CPUS_MS = 250,    /* how often the set of online CPUs is read */
 	SHARE_OF_CPU = 5, /* the default budget: a fifth of a CPU */
+	/* For so long a host may let a virtual CPU wait: some turns of others on its processor. */
+	HELD_NS = 20 * 1000 * 1000,
 };
 
 uint64_t cul_watch_now(void)
@@ -125,7 +127,9 @@ static void set_budget(struct cul_watch_run *run)
 		run->max_rate = (int64_t)(1000000000u / SHARE_OF_CPU / cost) + 1;
 	run->program.skel->bss->budget_hits = (uint64_t)run->max_rate;
 	/* Two traps overlap when they are closer than what one takes; with room for doubt. */
-	run->program.skel->bss->race_ns = 4 * cost;
+	run->program.skel->bss->trap_ns = run->program.skel->bss->race_ns = 4 * cost;
+	if (run->arch->in_virtual_machine() && 4 * cost < HELD_NS)
+		run->program.skel->bss->race_ns = HELD_NS;
 }
 
 static const char *process_name(pid_t pid, char name[64])

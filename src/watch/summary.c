@@ -180,15 +180,12 @@ static int show_writers(
 	return run->sink->ops->watch_writers(run->sink, out, t.writers.len);
 }
 
-static int add_up(struct cul_watch_run *run, struct cul_watch_loss *loss, struct cul_error *err)
+static void add_up(struct cul_watch_run *run, struct cul_watch_loss *loss)
 {
 	struct cul_watch_totals sum;
-	int r;
 
 	for (unsigned i = 0; i < run->n_targets; i++) {
-		r = cul_watch_program_totals(&run->program, i, &sum);
-		if (r)
-			return unread(r, err);
+		cul_watch_program_totals(&run->program, i, &sum);
 		loss->seen += sum.hits - sum.early;
 		loss->filtered += sum.filtered;
 		loss->dropped += sum.dropped;
@@ -198,7 +195,6 @@ static int add_up(struct cul_watch_run *run, struct cul_watch_loss *loss, struct
 	loss->busy = cul_watch_arm_busy(&run->arm);
 	loss->hits = loss->seen + loss->busy;
 	loss->behind = run->behind;
-	return 0;
 }
 
 /* Of a SIGTRAP that its first thread was not given: there it would have been looked at. */
@@ -238,9 +234,8 @@ int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 				: "command died of a SIGTRAP that its first thread did not get");
 	if (share < 99)
 		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
-	r = add_up(run, &loss, err);
-	if (!r)
-		r = show_writers(run, &loss, err);
+	add_up(run, &loss);
+	r = show_writers(run, &loss, err);
 	if (r)
 		return r;
 	loss.gaps = (const char *const *)run->gaps.data;

@@ -126,3 +126,11 @@ def stacks_of_a_system_call():
         all_frames = [f for h in said.hits for f in h.get("stack", [])]
         equal(any(not f["user"] for f in all_frames), kernel, f"kernel frames with {which}")
         equal(any(f["user"] for f in all_frames), user, f"user frames with {which}")
+
+
+@test("stores: three thousand instructions, each a writer of its own")
+def crowd():
+    said = watch("cell", "--max-rate", "none", "--if", "0", "--stack", "none", "--", program("crowd"))
+    nothing_lost(said)
+    equal(said.loss["hits"], 6000, "hits")
+    equal([w["hits"] for w in said.writers], [2] * 3000, "writers")

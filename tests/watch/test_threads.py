@@ -48,7 +48,7 @@ def contended():
     equal(sum(w["hits"] for w in said.writers), int(book["writes"]), "hits of all writers")
     # `new` may be another CPU's already whose trap is still to come: seldom.
     mixed = [h for h in said.hits if h["old_certain"] and h["old"] != h["new"] - 1]
-    check(len(mixed) <= len(said.hits) // 20, f"{len(mixed)} of {len(said.hits)} values are mixed")
+    check(len(mixed) <= len(said.hits) // 200, f"{len(mixed)} of {len(said.hits)} values are mixed")
     equal(said.writers[0]["last_value"], int(book["last_new"]), "last value")
 
 
@@ -58,7 +58,7 @@ def race():
     books = books_of(said.rest)
     equal(said.loss["hits"], int(books["race_plain"][0]["writes"]), "hits")
     wrong = [h for h in said.hits if h["old_certain"] and h["new"] - h["old"] not in (0, 1)]
-    check(len(wrong) <= len(said.hits) // 10, f"{len(wrong)} certain old values are not")
+    check(len(wrong) <= len(said.hits) // 200, f"{len(wrong)} certain old values are not")
 
 
 @test("threads: a thread's own variable is refused by name, watched by address")

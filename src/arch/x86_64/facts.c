@@ -2,6 +2,10 @@
 #include "arch/arch.h"
 #include "arch/x86_64/x86_64.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 /* struct pt_regs, arch/x86/include/asm/ptrace.h; the same order as user_regs_struct's head. */
 /* clang-format off */
 static const char *const reg_names[CUL_X86_N_REGS] = {
@@ -9,6 +13,18 @@ static const char *const reg_names[CUL_X86_N_REGS] = {
 	"rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss",
 };
 /* clang-format on */
+
+/* CPUID.1:ECX[31]: 0 on every processor (Intel SDM, volume 2, CPUID), set by hypervisors. */
+static bool in_virtual_machine(void)
+{
+#ifdef __x86_64__
+	unsigned eax, ebx, ecx, edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx >> 31;
+#else
+	return false;
+#endif
+}
 
 /*
  * Breakpoint facts: Intel SDM volume 3, "Debug Registers" (4 registers, R/W and LEN
@@ -33,7 +49,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.place_args = cul_x86_place_args,
 	.returns_in_memory = cul_x86_returns_in_memory,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
-	.virtual_flag = "hypervisor",
+	.in_virtual_machine = in_virtual_machine,
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
 };

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -297,6 +298,24 @@ static void test_decode(void **state)
 	assert_int_equal(cul_arch_x86_64.decode(&code, ENTRY - 1, &insn), -EILSEQ);
 }
 
+/* The kernel's own reading of the flag, where there is one. */
+static void test_virtual(void **state)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[8192];
+	bool told = false, flag = false;
+
+	while (f && !told && fgets(line, sizeof(line), f)) {
+		told = !strncmp(line, "flags", 5);
+		flag = told && strstr(line, " hypervisor") != NULL;
+	}
+	if (f)
+		fclose(f);
+	if (!told)
+		skip();
+	assert_int_equal(cul_arch_x86_64.in_virtual_machine(), flag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_execute),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_virtual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static int load(const char *condition, const char *expect, bool *uses_old, struc
 		.scope = own.run.scope,
 		.condition = condition,
 		.expect = expect,
-		.scratch_fd = find_map("scratches"),
+		.heres_fd = find_map("heres"),
 		.programs_fd = find_map("programs")};
 
 	return cul_watch_filter_load(&f, uses_old, err);

@@ -162,35 +162,39 @@ static void a_sink_that_fails_is_passed_on(void **state)
 }
 
 /* One writer's counts: the share of the first possible CPU, and twice that on the last. */
+static void put_on_cpu(int cpu, uint64_t ip, uint32_t tgid, struct cul_watch_writer_count one)
+{
+	struct cul_watch_writer_entry *w =
+		&own.run.program.writers[(unsigned)cpu * own.run.program.writers_per_cpu];
+
+	while (w->count.hits)
+		w++;
+	w->key.ip = ip;
+	w->key.tgid = tgid;
+	w->count = one;
+	memcpy(w->count.comm, "writer", 7);
+}
+
 static void put_writer(uint64_t ip, uint32_t tgid, struct cul_watch_writer_count one)
 {
-	struct cul_watch_key key = {.ip = ip, .tgid = tgid};
-	unsigned n = cul_cpus_count(&own.run.program.possible);
-	struct cul_watch_writer_count *all = calloc(n, sizeof(*all));
+	int last = (int)own.run.program.n_possible - 1;
 
-	memcpy(one.comm, "writer", 7);
-	all[0] = one;
-	if (n > 1) {
-		all[n - 1] = one;
-		all[n - 1].first_ns += 100;
-		all[n - 1].last_ns += 100;
-		all[n - 1].min = (uint64_t)((int64_t)one.min - 1);
-		all[n - 1].last = one.last + 1;
-	}
-	assert_int_equal(cul_sys_bpf_map_update(find_map("writers"), &key, all), 0);
-	free(all);
+	put_on_cpu(0, ip, tgid, one);
+	if (!last)
+		return;
+	one.first_ns += 100;
+	one.last_ns += 100;
+	one.min = (uint64_t)((int64_t)one.min - 1);
+	one.last++;
+	put_on_cpu(last, ip, tgid, one);
 }
 
 static void put_totals(const struct cul_watch_totals *one)
 {
-	unsigned n = cul_cpus_count(&own.run.program.possible);
-	struct cul_watch_totals *all = calloc(n, sizeof(*all));
-	__u32 zero = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		all[i] = *one;
-	assert_int_equal(cul_sys_bpf_map_update(find_map("totals"), &zero, all), 0);
-	free(all);
+	cul_for_each_cpu(cpu, &own.run.program.possible)
+	{
+		own.run.program.heres[cpu].totals[0] = *one;
+	}
 }
 
 static void fill(void)

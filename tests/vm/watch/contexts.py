@@ -134,12 +134,12 @@ def race_until_doubt(test, fault):
 @case("race: two CPUs with lock inc, counts exact, what is certain is true")
 def race_atomic(test):
     run = race_until_doubt(test, "race_atomic")
-    certain = [h for h in run.hits() if h["old_certain"]]
-    wrong = [(h["number"], h["old"], h["new"]) for h in certain if h["new"] != h["old"] + 1]
-    # The host may hold an emulated CPU between its store and its trap for as long as it likes: no
-    # other CPU can know. A processor of its own takes its trap at once.
-    test.check(len(wrong) <= len(certain) / 50,
-               f"{len(wrong)} of {len(certain)} certain hits are wrong: {wrong[:5]}")
+    wrong = [(h["number"], h["old"], h["new"]) for h in run.hits()
+             if h["old_certain"] and h["new"] != h["old"] + 1]
+    # culprit knows that it is in a virtual machine, whose CPUs may be held between a store and its
+    # trap. This host may hold one for longer than any bound: then one store is taken for certain.
+    test.check(len(wrong) <= len(run.hits()) / 1000,
+               f"{len(wrong)} of {len(run.hits())} hits are wrong: {wrong[:5]}")
 
 
 @case("race: two CPUs with inc, counts exact")
