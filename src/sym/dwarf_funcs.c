@@ -175,7 +175,12 @@ static int give_copy(struct cul_objfile *o, struct inlined *s, Dwarf_Die *die)
 	return s->visit(s->data, cul_objfile_runtime(o, entry));
 }
 
-static int search_block(struct cul_objfile *o, Dwarf_Die *block, struct inlined *s, unsigned depth)
+/*
+ * `inside`: of the function itself or of a copy. gcc splits a function and inlines the part that it
+ * split off back: that is no call of it.
+ */
+static int search_block(
+	struct cul_objfile *o, Dwarf_Die *block, struct inlined *s, bool inside, unsigned depth)
 {
 	Dwarf_Die die;
 	int ret = 0;
@@ -184,14 +189,15 @@ static int search_block(struct cul_objfile *o, Dwarf_Die *block, struct inlined 
 		return 0;
 	do {
 		int tag = dwarf_tag(&die);
+		bool copy = tag == DW_TAG_inlined_subroutine && is_copy(s, &die);
 
 		if (++s->seen > MAX_DIES)
 			return -E2BIG;
-		if (tag == DW_TAG_inlined_subroutine && is_copy(s, &die))
+		if (copy && !inside)
 			ret = give_copy(o, s, &die);
 		if (ret == 0 && (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
 					tag == DW_TAG_subprogram))
-			ret = search_block(o, &die, s, depth + 1);
+			ret = search_block(o, &die, s, inside || copy, depth + 1);
 		if (ret != 0)
 			return ret;
 	} while (dwarf_next(&die));
@@ -201,7 +207,10 @@ static int search_block(struct cul_objfile *o, Dwarf_Die *block, struct inlined 
 static int visit_function(
 	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
 {
-	return dwarf_tag(die) == DW_TAG_subprogram ? search_block(o, die, data, 0) : 0;
+	struct inlined *s = data;
+	const char *name = dwarf_tag(die) == DW_TAG_subprogram ? dwarf_diename(die) : NULL;
+
+	return name ? search_block(o, die, s, strcmp(name, s->name) == 0, 0) : 0;
 }
 
 static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)

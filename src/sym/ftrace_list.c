@@ -118,7 +118,7 @@ bool cul_ftrace_list_next(
 		if (!*line.name || *line.name == '[')
 			continue;
 		if (p < end && *p == '[') {
-			line.module = p + 1;
+			line.module = p[1] ? p + 1 : line.module;
 			p += strlen(p) + 1;
 		}
 		*cursor = (size_t)(p - l->text);

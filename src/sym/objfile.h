@@ -139,7 +139,8 @@ int cul_objfile_function(
 /*
  * Calls `visit` with the run-time address where each inlined copy of the function begins, until it
  * returns other than 0, and returns that. Only units that mention the name are read: a copy that
- * link-time optimisation has put elsewhere is missed. -ENODATA: no DWARF; -E2BIG.
+ * link-time optimisation has put elsewhere is missed, and so is one inside the function itself.
+ * -ENODATA: no DWARF; -E2BIG.
  */
 int cul_objfile_inlined(struct cul_objfile *o, const char *name,
 	int (*visit)(void *data, uint64_t addr), void *data, struct cul_error *err);

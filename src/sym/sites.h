@@ -43,9 +43,16 @@ struct cul_site {
 	const char *module; /* "vmlinux", a module's name, a file's base name */
 	/* KIND_FUNC; NULL when nothing tells it, and where no function begins. */
 	const struct cul_type *type;
-	/* Kernel, FUNCTION: for fentry. 0: not in BTF. */
+	/*
+	 * Kernel, FUNCTION: for fentry. 0: not in BTF, or others bear its name too: the kernel
+	 * looks the address up by the name and would take the first.
+	 */
 	uint32_t btf_id;
-	bool traceable; /* ftrace has it: fentry and fprobe can be tried */
+	/*
+	 * ftrace has it: fentry and fprobe can be tried. Looked up for patterns alone; a function
+	 * that was named is believed to be.
+	 */
+	bool traceable;
 	/* Process: where the instruction is in the file. */
 	const char *path; /* that we can open: /proc/PID/map_files/..., /proc/PID/root/... */
 	uint64_t file_offset;

@@ -31,22 +31,35 @@ static void walk(const struct cul_type *t, unsigned depth)
 			walk(t->members[i].type, depth + 1);
 }
 
+static int see(void *data, uint64_t addr)
+{
+	return 0;
+}
+
 static void ask(struct cul_objfile *o)
 {
-	static const char *const names[] = {"a", "twice", "the_hidden", "node", "hidden", "x::y"};
+	static const char *const names[] = {"a", "twice", "the_hidden", "node", "hidden", "x::y",
+		"first_caller", "inlined_twice"};
 	const struct cul_type *type;
 	struct cul_elf_symbol sym;
 	struct cul_variable v;
 	struct cul_error err;
 	const uint8_t *id;
 	const char *file;
+	uint64_t offset;
 	int64_t value;
 	int line;
 
 	cul_objfile_build_id(o, &id);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (cul_objfile_symbol(o, names[i], &sym, &err) == 0)
+		if (cul_objfile_symbol(o, names[i], &sym, &err) == 0) {
 			cul_objfile_line(o, sym.addr, &file, &line);
+			cul_objfile_offset(o, sym.addr, &offset);
+			cul_objfile_ifunc_slot(o, sym.addr, &offset);
+			if (cul_objfile_function(o, sym.addr, &type, &err) == 0)
+				walk(type, 0);
+		}
+		cul_objfile_inlined(o, names[i], see, NULL, &err);
 		if (cul_objfile_variable(o, NULL, names[i], &v, &err) == 0)
 			walk(v.type, 0);
 		cul_objfile_variable(o, "other.c", names[i], &v, &err);
@@ -58,6 +71,8 @@ static void ask(struct cul_objfile *o)
 	for (uint64_t addr = 0; addr < 0x20000; addr += 0x777) {
 		cul_objfile_symbol_at(o, addr, &sym);
 		cul_objfile_line(o, addr, &file, &line);
+		if (cul_objfile_function(o, addr, &type, &err) == 0)
+			walk(type, 0);
 	}
 }
 

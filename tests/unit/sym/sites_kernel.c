@@ -352,6 +352,67 @@ static void btf_of_a_module(void **state)
 		"that needs CAP_SYS_ADMIN (listing BTF objects)");
 }
 
+static void too_many(void **state)
+{
+	FILE *f;
+
+	reset(NULL);
+	start(NAMES, BLACKLIST);
+	cul_kernel_free(k);
+	f = fopen(syms, "w");
+	assert_non_null(f);
+	for (unsigned i = 0; i <= CUL_SITES_MOST; i++)
+		fprintf(f, "%016llx t f%u\n", 0xffffffff81000000ull + i * 16, i);
+	fclose(f);
+	assert_int_equal(cul_kernel_open_from(syms, mods, NULL, &k, &err), 0);
+	k->ftrace_path = k->blacklist_path = "/nonexistent";
+	fails("*", -E2BIG,
+		"'*' stands for 20001 functions, and 20000 can be probed in one run; write a "
+		"narrower pattern, or MODULE:PATTERN");
+	add("f1999?");
+	assert_int_equal(s.sites.len, 10);
+}
+
+/* A program's functions and debug information as if they were the kernel's. */
+static void by_debug_information(void **state)
+{
+	const struct cul_objfile_load load = {.bias = 0xffffffff81000000};
+	struct cul_elf_symbol sym;
+	struct cul_objfile *o = NULL;
+	struct kernel_part *p;
+	size_t cursor = 0;
+	FILE *f;
+
+	assert_int_equal(cul_objfile_open(FIXTURES "/calls-gccO2", "vmlinux", &load, &o, &err), 0);
+	cul_kernel_free(k);
+	f = fopen(syms, "w");
+	assert_non_null(f);
+	while (cul_objfile_next_symbol(o, &cursor, &sym))
+		if (sym.is_function)
+			fprintf(f, "%016" PRIx64 " t %s\n", sym.addr, sym.name);
+	fclose(f);
+	assert_int_equal(cul_kernel_open_from(syms, mods, NULL, &k, &err), 0);
+	k->ftrace_path = k->blacklist_path = "/nonexistent";
+	p = cul_kernel_part(k, "vmlinux");
+	p->file = o;
+	p->file_tried = p->btf_tried = true;
+
+	add("take_both");
+	assert_int_equal(s.sites.len, 1);
+	assert_int_equal(cul_type_fill(s.sites.data[0].type, NULL), 0);
+	assert_int_equal(s.sites.data[0].type->n_members, 3);
+	cul_sites_free(&s);
+	add("inlined_twice");
+	assert_int_equal(s.sites.len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(s.sites.data[i].kind, CUL_SITE_INLINED);
+		assert_string_equal(s.sites.data[i].name, "inlined_twice");
+		assert_non_null(strstr(
+			i ? "second_caller" : "first_caller other_name", s.sites.data[i].symbol));
+		assert_null(s.sites.data[i].type);
+	}
+}
+
 static void memory_runs_out(void **state)
 {
 	int r = -ENOMEM;
@@ -386,6 +447,8 @@ int main(void)
 		TEST(what_is_refused),
 		TEST(what_is_not_there),
 		TEST(btf_of_a_module),
+		TEST(too_many),
+		TEST(by_debug_information),
 		TEST(memory_runs_out),
 	};
 
