@@ -27,7 +27,7 @@ struct cul_kretprobes {
 	int alive_fd; /* the end of a pipe that the keeper waits to see closed */
 };
 
-enum { TRY_NS = 5000000, KEEPER_TRIES = 2000, OWN_TRIES = 40, NAME_MAX_LEN = 64 };
+enum { TRY_NS = 5000000, KEEPER_TRIES = 12000, OWN_TRIES = 40, NAME_MAX_LEN = 64 };
 
 /*
  * Takes the lines back. One stays busy until the last descriptor of what hangs on it is closed,
