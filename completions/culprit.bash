@@ -5,7 +5,7 @@ _culprit()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]} options i
-	local commands="watch doctor help version"
+	local commands="watch probe doctor help version"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -42,12 +42,21 @@ _culprit()
 		mapfile -t COMPREPLY < <(compgen -W "none" -- "$cur")
 		return
 		;;
-	--cpu | --if | --expect | --for | --count)
+	--count)
+		# of probe, a flag too
+		[ "$command" = probe ] || return
+		;;
+	--hist)
+		mapfile -t COMPREPLY < <(compgen -W "dur" -- "$cur")
+		return
+		;;
+	--cpu | --if | --expect | --for | --args | --depth | --slow | --by | --linear | --maxactive | --inject)
 		return
 		;;
 	esac
 	case $command in
 	watch) options="--write --rw --exec --pid --kernel --cpu --if --expect --keep-going --for --count --stack --max-rate --partial --debug --json --output --help" ;;
+	probe) options="--pid --kernel --cpu --if --args --depth --ret --diff --errors --slow --count --by --hist --linear --rate --stack --after --maxactive --inject --for --debug --json --output --help" ;;
 	doctor) options="--json --output --help" ;;
 	help) options="$commands --help" ;;
 	version) options="--help" ;;

@@ -131,6 +131,8 @@ struct cul_arch {
 	 * that named no cause. 0: TRAP_BRKPT is always the program's own.
 	 */
 	unsigned char own_trap;
+	/* The word among the "flags" of /proc/cpuinfo by which a CPU says that it is virtual. */
+	const char *virtual_flag;
 
 	/*
 	 * Names the instruction that made `trap`. `certainty` is CUL_UNKNOWN, and `text` empty,

@@ -4,19 +4,37 @@
 #include <stdio.h>
 #include <string.h>
 
-int cul_fail(struct cul_error *err, int code, const char *fmt, ...)
+static int fail(struct cul_error *err, int code, bool usage, const char *fmt, va_list ap)
 {
 	char text[sizeof(err->text)];
-	va_list ap;
 
 	if (err) {
 		/* The old text may be among the arguments. */
-		va_start(ap, fmt);
 		vsnprintf(text, sizeof(text), fmt, ap);
-		va_end(ap);
 		memcpy(err->text, text, sizeof(text));
 		err->code = code;
+		err->usage = usage;
 	}
+	return code;
+}
+
+int cul_fail(struct cul_error *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fail(err, code, false, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int cul_fail_usage(struct cul_error *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fail(err, code, true, fmt, ap);
+	va_end(ap);
 	return code;
 }
 

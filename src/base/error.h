@@ -10,9 +10,11 @@
 #define CUL_BASE_ERROR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 struct cul_error {
-	int code; /* negative errno, 0 when nothing failed */
+	int code;   /* negative errno, 0 when nothing failed */
+	bool usage; /* what the user wrote is wrong on every machine, as a syntax error is */
 	char text[512];
 };
 
@@ -23,6 +25,10 @@ struct cul_error {
  * include the error's own text.
  */
 int cul_fail(struct cul_error *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for what is wrong on every machine. */
+int cul_fail_usage(struct cul_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Puts `fmt` and ": " before the text that a lower layer has set. Returns err->code. */

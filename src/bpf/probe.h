@@ -59,25 +59,29 @@ struct cul_probe_recipe {
 /* Per CPU and site. calls = filtered + lone + (per view) emitted + dropped + counted ... */
 struct cul_probe_totals {
 	__u64 calls;    /* the site was reached while the run was live */
+	__u64 own;      /* the same by culprit itself: not part of `calls` */
+	__u64 waited;   /* of `calls`: remembered until they return */
 	__u64 returns;  /* of those: came back while it was live */
 	__u64 strays;   /* returns of calls that began before the run, or whose record was lost */
 	__u64 filtered; /* --if, --slow or --errors said no (at entry or at return) */
 	__u64 lone;     /* calls that found no room to be remembered until they return */
 	__u64 emitted;
-	__u64 dropped;   /* matched, but the ring was full */
-	__u64 ungrouped; /* matched, but the table of groups was full */
-	__u64 errors;    /* returned an error, matched */
-	__u64 matched;   /* passed all filters */
+	__u64 dropped;        /* matched, but the ring was full */
+	__u64 ungrouped;      /* matched, but the table of groups was full */
+	__u64 errors;         /* returned an error, matched */
+	__u64 matched;        /* passed all filters */
+	__u64 sum_ns, max_ns; /* of dur, of those matched */
 };
 
 /* A call that has not returned yet is known by where its return address lies. */
-struct cul_probe_call_key {
+struct cul_probe_open_key {
 	__u64 sp;
 	__u32 tgid; /* of user functions; 0 in the kernel, whose stacks do not share addresses */
 	__u32 site;
 };
 
-/* What generated code reads and writes: the start of the scratch area. */
+/* What generated code reads and writes: the start of the scratch area. words, values and ret are
+ * one array of sources to a fetch. */
 struct cul_probe_inputs {
 	__u64 words[CUL_PROBE_WORDS];
 	__u64 values[CUL_PROBE_VALUES];
@@ -88,11 +92,9 @@ struct cul_probe_inputs {
 	char comm[CUL_PROBE_COMM];
 	__u64 fault;  /* set by generated code when an expression met unreadable memory */
 	__u64 faults; /* bit i: values[i] was not readable */
-	__u64 by[CUL_PROBE_BY];
-	__u64 measure; /* --hist */
 };
 
-struct cul_probe_call {
+struct cul_probe_open {
 	__u64 words[CUL_PROBE_WORDS];
 	__u64 values[CUL_PROBE_VALUES];
 	__u64 faults;
@@ -103,7 +105,7 @@ struct cul_probe_call {
 };
 
 /* A group of calls, or one bar of a histogram. */
-struct cul_probe_group_key {
+struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
@@ -111,7 +113,7 @@ struct cul_probe_group_key {
 	__u64 by[CUL_PROBE_BY];
 };
 
-struct cul_probe_group {
+struct cul_probe_tally {
 	__u64 count, errors;
 	__u64 sum, max; /* of dur, when the view knows it */
 };
@@ -124,7 +126,7 @@ enum cul_probe_flags {
 	CUL_CALL_AFTER = 16, /* pointees were fetched again at the return (--diff) */
 };
 
-/* One call. Ends after the frames; `data` holds payload, payload after, registers, frames. */
+/* One call. What follows it: payload, payload after, registers, frames. */
 struct cul_probe_event {
 	struct cul_probe_inputs in;
 	__u64 ns; /* CLOCK_MONOTONIC, of the entry; of the return, with CUL_CALL_RETURN: + dur */
@@ -132,11 +134,10 @@ struct cul_probe_event {
 	__u32 site;
 	__u32 flags;
 	__u16 n_kernel, n_user;
-	__u16 payload; /* bytes of each payload in `data` */
+	__u16 payload; /* bytes of each payload that follows */
 	__u16 pad;
 	__s16 got[CUL_PROBE_FETCHES];   /* bytes fetched, or a negative errno */
 	__s16 after[CUL_PROBE_FETCHES]; /* the same at the return */
-	__u8 data[];
 };
 
 /*
@@ -144,5 +145,28 @@ struct cul_probe_event {
  * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
  */
 enum { CUL_PROBE_BARS = 16 * 61 };
+
+/*
+ * Each program is a template: user space takes its instructions, puts a number in the place of each
+ * of these constants, its own code in the place of the function that returns CUL_PATCH_CODE, and
+ * loads the result as often as it needs to.
+ */
+enum {
+	CUL_PATCH_SITE = 0x51734001,    /* the site, or CUL_SITE_BY_COOKIE */
+	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
+	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
+	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
+	CUL_SITE_BY_COOKIE = -1,
+};
+
+/* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
+struct cul_probe_offsets {
+	__u32 known;
+	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
+	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */
+	__u32 dentry_sb, sb_type, type_name; /* d_sb->s_type->name */
+	__u32 mnt_root;                      /* struct vfsmount */
+	__u32 mount_mnt, mount_parent, mount_mountpoint; /* struct mount: mnt (a vfsmount), ... */
+};
 
 #endif

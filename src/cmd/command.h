@@ -20,6 +20,7 @@ enum { CUL_EXIT_OK, CUL_EXIT_FAILED, CUL_EXIT_USAGE, CUL_EXIT_GUILTY };
 struct cul_example {
 	const char *line; /* without "culprit "; NULL ends a list */
 	const char *what;
+	bool more; /* not on the first screen, which is to stay one screen */
 };
 
 struct cul_command {
@@ -28,13 +29,14 @@ struct cul_command {
 	const char *synopsis; /* what follows "culprit name" */
 	const char *about;    /* paragraphs for its own help, split by empty lines */
 	const struct cul_option *options;
-	const struct cul_example *examples; /* NULL: none; also on the first screen */
+	const struct cul_example *examples; /* NULL: none */
 	/* `all`: the table of commands, NULL-terminated; `argv`: what follows the name. An exit
 	 * status. */
 	int (*run)(const struct cul_command *const *all, char **argv);
 };
 
 extern const struct cul_command cul_cmd_watch;
+extern const struct cul_command cul_cmd_probe;
 extern const struct cul_command cul_cmd_doctor;
 extern const struct cul_command cul_cmd_help;
 extern const struct cul_command cul_cmd_version;
@@ -51,7 +53,7 @@ int cul_cmd_unknown(const struct cul_command *const *all, const char *name);
 int cul_cmd_show_help(const struct cul_command *command, FILE *out);
 int cul_cmd_show_overview(const struct cul_command *const *all, FILE *out);
 
-/* "culprit: name: text" on standard error. CUL_EXIT_FAILED. */
+/* "culprit: name: text" on standard error. CUL_EXIT_FAILED, or CUL_EXIT_USAGE as `err` says. */
 int cul_cmd_fail(const struct cul_command *command, const struct cul_error *err);
 /* The same with where to find help. CUL_EXIT_USAGE. */
 int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)

@@ -32,7 +32,7 @@ static void complain(const struct cul_command *command, const char *text, const 
 int cul_cmd_fail(const struct cul_command *command, const struct cul_error *err)
 {
 	complain(command, *err->text ? err->text : cul_strerror(err->code), "");
-	return CUL_EXIT_FAILED;
+	return err->usage ? CUL_EXIT_USAGE : CUL_EXIT_FAILED;
 }
 
 int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)

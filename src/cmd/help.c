@@ -55,11 +55,13 @@ static void paragraphs(struct cul_lines *lines, const char *text)
 	}
 }
 
-static void examples(struct cul_lines *lines, const struct cul_example *e)
+static void examples(struct cul_lines *lines, const struct cul_example *e, bool all)
 {
 	cul_autocell struct cul_cell cell = {0};
 
 	for (; e && e->line; e++) {
+		if (e->more && !all)
+			continue;
 		cul_lines_begin(lines, EXAMPLE_INDENT, EXAMPLE_INDENT);
 		cul_cell_addf(&cell, lines->style, CUL_INK_CODE, "culprit %s", e->line);
 		cul_lines_cell(lines, &cell, 0);
@@ -82,7 +84,7 @@ int cul_cmd_show_overview(const struct cul_command *const *all, FILE *out)
 		"the values and the stack.");
 	blank(&lines);
 	for (size_t i = 0; all[i]; i++)
-		examples(&lines, all[i]->examples);
+		examples(&lines, all[i]->examples, false);
 	blank(&lines);
 	for (size_t i = 0; all[i]; i++) {
 		cul_lines_begin(&lines, EXAMPLE_INDENT, COMMAND_COLUMN);
@@ -112,7 +114,7 @@ int cul_cmd_show_help(const struct cul_command *command, FILE *out)
 	cul_options_help(&lines, command->options);
 	if (command->examples) {
 		blank(&lines);
-		examples(&lines, command->examples);
+		examples(&lines, command->examples, true);
 	}
 	return show(&lines, out);
 }

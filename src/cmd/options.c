@@ -49,10 +49,17 @@ static int unknown(const struct cul_option *table, const char *typed, struct cul
 	return cul_fail(err, -EINVAL, "unknown option '--%s'", typed);
 }
 
+static bool is_digits(const char *word)
+{
+	return word && *word && !word[strspn(word, "0123456789")];
+}
+
 /* The value of an option whose own argument has ended: it is the next one. */
 static int take_value(struct cul_options_reader *r, const struct cul_option *o, const char **value,
 	struct cul_error *err)
 {
+	if (o->optional && !is_digits(*r->next))
+		return o->id;
 	if (!*r->next)
 		return cul_fail(
 			err, -EINVAL, "--%s needs a value: --%s %s", o->name, o->name, o->arg);
@@ -99,6 +106,8 @@ static int read_letter(struct cul_options_reader *r, const char **value, struct 
 		return o->id;
 	if (!r->cluster)
 		return take_value(r, o, value, err);
+	if (o->optional && *r->cluster != '=' && !is_digits(r->cluster))
+		return o->id; /* other letters */
 	*value = r->cluster + (*r->cluster == '=');
 	r->cluster = NULL;
 	r->next++;
@@ -141,7 +150,8 @@ static void add_option(struct cul_lines *lines, const struct cul_option *o)
 		cul_cell_addf(&cell, lines->style, CUL_INK_CODE, "-%c, ", o->letter);
 	cul_cell_addf(&cell, lines->style, CUL_INK_CODE, "--%s", o->name);
 	if (o->arg)
-		cul_cell_addf(&cell, lines->style, CUL_INK_PLAIN, " %s", o->arg);
+		cul_cell_addf(
+			&cell, lines->style, CUL_INK_PLAIN, o->optional ? " [%s]" : " %s", o->arg);
 	cul_lines_cell(lines, &cell, 0);
 	if (lines->column + 2 > HELP_COLUMN) {
 		cul_lines_end(lines);

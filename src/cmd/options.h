@@ -4,8 +4,9 @@
  * man page and the shell completion must name, all from one list.
  *
  * "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE", flags in a cluster;
- * operands may stand between options. "--" ends both: the rest is a command.
- * Names are not abbreviated, so that a new option breaks no script.
+ * a number that may be left out ("--count", "--count 5"): the next word is taken
+ * only when it is all digits. Operands may stand between options. "--" ends both: the rest is a
+ * command. Names are not abbreviated, so that a new option breaks no script.
  */
 #ifndef CUL_CMD_OPTIONS_H
 #define CUL_CMD_OPTIONS_H
@@ -20,6 +21,7 @@ struct cul_option {
 	char letter;      /* 0: none */
 	const char *arg;  /* what it takes: "DURATION"; NULL: a flag */
 	const char *help; /* NULL: understood, but not offered */
+	bool optional;    /* what it takes is a number and may be left out */
 };
 
 enum { CUL_OPTIONS_END = 0, CUL_OPTIONS_OPERAND = 1 << 16, CUL_OPTION_HELP };
@@ -43,8 +45,9 @@ void cul_options_start(
 	struct cul_options_reader *reader, const struct cul_option *table, char **argv);
 
 /*
- * The next option's id with its value in `*value` (NULL for a flag), CUL_OPTIONS_OPERAND with the
- * operand in `*value`, CUL_OPTIONS_END, or -EINVAL with the reason and the nearest name.
+ * The next option's id with its value in `*value` (NULL for a flag, and for a number that was left
+ * out), CUL_OPTIONS_OPERAND with the operand in `*value`, CUL_OPTIONS_END, or -EINVAL with the
+ * reason and the nearest name.
  */
 int cul_options_next(struct cul_options_reader *reader, const char **value, struct cul_error *err);
 

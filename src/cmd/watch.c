@@ -2,11 +2,11 @@
 #include "cmd/command.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "cmd/values.h"
 #include "watch/watch.h"
 
 enum option_id {
@@ -79,11 +79,6 @@ static void request_free(struct request *r)
 	free(r->debug);
 }
 
-static int bad(const char *option, const char *value, const char *wanted)
-{
-	return cul_cmd_usage(&cul_cmd_watch, "--%s %s: %s", option, value, wanted);
-}
-
 static int set_access(struct request *r, enum cul_access_kind access)
 {
 	if (r->watch.access != CUL_ACCESS_NONE && r->watch.access != access)
@@ -94,54 +89,25 @@ static int set_access(struct request *r, enum cul_access_kind access)
 
 static int set_stack(struct request *r, const char *value)
 {
-	static const char *const names[] = {"none", "kernel", "user", "both", NULL};
-	const char *near = cul_options_nearest(value, names);
+	unsigned choice;
+	int status = cul_value_stack(&cul_cmd_watch, value, &choice);
 
-	for (int i = 0; names[i]; i++) {
-		if (strcmp(names[i], value) != 0)
-			continue;
-		r->watch.stack = CUL_STACK_NONE + i;
-		return 0;
-	}
-	if (near)
-		return cul_cmd_usage(&cul_cmd_watch, "--stack %s: did you mean %s?", value, near);
-	return bad("stack", value, "it is one of none, kernel, user, both");
+	if (!status)
+		r->watch.stack = CUL_STACK_NONE + choice;
+	return status;
 }
 
-static int set_pid(struct request *r, const char *value)
+static int set_max_rate(struct request *r, const char *value)
 {
 	uint64_t n;
 
-	if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT_MAX)
-		return bad("pid", value, "not a process number");
-	r->watch.pid = (pid_t)n;
+	if (!strcmp(value, "none"))
+		n = CUL_RATE_UNLIMITED;
+	else if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT64_MAX)
+		return cul_value_bad(&cul_cmd_watch, "max-rate", value,
+			"not a number of hits a second, nor none");
+	r->watch.max_rate = (int64_t)n;
 	return 0;
-}
-
-static int set_number(struct request *r, int id, const char *value)
-{
-	uint64_t n = 0;
-
-	switch (id) {
-	case OPT_FOR:
-		if (cul_parse_duration(value, &n) < 0 || n == 0)
-			return bad("for", value, "not a duration; write 10s, 250ms, 5m");
-		r->watch.for_ns = n;
-		return 0;
-	case OPT_COUNT:
-		if (cul_parse_u64(value, &n) < 0 || n == 0)
-			return bad("count", value, "not a number of hits");
-		r->watch.count = n;
-		return 0;
-	default:
-		if (!strcmp(value, "none"))
-			r->watch.max_rate = CUL_RATE_UNLIMITED;
-		else if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT64_MAX)
-			return bad("max-rate", value, "not a number of hits a second, nor none");
-		else
-			r->watch.max_rate = (int64_t)n;
-		return 0;
-	}
 }
 
 static int set_flag(struct request *r, int id)
@@ -181,7 +147,7 @@ static int set(struct request *r, int id, const char *value)
 		return cul_cmd_usage(&cul_cmd_watch, "the hardware cannot trap on loads alone; use "
 						     "--rw, which shows loads and stores");
 	case OPT_PID:
-		return set_pid(r, value);
+		return cul_value_pid(&cul_cmd_watch, value, &r->watch.pid);
 	case OPT_CPU:
 		r->watch.cpus = value;
 		return 0;
@@ -194,9 +160,12 @@ static int set(struct request *r, int id, const char *value)
 	case OPT_STACK:
 		return set_stack(r, value);
 	case OPT_FOR:
+		return cul_value_duration(&cul_cmd_watch, "for", value, &r->watch.for_ns);
 	case OPT_COUNT:
+		return cul_value_number(
+			&cul_cmd_watch, "count", value, "hits", UINT64_MAX, &r->watch.count);
 	case OPT_MAX_RATE:
-		return set_number(r, id, value);
+		return set_max_rate(r, value);
 	case OPT_DEBUG:
 		r->debug[r->n_debug++] = value;
 		return 0;
@@ -291,8 +260,10 @@ static const struct cul_example watch_examples[] = {
 		"who writes a kernel variable, with the stack of each write"},
 	{"watch victim:account.refs --expect 'new >= 0'",
 		"the first write that breaks a rule: a field of a module's variable"},
-	{"watch -p 812 'config.mode' --for 10s", "a variable of a running process, all threads"},
-	{"watch counter -- ./program", "a variable of a program, from its first instruction on"},
+	{"watch -p 812 'config.mode' --for 10s", "a variable of a running process, all threads",
+		.more = true},
+	{"watch counter -- ./program", "a variable of a program, from its first instruction on",
+		.more = true},
 	{0},
 };
 

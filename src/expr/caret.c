@@ -65,6 +65,7 @@ int cul_caret_fail(const struct cul_expr *e, const struct cul_node *n, struct cu
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	err->code = code;
+	err->usage = false;
 	return cul_caret_add(e->text, n->at, n->len, err);
 }
 

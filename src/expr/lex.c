@@ -24,7 +24,7 @@ static bool is_name_char(char c)
 
 static int fail(struct cul_lexer *lex, uint32_t at, uint32_t len, const char *what)
 {
-	cul_fail(lex->err, -EINVAL, "%s", what);
+	cul_fail_usage(lex->err, -EINVAL, "%s", what);
 	return cul_caret_add(lex->text, at, len, lex->err);
 }
 

@@ -27,6 +27,7 @@ void *cul_node_fail(struct cul_typing *ty, struct cul_span span, int code, const
 	va_start(ap, fmt);
 	vsnprintf(ty->err->text, sizeof(ty->err->text), fmt, ap);
 	va_end(ap);
+	ty->err->usage = false;
 	return cul_node_fail_below(ty, span, code);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,22 @@ static struct cul_span token_span(const struct cul_parser *p)
 	return (struct cul_span){p->tok.at, p->tok.len ? p->tok.len : 1};
 }
 
+void *cul_parser_bad(struct cul_parser *p, struct cul_span span, const char *what)
+{
+	cul_node_fail(&p->ty, span, -EINVAL, "%s", what);
+	p->ty.err->usage = true;
+	return NULL;
+}
+
 /* Consumes the token `kind` or complains that it is not there. */
 static bool expect(struct cul_parser *p, int kind, const char *what)
 {
+	char text[64];
+
 	if (p->tok.kind == kind)
 		return !cul_parser_advance(p);
-	cul_node_fail(&p->ty, token_span(p), -EINVAL, "%s is missing here", what);
+	snprintf(text, sizeof(text), "%s is missing here", what);
+	cul_parser_bad(p, token_span(p), text);
 	return false;
 }
 
@@ -136,8 +147,7 @@ static struct cul_node *parse_primary(struct cul_parser *p)
 	case '(':
 		return parse_parenthesis(p);
 	default:
-		return cul_node_fail(
-			&p->ty, token_span(p), -EINVAL, "a name or a number is missing here");
+		return cul_parser_bad(p, token_span(p), "a name or a number is missing here");
 	}
 }
 
@@ -151,7 +161,7 @@ static struct cul_node *parse_member(struct cul_parser *p, struct cul_node *a)
 		return NULL;
 	span = token_span(p);
 	if (p->tok.kind != CUL_TOK_NAME)
-		return cul_node_fail(&p->ty, span, -EINVAL, "the name of a member is missing here");
+		return cul_parser_bad(p, span, "the name of a member is missing here");
 	name = cul_parser_word(p, span);
 	if (!name || cul_parser_advance(p))
 		return NULL;
@@ -176,7 +186,7 @@ static struct cul_node *parse_postfix(struct cul_parser *p)
 		else if (p->tok.kind == '[')
 			n = parse_index(p, n);
 		else if (p->tok.kind == '(')
-			return cul_node_fail(&p->ty, cul_span_of(n), -EINVAL,
+			return cul_parser_bad(p, cul_span_of(n),
 				"an expression only reads: functions cannot be called");
 		else
 			break;
@@ -352,12 +362,12 @@ static int parse_all(struct cul_parser *p, bool list)
 		return err->code;
 	from = p->tok.at;
 	if (p->tok.kind == CUL_TOK_END && from == strspn(p->lex.text, blanks))
-		return cul_fail(err, -EINVAL, "the expression is empty");
+		return cul_fail_usage(err, -EINVAL, "the expression is empty");
 	root = parse_cond(p);
 	if (!root)
 		return err->code;
 	if (p->tok.kind != CUL_TOK_END && !(list && p->tok.kind == ',')) {
-		cul_node_fail(&p->ty, token_span(p), -EINVAL,
+		cul_parser_bad(p, token_span(p),
 			p->tok.kind == ':' ? "this ':' follows no '?'"
 			: p->tok.kind == ')' || p->tok.kind == ']'
 				? "nothing is open that this could close"

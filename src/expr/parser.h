@@ -17,6 +17,8 @@ struct cul_parser {
 };
 
 int cul_parser_advance(struct cul_parser *p);
+/* A place where the text is none of the language, whatever its names stand for. NULL. */
+void *cul_parser_bad(struct cul_parser *p, struct cul_span span, const char *what);
 /* NUL terminated copy of a piece of the text, NULL with -ENOMEM in err. */
 const char *cul_parser_word(struct cul_parser *p, struct cul_span span);
 

@@ -255,6 +255,11 @@ pid_t cul_scope_pid(const struct cul_scope *s)
 	return s->pid;
 }
 
+struct cul_process_syms *cul_scope_process_names(struct cul_scope *s)
+{
+	return s->process;
+}
+
 const struct cul_expr_env *cul_scope_env(struct cul_scope *s)
 {
 	return &s->env;

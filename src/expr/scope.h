@@ -19,7 +19,10 @@
 
 struct cul_scope;
 
-/* `debug_paths`: NULL-terminated, borrowed, may be NULL. */
+/*
+ * `debug_paths`: NULL-terminated, borrowed, may be NULL. `pid` may be any thread of the process
+ * that has not ended: the first one has no memory any more when it left the others alone.
+ */
 int cul_scope_kernel(const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
 int cul_scope_process(
 	pid_t pid, const char *const *debug_paths, struct cul_scope **out, struct cul_error *err);
@@ -43,6 +46,9 @@ struct cul_mem *cul_scope_mem(struct cul_scope *s, struct cul_error *err);
 
 /* The kernel's names; read on first need. NULL with `err` set when they are hidden. */
 struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error *err);
+
+/* A process: its names; NULL for the kernel. */
+struct cul_process_syms *cul_scope_process_names(struct cul_scope *s);
 
 /* Names code that ran in user or kernel mode. Fills as much as is known. */
 void cul_scope_where(struct cul_scope *s, uint64_t addr, bool user, struct cul_where *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/nearest.h"
@@ -197,10 +198,11 @@ static int parse_tagged(struct cul_parser *p, enum word word, const struct cul_t
 	const struct cul_expr_env *env = p->ty.env;
 	struct cul_span span = {p->tok.at, p->tok.len ? p->tok.len : 1};
 	const char *name;
+	char text[64];
 
 	if (p->tok.kind != CUL_TOK_NAME) {
-		cul_node_fail(&p->ty, span, -EINVAL, "the name of the %s is missing here",
-			tags[word].text);
+		snprintf(text, sizeof(text), "the name of the %s is missing here", tags[word].text);
+		cul_parser_bad(p, span, text);
 		return -EINVAL;
 	}
 	name = cul_parser_word(p, span);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "report/escape.h"
@@ -120,6 +121,50 @@ void cul_json_where(struct json_object *o, const struct cul_where *w)
 		put(o, "line", NULL);
 }
 
+void cul_json_place(struct json_object *o, const char *key, const struct cul_where *where)
+{
+	struct json_object *place = json_object_new_object();
+
+	cul_json_where(place, where);
+	put(o, key, place);
+}
+
+void cul_json_stack(struct json_object *o, const struct cul_frame *frames, size_t n)
+{
+	struct json_object *stack = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *f = json_object_new_object();
+
+		cul_json_where(f, &frames[i].where);
+		cul_json_bool(f, "user", frames[i].user);
+		cul_json_string(f, "method", frames[i].method);
+		json_object_array_add(stack, f);
+	}
+	put(o, "stack", stack);
+}
+
+void cul_json_end(struct json_object *o, enum cul_end end, int status)
+{
+	static const char *const ends[] = {
+		[CUL_END_SIGNAL] = "signal",
+		[CUL_END_TIME] = "time",
+		[CUL_END_COUNT] = "count",
+		[CUL_END_COMMAND] = "command",
+		[CUL_END_PROCESS] = "process",
+		[CUL_END_VIOLATION] = "violation",
+		[CUL_END_RATE] = "rate",
+	};
+
+	cul_json_string(o, "end", ends[end]);
+	if (end != CUL_END_COMMAND || status < 0)
+		return;
+	if (WIFSIGNALED(status))
+		cul_json_int(o, "command_signal", WTERMSIG(status));
+	else
+		cul_json_int(o, "command_exit", WEXITSTATUS(status));
+}
+
 struct json_object *cul_json_new(const char *type)
 {
 	struct json_object *o = json_object_new_object();
@@ -153,6 +198,13 @@ static const struct cul_sink_ops json_ops = {
 	.watch_behind = cul_json_watch_behind,
 	.watch_writers = cul_json_watch_writers,
 	.watch_loss = cul_json_watch_loss,
+	.probe_attached = cul_json_probe_attached,
+	.probe_call = cul_json_probe_call,
+	.probe_rate = cul_json_probe_rate,
+	.probe_groups = cul_json_probe_groups,
+	.probe_histogram = cul_json_probe_histogram,
+	.probe_functions = cul_json_probe_functions,
+	.probe_loss = cul_json_probe_loss,
 	.doctor = cul_json_doctor,
 	.free = json_free,
 };

@@ -35,6 +35,12 @@ void cul_json_shown(struct json_object *o, const char *key, const struct cul_sho
 void cul_json_access(struct json_object *o, const char *key, enum cul_access_kind access);
 /* The members of a place in code, into `o` itself. */
 void cul_json_where(struct json_object *o, const struct cul_where *where);
+/* The same in an object of its own. */
+void cul_json_place(struct json_object *o, const char *key, const struct cul_where *where);
+/* "stack": frames, innermost first. */
+void cul_json_stack(struct json_object *o, const struct cul_frame *frames, size_t n);
+/* "end", and how the command ended; `status` as waitpid gives it, -1: it did not. */
+void cul_json_end(struct json_object *o, enum cul_end end, int status);
 
 /* Writes `o` as one line. 0 or a negative errno. */
 int cul_json_line(struct cul_json_sink *s, struct json_object *o);
@@ -44,6 +50,14 @@ int cul_json_watch_hit(struct cul_sink *s, const struct cul_watch_hit *hit);
 int cul_json_watch_behind(struct cul_sink *s, const struct cul_watch_behind *behind);
 int cul_json_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w, size_t n);
 int cul_json_watch_loss(struct cul_sink *s, const struct cul_watch_loss *loss);
+int cul_json_probe_attached(struct cul_sink *s, const struct cul_probe_attached *a);
+int cul_json_probe_call(struct cul_sink *s, const struct cul_probe_call *call);
+int cul_json_probe_rate(struct cul_sink *s, const struct cul_probe_rate *rates, size_t n);
+int cul_json_probe_groups(struct cul_sink *s, const struct cul_probe_group *groups, size_t n);
+int cul_json_probe_histogram(struct cul_sink *s, const struct cul_probe_histogram *h);
+int cul_json_probe_functions(
+	struct cul_sink *s, const struct cul_probe_function *f, size_t n, size_t n_silent);
+int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *loss);
 int cul_json_doctor(struct cul_sink *s, const struct cul_doctor_report *report);
 
 #endif

@@ -44,6 +44,42 @@ static int tee_loss(struct cul_sink *s, const struct cul_watch_loss *loss)
 	return both(s, watch_loss, loss);
 }
 
+static int tee_probe_attached(struct cul_sink *s, const struct cul_probe_attached *attached)
+{
+	return both(s, probe_attached, attached);
+}
+
+static int tee_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
+{
+	return both(s, probe_call, call);
+}
+
+static int tee_probe_rate(struct cul_sink *s, const struct cul_probe_rate *rates, size_t n)
+{
+	return both(s, probe_rate, rates, n);
+}
+
+static int tee_probe_groups(struct cul_sink *s, const struct cul_probe_group *groups, size_t n)
+{
+	return both(s, probe_groups, groups, n);
+}
+
+static int tee_probe_histogram(struct cul_sink *s, const struct cul_probe_histogram *h)
+{
+	return both(s, probe_histogram, h);
+}
+
+static int tee_probe_functions(
+	struct cul_sink *s, const struct cul_probe_function *f, size_t n, size_t n_silent)
+{
+	return both(s, probe_functions, f, n, n_silent);
+}
+
+static int tee_probe_loss(struct cul_sink *s, const struct cul_probe_loss *loss)
+{
+	return both(s, probe_loss, loss);
+}
+
 static int tee_doctor(struct cul_sink *s, const struct cul_doctor_report *report)
 {
 	return both(s, doctor, report);
@@ -64,6 +100,13 @@ static const struct cul_sink_ops tee_ops = {
 	.watch_behind = tee_behind,
 	.watch_writers = tee_writers,
 	.watch_loss = tee_loss,
+	.probe_attached = tee_probe_attached,
+	.probe_call = tee_probe_call,
+	.probe_rate = tee_probe_rate,
+	.probe_groups = tee_probe_groups,
+	.probe_histogram = tee_probe_histogram,
+	.probe_functions = tee_probe_functions,
+	.probe_loss = tee_probe_loss,
 	.doctor = tee_doctor,
 	.free = tee_free,
 };

@@ -104,6 +104,7 @@ static void text_free(struct cul_sink *s)
 	cul_lines_free(&t->lines);
 	cul_cell_free(&t->cell);
 	free(t->target);
+	free(t->probe.spec);
 	free(t);
 }
 
@@ -113,6 +114,13 @@ static const struct cul_sink_ops text_ops = {
 	.watch_behind = cul_text_watch_behind,
 	.watch_writers = cul_text_watch_writers,
 	.watch_loss = cul_text_watch_loss,
+	.probe_attached = cul_text_probe_attached,
+	.probe_call = cul_text_probe_call,
+	.probe_rate = cul_text_probe_rate,
+	.probe_groups = cul_text_probe_groups,
+	.probe_histogram = cul_text_probe_histogram,
+	.probe_functions = cul_text_probe_functions,
+	.probe_loss = cul_text_probe_loss,
 	.doctor = cul_text_doctor,
 	.free = text_free,
 };

@@ -2,7 +2,6 @@
 #include "report/json_parts.h"
 
 #include <errno.h>
-#include <sys/wait.h>
 
 int cul_json_watch_armed(struct cul_sink *s, const struct cul_watch_armed *a)
 {
@@ -35,6 +34,12 @@ int cul_json_watch_armed(struct cul_sink *s, const struct cul_watch_armed *a)
 	cul_json_u64(o, "proved_cpus", a->proved_cpus);
 	cul_json_time(o, "hit_cost", a->hit_cost_ns);
 	cul_json_shown(o, "value", &a->value);
+	if (a->code) {
+		struct json_object *code = json_object_new_object();
+
+		cul_json_where(code, a->code);
+		json_object_object_add(o, "code", code);
+	}
 	if (a->note)
 		cul_json_string(o, "note", a->note);
 	return cul_json_line((struct cul_json_sink *)s, o);
@@ -51,21 +56,6 @@ static void add_insn(struct json_object *o, const struct cul_insn *insn)
 
 	cul_json_string(o, "insn", found ? insn->text : NULL);
 	cul_json_string(o, "certainty", certainty[found ? insn->certainty : CUL_UNKNOWN]);
-}
-
-static void add_frames(struct json_object *o, const struct cul_frame *frames, size_t n)
-{
-	struct json_object *stack = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *f = json_object_new_object();
-
-		cul_json_where(f, &frames[i].where);
-		cul_json_bool(f, "user", frames[i].user);
-		cul_json_string(f, "method", frames[i].method);
-		json_object_array_add(stack, f);
-	}
-	json_object_object_add(o, "stack", stack);
 }
 
 static void add_store(struct json_object *o, const struct cul_watch_hit *h)
@@ -100,7 +90,7 @@ int cul_json_watch_hit(struct cul_sink *s, const struct cul_watch_hit *h)
 	cul_json_bool(o, "unchanged", h->unchanged);
 	cul_json_bool(o, "neighbour", h->neighbour);
 	add_store(o, h);
-	add_frames(o, h->frames, h->n_frames);
+	cul_json_stack(o, h->frames, h->n_frames);
 	if (h->same_stack_as)
 		cul_json_u64(o, "same_stack_as", h->same_stack_as);
 	if (h->expect) {
@@ -172,28 +162,6 @@ int cul_json_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w,
 	return r;
 }
 
-static void add_end(struct json_object *o, const struct cul_watch_loss *l)
-{
-	static const char *const ends[] = {
-		[CUL_END_SIGNAL] = "signal",
-		[CUL_END_TIME] = "time",
-		[CUL_END_COUNT] = "count",
-		[CUL_END_COMMAND] = "command",
-		[CUL_END_PROCESS] = "process",
-		[CUL_END_VIOLATION] = "violation",
-		[CUL_END_RATE] = "rate",
-	};
-	int status = l->command_status;
-
-	cul_json_string(o, "end", ends[l->end]);
-	if (l->end != CUL_END_COMMAND || status < 0)
-		return;
-	if (WIFSIGNALED(status))
-		cul_json_int(o, "command_signal", WTERMSIG(status));
-	else
-		cul_json_int(o, "command_exit", WEXITSTATUS(status));
-}
-
 int cul_json_watch_loss(struct cul_sink *s, const struct cul_watch_loss *l)
 {
 	cul_autojson struct json_object *o = cul_json_new("loss");
@@ -201,7 +169,7 @@ int cul_json_watch_loss(struct cul_sink *s, const struct cul_watch_loss *l)
 
 	if (!o)
 		return -ENOMEM;
-	add_end(o, l);
+	cul_json_end(o, l->end, l->command_status);
 	cul_json_time(o, "ran", l->ran_ns);
 	cul_json_u64(o, "hits", l->hits);
 	cul_json_u64(o, "seen", l->seen);

@@ -159,6 +159,10 @@ static void add_place(struct cul_text_sink *t, const struct cul_watch_writer *w)
 	cul_text_line(c, &t->style, &short_where, 0);
 	cul_lines_cell(&t->lines, c, 1);
 	add_processes(t, w);
+	if (w->access == CUL_ACCESS_READ) {
+		cul_cell_add(c, &t->style, CUL_INK_DIM, "loads only");
+		cul_lines_cell(&t->lines, c, 2);
+	}
 	if (w->unchanged > w->neighbour) {
 		cul_cell_addf(c, &t->style, CUL_INK_DIM, "%" PRIu64 " unchanged",
 			w->unchanged - w->neighbour);
@@ -196,9 +200,9 @@ static void add_row(struct cul_text_sink *t, const struct cul_watch_writer *w,
 	cul_lines_end(&t->lines);
 }
 
-static const char *title_of(const struct cul_watch_writer *w)
+static const char *title_of(const struct cul_text_sink *t)
 {
-	switch (w->access) {
+	switch (t->armed.access) {
 	case CUL_ACCESS_EXECUTE:
 		return "executed";
 	case CUL_ACCESS_READ_WRITE:
@@ -229,8 +233,8 @@ static void add_table(
 		cul_lines_cell(&t->lines, &t->cell, 0);
 		cul_lines_end(&t->lines);
 	}
-	measure(t, w, n, title_of(w), &col);
-	add_heading(t, title_of(w), &col, where);
+	measure(t, w, n, title_of(t), &col);
+	add_heading(t, title_of(t), &col, where);
 	for (size_t i = 0; i < n; i++)
 		add_row(t, &w[i], &col, where);
 }
@@ -243,7 +247,7 @@ int cul_text_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w,
 
 	for (size_t i = 0, k; i < n; i += k) {
 		k = of_one_target(w + i, n - i);
-		measure(t, w + i, k, title_of(w + i), &col);
+		measure(t, w + i, k, title_of(t), &col);
 		where &= col.right <= t->style.width;
 	}
 	if (n)

@@ -8,12 +8,32 @@
 
 #include "base/alloc.h"
 
-enum { HIT_INDENT = 4, GUILTY_INDENT = 2, LABEL_WIDTH = 7 };
+enum { HIT_INDENT = 4, GUILTY_INDENT = 2 };
+
+/* "(code at 0x401136):", and where the user gave a number "(bump+0x4, code at 0x40113a):". */
+static void add_code(struct cul_text_sink *t, const struct cul_watch_armed *a)
+{
+	const struct cul_where *w = a->code;
+	struct cul_cell *c = &t->cell;
+
+	cul_cell_add(c, &t->style, CUL_INK_PLAIN, "(");
+	if (w && w->function && !strstr(a->target, w->function)) {
+		cul_text_where(c, &t->style, w);
+		cul_cell_add(c, &t->style, CUL_INK_PLAIN, ",");
+		cul_lines_cell(&t->lines, c, 1);
+	}
+	cul_cell_addf(c, &t->style, CUL_INK_PLAIN, "code at 0x%" PRIx64 "):", a->addr);
+	cul_lines_cell(&t->lines, c, 1);
+}
 
 static void add_shape(struct cul_text_sink *t, const struct cul_watch_armed *a)
 {
 	struct cul_cell *c = &t->cell;
 
+	if (a->access == CUL_ACCESS_EXECUTE) {
+		add_code(t, a);
+		return;
+	}
 	cul_cell_addf(c, &t->style, CUL_INK_PLAIN, "(%s,", a->type ? a->type : "bytes");
 	cul_lines_cell(&t->lines, c, 1);
 	if (a->bit_size) {
@@ -97,12 +117,7 @@ int cul_text_watch_armed(struct cul_sink *s, const struct cul_watch_armed *a)
 	add_shape(t, a);
 	add_coverage(t, a);
 	cul_lines_end(&t->lines);
-	if (a->note) {
-		cul_lines_begin(&t->lines, GUILTY_INDENT, GUILTY_INDENT + 6);
-		cul_lines_words(&t->lines, CUL_INK_WARNING, "note:");
-		cul_lines_words(&t->lines, CUL_INK_PLAIN, a->note);
-		cul_lines_end(&t->lines);
-	}
+	cul_text_note(t, a->note);
 	return cul_text_flush(t);
 }
 
@@ -132,20 +147,11 @@ static void add_change(struct cul_text_sink *t, const struct cul_watch_hit *h)
 	}
 }
 
-/* Begins a line with a label; what follows lines up behind it. */
-static void begin_label(struct cul_text_sink *t, unsigned indent, const char *label)
-{
-	cul_lines_begin(&t->lines, indent, indent + LABEL_WIDTH);
-	cul_cell_add(&t->cell, &t->style, CUL_INK_DIM, label);
-	cul_lines_cell(&t->lines, &t->cell, 0);
-	cul_lines_pad(&t->lines, indent + LABEL_WIDTH);
-}
-
 static void add_by(struct cul_text_sink *t, unsigned indent, const struct cul_watch_hit *h)
 {
-	unsigned left = indent + LABEL_WIDTH;
+	unsigned left = indent + CUL_TEXT_LABEL;
 
-	begin_label(t, indent, h->access == CUL_ACCESS_EXECUTE ? "at" : "by");
+	cul_text_label(t, indent, h->access == CUL_ACCESS_EXECUTE ? "at" : "by");
 	cul_text_where(&t->cell, &t->style, &h->store);
 	cul_lines_cell(&t->lines, &t->cell, 2);
 	cul_text_line(
@@ -154,51 +160,6 @@ static void add_by(struct cul_text_sink *t, unsigned indent, const struct cul_wa
 	cul_text_insn(&t->cell, &t->style, h->insn, h->access);
 	cul_lines_cell(&t->lines, &t->cell, 3);
 	cul_lines_end(&t->lines);
-}
-
-static void add_frame(struct cul_text_sink *t, const struct cul_frame *f)
-{
-	const struct cul_where *w = &f->where;
-	struct cul_cell *c = &t->cell;
-
-	if (f->method && !strcmp(f->method, "scan"))
-		cul_cell_add(c, &t->style, CUL_INK_WARNING, "?");
-	if (w->function)
-		cul_cell_addf(c, &t->style, CUL_INK_PLAIN, "%s+0x%" PRIx64, w->function, w->offset);
-	else
-		cul_text_where(c, &t->style, w);
-	cul_lines_cell(&t->lines, c, 2);
-}
-
-static void add_frames(struct cul_text_sink *t, unsigned indent, const struct cul_watch_hit *h,
-	bool user, const char *label)
-{
-	bool begun = false;
-
-	for (size_t i = 0; i < h->n_frames; i++) {
-		if (h->frames[i].user != user)
-			continue;
-		if (!begun)
-			begin_label(t, indent, label);
-		begun = true;
-		add_frame(t, &h->frames[i]);
-	}
-	if (begun)
-		cul_lines_end(&t->lines);
-}
-
-static void add_stack(struct cul_text_sink *t, unsigned indent, const struct cul_watch_hit *h)
-{
-	if (h->same_stack_as) {
-		begin_label(t, indent, "stack");
-		cul_cell_addf(
-			&t->cell, &t->style, CUL_INK_DIM, "as in #%" PRIu64, h->same_stack_as);
-		cul_lines_cell(&t->lines, &t->cell, 0);
-		cul_lines_end(&t->lines);
-		return;
-	}
-	add_frames(t, indent, h, false, "stack");
-	add_frames(t, indent, h, true, "user");
 }
 
 static void add_guilty(struct cul_text_sink *t, const struct cul_watch_hit *h)
@@ -224,14 +185,14 @@ static void add_guilty(struct cul_text_sink *t, const struct cul_watch_hit *h)
 	}
 	cul_lines_end(&t->lines);
 	add_by(t, GUILTY_INDENT, h);
-	begin_label(t, GUILTY_INDENT, "in");
+	cul_text_label(t, GUILTY_INDENT, "in");
 	cul_text_process(c, &t->style, h->comm, h->pid, h->tid);
 	cul_cell_addf(c, &t->style, CUL_INK_PLAIN, " on CPU %d", h->cpu);
 	cul_lines_cell(&t->lines, c, 0);
 	cul_lines_end(&t->lines);
-	add_stack(t, GUILTY_INDENT, h);
+	cul_text_stack(t, GUILTY_INDENT, h->frames, h->n_frames, h->same_stack_as);
 	if (h->expect) {
-		begin_label(t, GUILTY_INDENT, "broke");
+		cul_text_label(t, GUILTY_INDENT, "broke");
 		cul_cell_add(c, &t->style, CUL_INK_PLAIN, h->expect);
 		cul_lines_cell(&t->lines, c, 0);
 		cul_lines_end(&t->lines);
@@ -259,7 +220,7 @@ static void add_hit(struct cul_text_sink *t, const struct cul_watch_hit *h)
 	cul_lines_cell(&t->lines, c, 2);
 	cul_lines_end(&t->lines);
 	add_by(t, HIT_INDENT, h);
-	add_stack(t, HIT_INDENT, h);
+	cul_text_stack(t, HIT_INDENT, h->frames, h->n_frames, h->same_stack_as);
 }
 
 int cul_text_watch_hit(struct cul_sink *s, const struct cul_watch_hit *hit)

@@ -187,6 +187,40 @@ const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name)
 	return find(btf, 1u << BTF_KIND_FUNC, name);
 }
 
+uint32_t cul_btf_func_id(struct cul_btf *btf, const char *name)
+{
+	return *name ? cul_btf_raw_find(btf, 1u << BTF_KIND_FUNC, name, 0) : 0;
+}
+
+bool cul_btf_next_func(struct cul_btf *btf, uint32_t *cursor, uint32_t *id, const char **name)
+{
+	while (*cursor < btf->n) {
+		uint32_t this = btf->first_id + (*cursor)++;
+		const struct btf_type *t = cul_btf_raw_type(btf, this);
+		const char *s;
+
+		if (BTF_INFO_KIND(t->info) != BTF_KIND_FUNC)
+			continue;
+		s = cul_btf_raw_string(btf, t->name_off);
+		if (!s || !*s)
+			continue;
+		*id = this;
+		*name = s;
+		return true;
+	}
+	return false;
+}
+
+const struct cul_type *cul_btf_func_type(struct cul_btf *btf, uint32_t id)
+{
+	const struct btf_type *t = cul_btf_raw_type(btf, id);
+	const struct cul_type *type;
+
+	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_FUNC || cul_btf_types_node(btf, id, &type) < 0)
+		return NULL;
+	return type;
+}
+
 /* Index of the enumerator in the record, -1 when it is not there. */
 static long enumerator_in(const struct cul_btf *btf, const struct btf_type *t, const char *name)
 {

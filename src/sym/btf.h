@@ -37,6 +37,15 @@ void cul_btf_nearest(struct cul_btf *btf, enum cul_btf_find what, struct cul_nea
 const struct cul_type *cul_btf_var(struct cul_btf *btf, const char *name);
 const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name);
 
+/*
+ * Functions of `btf` itself, not of its base. The id is that of the FUNC record, as the kernel's
+ * attach_btf_id wants it; 0: not listed. `*cursor` starts as 0; false after the last. The type is
+ * KIND_FUNC, NULL when it is malformed.
+ */
+uint32_t cul_btf_func_id(struct cul_btf *btf, const char *name);
+bool cul_btf_next_func(struct cul_btf *btf, uint32_t *cursor, uint32_t *id, const char **name);
+const struct cul_type *cul_btf_func_type(struct cul_btf *btf, uint32_t id);
+
 /* An enumerator of any enum by name. -ENOENT. */
 int cul_btf_enumerator(
 	struct cul_btf *btf, const char *name, const struct cul_type **type, int64_t *value);

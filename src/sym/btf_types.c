@@ -17,13 +17,17 @@ static const void *after(const struct btf_type *t)
 	return t + 1;
 }
 
-/*
- * Follows typedefs and qualifiers from `*id`, which may become 0 (void). `*name` is the name of
- * the innermost typedef, NULL when there was none.
- */
-static int strip(struct cul_btf *btf, uint32_t *id, const char **name)
+/* The typedefs on the way to a type; NULL when there was none. */
+struct typedefs {
+	const char *inner; /* nearest to the type */
+	const char *outer; /* the one that was written */
+	uint32_t outer_id;
+};
+
+/* Follows typedefs and qualifiers from `*id`, which may become 0 (void). */
+static int strip(struct cul_btf *btf, uint32_t *id, struct typedefs *on_way)
 {
-	*name = NULL;
+	memset(on_way, 0, sizeof(*on_way));
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		const struct btf_type *t;
 
@@ -34,8 +38,13 @@ static int strip(struct cul_btf *btf, uint32_t *id, const char **name)
 			return -EBADMSG;
 		if (!(MODIFIERS >> BTF_INFO_KIND(t->info) & 1))
 			return 0;
-		if (BTF_INFO_KIND(t->info) == BTF_KIND_TYPEDEF)
-			*name = cul_btf_raw_string(btf, t->name_off);
+		if (BTF_INFO_KIND(t->info) == BTF_KIND_TYPEDEF) {
+			on_way->inner = cul_btf_raw_string(btf, t->name_off);
+			if (!on_way->outer_id) {
+				on_way->outer = on_way->inner;
+				on_way->outer_id = *id;
+			}
+		}
 		*id = t->type;
 	}
 	return -EBADMSG;
@@ -69,8 +78,8 @@ static int size_of(struct cul_btf *btf, uint32_t id, uint64_t *size)
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		const struct btf_type *t;
 		const struct btf_array *a;
-		const char *name;
-		int ret = strip(btf, &id, &name);
+		struct typedefs on_way;
+		int ret = strip(btf, &id, &on_way);
 
 		if (ret < 0)
 			return ret;
@@ -314,13 +323,32 @@ static bool named_by_typedef(const struct cul_type *node)
 				      node->kind == CUL_KIND_ENUM);
 }
 
+/* The same type under the name of a typedef, which keeps it in the place of its own number. */
+static int get_alias(struct cul_btf *owner, const struct typedefs *by, const struct cul_type *of,
+	struct cul_type **out)
+{
+	struct cul_type **slot = &owner->nodes[by->outer_id - owner->first_id];
+
+	if (!*slot) {
+		struct cul_type *node = cul_arena_alloc(&owner->arena, sizeof(*node));
+
+		if (!node)
+			return -ENOMEM;
+		*node = *of;
+		node->alias = by->outer;
+		*slot = node;
+	}
+	*out = *slot;
+	return 0;
+}
+
 int cul_btf_types_node(struct cul_btf *btf, uint32_t id, const struct cul_type **out)
 {
 	struct cul_type *node = NULL;
-	const char *alias;
+	struct typedefs on_way;
 	int ret;
 
-	ret = strip(btf, &id, &alias);
+	ret = strip(btf, &id, &on_way);
 	if (ret < 0)
 		return ret;
 	if (id == 0) {
@@ -330,8 +358,12 @@ int cul_btf_types_node(struct cul_btf *btf, uint32_t id, const struct cul_type *
 	ret = get_node(cul_btf_raw_owner(btf, id), id, &node);
 	if (ret < 0)
 		return ret;
-	if (alias && *alias && named_by_typedef(node))
-		node->name = alias;
+	if (on_way.inner && *on_way.inner && named_by_typedef(node))
+		node->name = on_way.inner;
+	if (on_way.outer && *on_way.outer)
+		ret = get_alias(cul_btf_raw_owner(btf, on_way.outer_id), &on_way, node, &node);
+	if (ret < 0)
+		return ret;
 	*out = node;
 	return 0;
 }
@@ -381,7 +413,7 @@ static void place(struct cul_btf *btf, const struct btf_type *t, const struct bt
 {
 	const struct btf_type *type;
 	const uint32_t *data;
-	const char *name;
+	struct typedefs on_way;
 	uint32_t id = m->type;
 
 	if (BTF_INFO_KFLAG(t->info)) {
@@ -390,7 +422,7 @@ static void place(struct cul_btf *btf, const struct btf_type *t, const struct bt
 		return;
 	}
 	out->bit_offset = m->offset;
-	if (strip(btf, &id, &name) < 0 || id == 0)
+	if (strip(btf, &id, &on_way) < 0 || id == 0)
 		return;
 	type = cul_btf_raw_type(btf, id);
 	data = after(type);
@@ -431,13 +463,14 @@ static int fill_struct(struct cul_btf *btf, const struct btf_type *t, struct cul
 }
 
 /* `n` parameters; a last one without type and name stands for "...", which has no object. */
-static int fill_params(
-	struct cul_btf *btf, const struct btf_type *proto, struct cul_member *out, size_t *n)
+static int fill_params(struct cul_btf *btf, const struct btf_type *proto, struct cul_member *out,
+	size_t *n, bool *is_variadic)
 {
 	const struct btf_param *p = after(proto);
 
 	*n = BTF_INFO_VLEN(proto->info);
-	if (*n > 0 && p[*n - 1].type == 0 && p[*n - 1].name_off == 0)
+	*is_variadic = *n > 0 && p[*n - 1].type == 0 && p[*n - 1].name_off == 0;
+	if (*is_variadic)
 		--*n;
 	for (size_t i = 0; i < *n; i++) {
 		int ret = member_type(btf, p[i].type, &out[i].type);
@@ -486,7 +519,7 @@ static int fill_members(struct cul_type_provider *p, struct cul_type *node, stru
 	if (node->kind == CUL_KIND_ENUM)
 		ret = fill_enum(btf, t, list, node->is_signed);
 	else if (node->kind == CUL_KIND_FUNC)
-		ret = fill_params(btf, t, list, &n);
+		ret = fill_params(btf, t, list, &n, &node->is_variadic);
 	else
 		ret = fill_struct(btf, t, list);
 	if (ret == -EBADMSG)

@@ -92,6 +92,20 @@ static const struct dwarf_range *find_range(struct cul_objfile *o, uint64_t addr
 	return NULL;
 }
 
+int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit)
+{
+	const struct dwarf_range *range;
+	int ret = read_ranges(o);
+
+	if (ret != 0)
+		return ret;
+	range = find_range(o, addr);
+	if (!range)
+		return -ENOENT;
+	*unit = range->unit;
+	return 0;
+}
+
 static const char *comp_dir(Dwarf_Die *unit)
 {
 	Dwarf_Attribute mem;

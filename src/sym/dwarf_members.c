@@ -135,6 +135,8 @@ static int fill_members(struct cul_objfile *o, struct dwarf_type *t, struct cul_
 		struct cul_member m = {0}, *slot;
 
 		if (is_func) {
+			if (tag == DW_TAG_unspecified_parameters)
+				t->type.is_variadic = true;
 			if (tag != DW_TAG_formal_parameter)
 				continue;
 			m.name = dwarf_diename(&die) ?: "";

@@ -42,7 +42,7 @@ static struct dwarf_type **slot_of(
 	for (;; i++) {
 		struct dwarf_type **slot = &o->types[i & (o->cap_types - 1)];
 
-		if (!*slot || ((*slot)->die.addr == addr && (*slot)->alias == alias &&
+		if (!*slot || ((*slot)->die.addr == addr && (*slot)->type.alias == alias &&
 				      (*slot)->dimension == dimension))
 			return slot;
 	}
@@ -62,7 +62,8 @@ static bool make_room(struct cul_objfile *o)
 	o->cap_types = old_cap ? old_cap * 2 : 256;
 	for (size_t i = 0; i < old_cap; i++)
 		if (old[i])
-			*slot_of(o, old[i]->die.addr, old[i]->alias, old[i]->dimension) = old[i];
+			*slot_of(o, old[i]->die.addr, old[i]->type.alias, old[i]->dimension) =
+				old[i];
 	free(old);
 	return true;
 }
@@ -94,11 +95,16 @@ static bool is_alias(int tag)
 	}
 }
 
+/* The typedefs on the way to a type: nearest to it, and the one that was written. NULL: none. */
+struct typedefs {
+	const char *inner, *outer;
+};
+
 /*
- * Follows typedefs and qualifiers, and a declaration that names a type unit. `alias` is the
- * typedef nearest to the type. Leaves `die->addr` NULL for void.
+ * Follows typedefs and qualifiers, and a declaration that names a type unit. Leaves `die->addr`
+ * NULL for void.
  */
-static bool strip(Dwarf_Die *die, const char **alias)
+static bool strip(Dwarf_Die *die, struct typedefs *on_way)
 {
 	Dwarf_Attribute mem;
 	Dwarf_Die next;
@@ -112,8 +118,11 @@ static bool strip(Dwarf_Die *die, const char **alias)
 		}
 		if (!is_alias(dwarf_tag(die)))
 			return true;
-		if (dwarf_tag(die) == DW_TAG_typedef)
-			*alias = dwarf_diename(die);
+		if (dwarf_tag(die) == DW_TAG_typedef) {
+			on_way->inner = dwarf_diename(die);
+			if (!on_way->outer)
+				on_way->outer = on_way->inner;
+		}
 		if (!dwarf_attr(die, DW_AT_type, &mem)) {
 			memset(die, 0, sizeof(*die));
 			return true;
@@ -177,9 +186,9 @@ static bool enum_is_signed(Dwarf_Die *die)
 	if (dwarf_number(die, DW_AT_encoding, &encoding))
 		return encoding == DW_ATE_signed || encoding == DW_ATE_signed_char;
 	if (dwarf_formref_die(dwarf_attr(die, DW_AT_type, &mem), &one)) {
-		const char *alias = NULL;
+		struct typedefs on_way = {0};
 
-		return strip(&one, &alias) && one.addr &&
+		return strip(&one, &on_way) && one.addr &&
 		       dwarf_number(&one, DW_AT_encoding, &encoding) &&
 		       (encoding == DW_ATE_signed || encoding == DW_ATE_signed_char);
 	}
@@ -253,17 +262,18 @@ static unsigned dimensions(Dwarf_Die *array, unsigned nth, uint64_t *count)
 }
 
 static const struct cul_type *make(
-	struct cul_objfile *o, Dwarf_Die *die, const char *alias, unsigned dimension);
+	struct cul_objfile *o, Dwarf_Die *die, const struct typedefs *on_way, unsigned dimension);
 
 static bool make_array(struct cul_objfile *o, struct dwarf_type *t)
 {
 	uint64_t count;
 	unsigned n = dimensions(&t->die, t->dimension, &count);
+	const struct typedefs none = {0};
 	const struct cul_type *element;
 
 	if (dwarf_hasattr(&t->die, DW_AT_byte_stride) || dwarf_hasattr(&t->die, DW_AT_bit_stride))
 		return false;
-	element = t->dimension + 1 < n ? make(o, &t->die, NULL, t->dimension + 1)
+	element = t->dimension + 1 < n ? make(o, &t->die, &none, t->dimension + 1)
 				       : cul_dwarf_type_of(o, &t->die);
 	if (!element || element->kind == CUL_KIND_VOID)
 		return false;
@@ -308,15 +318,18 @@ static bool make_node(struct cul_objfile *o, struct dwarf_type *t)
 	}
 }
 
-/* Of a stripped DIE. NULL when it is none of C's types or memory is out. */
+/*
+ * Of a stripped DIE, by the typedefs that led to it. NULL when it is none of C's types or memory is
+ * out.
+ */
 static const struct cul_type *make(
-	struct cul_objfile *o, Dwarf_Die *die, const char *alias, unsigned dimension)
+	struct cul_objfile *o, Dwarf_Die *die, const struct typedefs *on_way, unsigned dimension)
 {
 	const char *name = die->addr ? dwarf_diename(die) : NULL;
+	const char *alias = die->addr ? on_way->outer : NULL;
 	struct dwarf_type *t, **slot;
 	bool good;
 
-	alias = name || !die->addr ? NULL : alias;
 	if (o->type_depth >= MAX_DEPTH || !make_room(o))
 		return NULL;
 	slot = slot_of(o, die->addr, alias, dimension);
@@ -326,8 +339,8 @@ static const struct cul_type *make(
 	if (!t)
 		return NULL;
 	t->die = t->definition = *die;
-	t->alias = alias;
 	t->dimension = dimension;
+	t->type.alias = alias;
 	t->type.provider = &o->provider;
 	t->type.id = die->addr ? dwarf_dieoffset(die) : 0;
 	o->type_depth++;
@@ -335,9 +348,9 @@ static const struct cul_type *make(
 	o->type_depth--;
 	if (!good || !make_room(o))
 		return NULL;
-	if (t->type.kind != CUL_KIND_ARRAY && t->type.kind != CUL_KIND_PTR &&
+	if (die->addr && t->type.kind != CUL_KIND_ARRAY && t->type.kind != CUL_KIND_PTR &&
 		t->type.kind != CUL_KIND_FUNC)
-		t->type.name = name ? name : alias;
+		t->type.name = name ? name : on_way->inner;
 	*slot_of(o, die->addr, alias, dimension) = t;
 	o->n_types++;
 	return &t->type;
@@ -345,15 +358,15 @@ static const struct cul_type *make(
 
 const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die)
 {
+	struct typedefs on_way = {0};
 	Dwarf_Die stripped = {0};
-	const char *alias = NULL;
 
 	if (die) {
 		stripped = *die;
-		if (!strip(&stripped, &alias))
+		if (!strip(&stripped, &on_way))
 			return NULL;
 	}
-	return make(o, &stripped, alias, 0);
+	return make(o, &stripped, &on_way, 0);
 }
 
 const struct cul_type *cul_dwarf_type_of(struct cul_objfile *o, Dwarf_Die *die)

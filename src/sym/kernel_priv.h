@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What kernel.c and kernel_symbol.c share; nobody else includes this.
+ * What kernel.c, kernel_symbol.c and sites_kernel.c share; nobody else includes this.
  */
 #ifndef CUL_SYM_KERNEL_PRIV_H
 #define CUL_SYM_KERNEL_PRIV_H
@@ -8,7 +8,9 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "sym/btf.h"
+#include "sym/ftrace_list.h"
 #include "sym/kernel.h"
+#include "sym/kprobe_blacklist.h"
 #include "sym/objfile.h"
 #include "sym/system_map.h"
 
@@ -30,6 +32,13 @@ struct cul_kernel {
 	CUL_VEC(struct kernel_part *) parts; /* vmlinux first */
 	struct cul_arena names;              /* of symbols that no table lists */
 	uint64_t percpu_table;               /* address of __per_cpu_offset, 0: not looked up */
+	/* sites_kernel.c: what can be probed; NULL: not tried or not readable. Paths: NULL, or a
+	 * test's. */
+	struct cul_ftrace_list *ftrace;
+	struct cul_kprobe_blacklist *blacklist;
+	const char *ftrace_path, *blacklist_path;
+	bool ftrace_tried, blacklist_tried, init_tried;
+	uint64_t init_start, init_end; /* code of the start-up */
 };
 
 /* Made when first asked for. NULL when out of memory. */

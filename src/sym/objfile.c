@@ -246,6 +246,7 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->symbols.data);
 	free(o->units.data);
 	free(o->ranges.data);
+	free(o->functions.data);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);
@@ -285,6 +286,26 @@ int cul_objfile_bytes(struct cul_objfile *o, uint64_t addr, void *buf, size_t si
 	return -EFAULT;
 }
 
+int cul_objfile_offset(struct cul_objfile *o, uint64_t addr, uint64_t *offset)
+{
+	uint64_t linked = cul_objfile_linked(o, addr);
+	size_t n;
+
+	if (o->type == ET_REL || elf_getphdrnum(o->elf, &n) != 0)
+		return -ENOENT;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(o->elf, (int)i, &ph) || ph.p_type != PT_LOAD ||
+			!(ph.p_flags & PF_X) || linked < ph.p_vaddr ||
+			linked - ph.p_vaddr >= ph.p_filesz ||
+			__builtin_add_overflow(ph.p_offset, linked - ph.p_vaddr, offset))
+			continue;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err)
 {
 	size_t n;
@@ -311,6 +332,11 @@ int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, st
 		"%s: no program header fits the mapping of file offset 0x%llx: has the file "
 		"changed?",
 		o->name, (unsigned long long)offset);
+}
+
+const char *cul_objfile_path(const struct cul_objfile *o)
+{
+	return o->path;
 }
 
 const char *cul_objfile_name(const struct cul_objfile *o)

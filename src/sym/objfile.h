@@ -15,7 +15,8 @@
  *
  * sym/objfile.c opens; objfile_debug.c finds separate debug files;
  * objfile_symbols.c has the symbol table; dwarf_units.c finds the units that
- * mention a name; dwarf_vars.c, dwarf_types.c and dwarf_lines.c answer.
+ * mention a name; dwarf_vars.c, dwarf_funcs.c, dwarf_types.c and dwarf_lines.c
+ * answer.
  */
 #ifndef CUL_SYM_OBJFILE_H
 #define CUL_SYM_OBJFILE_H
@@ -64,6 +65,10 @@ int cul_objfile_place(
  */
 int cul_objfile_bytes(struct cul_objfile *o, uint64_t addr, void *buf, size_t size);
 
+/* Where the loader maps the code at `addr` (run time) from. -ENOENT: no code of the file. */
+int cul_objfile_offset(struct cul_objfile *o, uint64_t addr, uint64_t *offset);
+
+const char *cul_objfile_path(const struct cul_objfile *o); /* as opened */
 const char *cul_objfile_name(const struct cul_objfile *o);
 /* Bytes of the build id, 0 when it has none. `id` stays owned by `o`. */
 size_t cul_objfile_build_id(struct cul_objfile *o, const uint8_t **id);
@@ -93,6 +98,12 @@ int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_s
  */
 bool cul_objfile_copies(struct cul_objfile *o, const char *name);
 
+/*
+ * Where the loader keeps what the resolver of an ifunc has chosen (R_*_IRELATIVE): the address of
+ * the function, once the relocations are done. -ENOENT.
+ */
+int cul_objfile_ifunc_slot(struct cul_objfile *o, uint64_t resolver, uint64_t *slot);
+
 struct cul_variable {
 	const struct cul_type *type;
 	uint64_t addr; /* run time; for a per-CPU variable of the kernel its offset */
@@ -117,6 +128,21 @@ const struct cul_type *cul_objfile_type(
 const struct cul_type *cul_objfile_typedef(struct cul_objfile *o, const char *name);
 int cul_objfile_enumerator(
 	struct cul_objfile *o, const char *name, const struct cul_type **type, int64_t *value);
+
+/*
+ * The type (KIND_FUNC) of the function whose first instruction is at `addr`, with parameters and
+ * result as in the source, also for a copy that the compiler has cloned. Cheap for many of one unit
+ * in a row. -ENOENT, -ENODATA.
+ */
+int cul_objfile_function(
+	struct cul_objfile *o, uint64_t addr, const struct cul_type **type, struct cul_error *err);
+/*
+ * Calls `visit` with the run-time address where each inlined copy of the function begins, until it
+ * returns other than 0, and returns that. Only units that mention the name are read: a copy that
+ * link-time optimisation has put elsewhere is missed. -ENODATA: no DWARF; -E2BIG.
+ */
+int cul_objfile_inlined(struct cul_objfile *o, const char *name,
+	int (*visit)(void *data, uint64_t addr), void *data, struct cul_error *err);
 
 /* The source line of the instruction at `addr`. `file` is borrowed. -ENOENT, -ENODATA. */
 int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, int *line);

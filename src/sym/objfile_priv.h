@@ -40,11 +40,15 @@ struct dwarf_range {
 	size_t unit;
 };
 
+struct dwarf_function {
+	uint64_t entry; /* linked */
+	Dwarf_Die die;
+};
+
 struct dwarf_type {
-	struct cul_type type; /* first */
+	struct cul_type type; /* first; its alias is part of what tells nodes apart */
 	Dwarf_Die die;        /* stripped; `addr` NULL for void */
 	Dwarf_Die definition; /* where the members are: `die`, or in another unit */
-	const char *alias;    /* of an unnamed struct: part of what tells nodes apart */
 	unsigned dimension;   /* ARRAY: the first of those left */
 };
 
@@ -75,7 +79,9 @@ struct cul_objfile {
 	bool units_read;
 	CUL_VEC(struct dwarf_unit) units;
 	bool ranges_read;
-	CUL_VEC(struct dwarf_range) ranges; /* by start */
+	CUL_VEC(struct dwarf_range) ranges;       /* by start */
+	CUL_VEC(struct dwarf_function) functions; /* of one unit, by entry */
+	size_t functions_of;                      /* 1 + that unit; 0: none */
 
 	/* dwarf_types.c: open addressing, a power of two of slots */
 	struct dwarf_type **types;
@@ -146,6 +152,9 @@ int cul_dwarf_units_children(struct cul_objfile *o, Dwarf_Die *unit,
 /* Whether `die` in these namespaces is what the user calls `wanted`: "x", "space::x". */
 bool cul_dwarf_units_is(Dwarf_Die *die, const struct dwarf_scope *in, const char *wanted);
 bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in a .dwo file */
+
+/* dwarf_lines.c: the unit whose code `addr` (linked) is in. -ENOENT, -ENODATA, -ENOMEM. */
+int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
 
 /* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
 const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);

@@ -19,13 +19,15 @@ struct reloc_kinds {
 	unsigned abs64, abs32, abs32s;
 	unsigned tls64, tls32; /* offset in the thread-local block */
 	unsigned copy;
+	unsigned irelative; /* with an addend; 0: not known here */
 };
 
 static const struct reloc_kinds kinds[] = {
 	{EM_X86_64, R_X86_64_64, R_X86_64_32, R_X86_64_32S, R_X86_64_DTPOFF64, R_X86_64_DTPOFF32,
-		R_X86_64_COPY},
+		R_X86_64_COPY, R_X86_64_IRELATIVE},
 	{EM_386, 0, R_386_32, 0, 0, R_386_TLS_LDO_32, R_386_COPY},
-	{EM_AARCH64, R_AARCH64_ABS64, R_AARCH64_ABS32, 0, R_AARCH64_TLS_DTPREL, 0, R_AARCH64_COPY},
+	{EM_AARCH64, R_AARCH64_ABS64, R_AARCH64_ABS32, 0, R_AARCH64_TLS_DTPREL, 0, R_AARCH64_COPY,
+		R_AARCH64_IRELATIVE},
 	{EM_ARM, 0, R_ARM_ABS32, 0, 0, R_ARM_TLS_LDO32, R_ARM_COPY},
 	{EM_MIPS, R_MIPS_64, R_MIPS_32, 0, R_MIPS_TLS_DTPREL64, R_MIPS_TLS_DTPREL32, R_MIPS_COPY},
 };
@@ -43,6 +45,37 @@ unsigned cul_objfile_reloc_copy(const struct cul_objfile *o)
 	const struct reloc_kinds *k = kinds_of(o);
 
 	return k ? k->copy : 0;
+}
+
+static bool slot_in(
+	struct cul_objfile *o, Elf_Scn *scn, unsigned type, uint64_t linked, uint64_t *slot)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Rela rela;
+
+	for (int i = 0; data && gelf_getrela(data, i, &rela); i++) {
+		if (GELF_R_TYPE(rela.r_info) != type || (uint64_t)rela.r_addend != linked)
+			continue;
+		*slot = cul_objfile_runtime(o, rela.r_offset);
+		return true;
+	}
+	return false;
+}
+
+int cul_objfile_ifunc_slot(struct cul_objfile *o, uint64_t resolver, uint64_t *slot)
+{
+	const struct reloc_kinds *k = kinds_of(o);
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	if (!k || !k->irelative || o->type == ET_REL)
+		return -ENOENT;
+	while ((scn = elf_nextscn(o->elf, scn)))
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_RELA &&
+			(shdr.sh_flags & SHF_ALLOC) &&
+			slot_in(o, scn, k->irelative, cul_objfile_linked(o, resolver), slot))
+			return 0;
+	return -ENOENT;
 }
 
 struct reloc_job {

@@ -299,6 +299,35 @@ int cul_process_object(struct cul_process_syms *p, const char *name, struct cul_
 	return 0;
 }
 
+bool cul_process_next_object(struct cul_process_syms *p, size_t *cursor, struct cul_objfile **out)
+{
+	if (*cursor >= p->objects.len)
+		return false;
+	*out = file_of(p, &p->objects.data[(*cursor)++]);
+	return true;
+}
+
+struct cul_objfile *cul_process_object_at(
+	struct cul_process_syms *p, uint64_t addr, struct cul_error *err)
+{
+	const struct cul_map *map = cul_maps_at(&p->maps, addr);
+	struct object *object = object_of(p, map);
+
+	if (!object || !(map->prot & CUL_MAP_EXEC)) {
+		cul_fail(err, -ENOENT, "process %d: no code of a file is at 0x%llx", (int)p->pid,
+			(unsigned long long)addr);
+		return NULL;
+	}
+	if (!file_of(p, object) && err)
+		*err = object->why;
+	return object->file;
+}
+
+pid_t cul_process_pid(const struct cul_process_syms *p)
+{
+	return p->pid;
+}
+
 /* "OBJECT:FILE:NAME" in parts; a "::" is C++'s and belongs to the name. */
 struct spec {
 	char *text;

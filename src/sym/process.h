@@ -11,6 +11,9 @@
 #ifndef CUL_SYM_PROCESS_H
 #define CUL_SYM_PROCESS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -64,6 +67,19 @@ int cul_process_function(struct cul_process_syms *p, const char *spec, struct cu
 /* The executable or the mapped file of that name; NULL `name`: the executable. -ENXIO. */
 int cul_process_object(struct cul_process_syms *p, const char *name, struct cul_objfile **out,
 	struct cul_error *err);
+
+/*
+ * The file that is mapped executable at `addr`, or NULL with the reason in `err`.
+ */
+struct cul_objfile *cul_process_object_at(
+	struct cul_process_syms *p, uint64_t addr, struct cul_error *err);
+/*
+ * All files with code, the executable first: start with `*cursor` 0; false after the last. NULL in
+ * `*out`: one that cannot be read.
+ */
+bool cul_process_next_object(struct cul_process_syms *p, size_t *cursor, struct cul_objfile **out);
+
+pid_t cul_process_pid(const struct cul_process_syms *p);
 
 struct cul_process_where {
 	const char

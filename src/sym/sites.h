@@ -27,10 +27,11 @@
 #include "sym/type.h"
 
 enum cul_site_kind {
-	CUL_SITE_FUNCTION, /* a function's first instruction */
-	CUL_SITE_CLONE,    /* the same of a copy made by the compiler: arguments may be missing */
-	CUL_SITE_INLINED,  /* where a copy begins inside another function */
-	CUL_SITE_INSIDE,   /* func+off, or an address that is no entry */
+	CUL_SITE_FUNCTION,   /* a function's first instruction */
+	CUL_SITE_CLONE,      /* the same of a copy made by the compiler: arguments may be missing */
+	CUL_SITE_INLINED,    /* where a copy begins inside another function */
+	CUL_SITE_INSIDE,     /* func+off, or an address that is no entry */
+	CUL_SITE_TRACEPOINT, /* named by the case; no address */
 };
 
 struct cul_site {
@@ -40,7 +41,8 @@ struct cul_site {
 	const char *symbol; /* that covers addr: "do_open.isra.0"; INLINED: the function it is in */
 	uint64_t offset;    /* from that symbol */
 	const char *module; /* "vmlinux", a module's name, a file's base name */
-	const struct cul_type *type; /* KIND_FUNC; NULL when nothing tells it */
+	/* KIND_FUNC; NULL when nothing tells it, and where no function begins. */
+	const struct cul_type *type;
 	/* Kernel, FUNCTION: for fentry. 0: not in BTF. */
 	uint32_t btf_id;
 	bool traceable; /* ftrace has it: fentry and fprobe can be tried */
@@ -68,6 +70,10 @@ struct cul_sites {
 enum { CUL_SITES_MOST = 20000 };
 int cul_sites_kernel(
 	struct cul_kernel *k, const char *spec, struct cul_sites *out, struct cul_error *err);
+/*
+ * Without a library's name: those of the executable, and when it has none of that name those of all
+ * libraries.
+ */
 int cul_sites_process(
 	struct cul_process_syms *p, const char *spec, struct cul_sites *out, struct cul_error *err);
 void cul_sites_free(struct cul_sites *s);

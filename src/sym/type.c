@@ -209,6 +209,10 @@ static void print_base(struct cul_str *out, const struct cul_type *t)
 	};
 	const char *word = "";
 
+	if (t->alias) {
+		cul_str_add(out, t->alias);
+		return;
+	}
 	if (has_members(t) || t->kind == CUL_KIND_ENUM)
 		word = words[t->kind];
 	cul_str_add(out, word);
@@ -229,8 +233,8 @@ static void print_declared(struct cul_str *out, const struct cul_type *t, bool i
 	for (unsigned i = 0; i < PRINT_DEPTH; i++) {
 		bool wrap = t->kind != CUL_KIND_PTR && *cul_str_text(&d) == '*';
 
-		if (t->kind != CUL_KIND_PTR && t->kind != CUL_KIND_ARRAY &&
-			t->kind != CUL_KIND_FUNC)
+		if (t->alias || (t->kind != CUL_KIND_PTR && t->kind != CUL_KIND_ARRAY &&
+					t->kind != CUL_KIND_FUNC))
 			break;
 		cul_str_reset(&next);
 		cul_str_add(&next, t->kind == CUL_KIND_PTR ? "*" : wrap ? "(" : "");

@@ -9,8 +9,10 @@
  * cul_type_members(), which let the provider read what it has not read yet.
  * Type graphs are cyclic (struct list_head); never walk one without a bound.
  *
- * const, volatile, restrict and typedefs are stripped: a node made through a
- * typedef of an unnamed struct carries the typedef's name.
+ * const, volatile, restrict and typedefs are stripped: a node is what the type
+ * is. It is made anew for each typedef that it is reached by, whose name it
+ * carries as `alias`: for the eye only. The same holds for an unnamed struct's
+ * `name`.
  */
 #ifndef CUL_SYM_TYPE_H
 #define CUL_SYM_TYPE_H
@@ -72,10 +74,13 @@ struct cul_type {
 	bool is_signed; /* INT, CHAR, ENUM */
 	bool filled_to; /* `to` is valid */
 	bool filled_members;
+	bool is_variadic; /* FUNC, once filled: "..." follows the parameters */
 	const char *name; /* tag, base type or typedef name; NULL when it has none */
-	uint64_t size;    /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may
-			     complete it) */
-	uint64_t count;   /* ARRAY: elements; 0 for a flexible array */
+	/* The typedef of the declaration ("u64", "atomic_t"); NULL: none. Printed in its place. */
+	const char *alias;
+	uint64_t size;  /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may
+			   complete it) */
+	uint64_t count; /* ARRAY: elements; 0 for a flexible array */
 	struct cul_type_provider *provider;
 	uint64_t id; /* the provider's own: BTF id, DWARF offset */
 	/* Through the accessors below: */

@@ -54,9 +54,22 @@ int cul_sys_bpf_map_next_key(int fd, const void *key, void *next)
 int cul_sys_bpf_prog_load(
 	enum bpf_prog_type type, const char *name, const struct bpf_insn *insns, size_t n)
 {
+	struct cul_bpf_prog prog = {.type = type, .name = name, .insns = insns, .n = n};
+
+	return cul_sys_bpf_prog_load_attr(&prog);
+}
+
+int cul_sys_bpf_prog_load_attr(const struct cul_bpf_prog *prog)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = prog->expected_attach_type,
+		.attach_btf_id = prog->attach_btf_id,
+		.attach_btf_obj_fd = (__u32)prog->attach_btf_obj_fd, .log_buf = prog->log,
+		.log_size = (__u32)prog->log_size, .log_level = prog->log ? prog->log_level : 0);
 	int r = cul_sys_faulted(CUL_SYS_BPF);
 
-	return r ? r : result(bpf_prog_load(type, name, "GPL", insns, n, NULL));
+	return r ? r
+		 : result(bpf_prog_load(
+			   prog->type, prog->name, "GPL", prog->insns, prog->n, &opts));
 }
 
 int cul_sys_bpf_prog_run_on(int fd, int cpu)
@@ -77,6 +90,28 @@ int cul_sys_bpf_run(int fd, __u32 *value)
 	if (!r)
 		*value = opts.retval;
 	return r;
+}
+
+int cul_sys_bpf_btf_next_id(__u32 id, __u32 *next)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_btf_get_next_id(id, next));
+}
+
+int cul_sys_bpf_btf_open(__u32 id)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_btf_get_fd_by_id(id));
+}
+
+int cul_sys_bpf_btf_info(int fd, struct bpf_btf_info *info)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+	__u32 size = sizeof(*info);
+
+	return r ? r : result(bpf_obj_get_info_by_fd(fd, info, &size));
 }
 
 /* libbpf's own words would go to stderr; ours name the way out. */

@@ -36,6 +36,18 @@ ssize_t cul_sys_read(int fd, void *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+ssize_t cul_sys_write(int fd, const void *buf, size_t size)
+{
+	ssize_t n = cul_sys_faulted(CUL_SYS_WRITE);
+
+	if (n < 0)
+		return n;
+	do
+		n = write(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 ssize_t cul_sys_pread(int fd, void *buf, size_t size, uint64_t offset)
 {
 	ssize_t n = cul_sys_faulted(CUL_SYS_PREAD);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opening and reading files whose failure a test must be able to cause. All
+ * Opening, reading and writing files whose failure a test must be able to cause. All
  * return a negative errno on failure and restart when a signal interrupts
  * them. Files opened here are closed on exec.
  */
@@ -16,6 +16,8 @@
 int cul_sys_open(const char *path, int flags); /* O_CLOEXEC is added */
 ssize_t cul_sys_read(int fd, void *buf, size_t size);
 ssize_t cul_sys_pread(int fd, void *buf, size_t size, uint64_t offset);
+
+ssize_t cul_sys_write(int fd, const void *buf, size_t size);
 
 /* Reads until `size` bytes came or the file ended; the number of bytes that came. */
 ssize_t cul_sys_pread_full(int fd, void *buf, size_t size, uint64_t offset);

@@ -44,10 +44,20 @@ struct cul_attachment {
  */
 int cul_attach_fentry(int prog_fd, uint64_t cookie, bool at_return, struct cul_attachment *out,
 	struct cul_error *err);
-/* `addrs` sorted or not; all or none. -ENOTSUP: the kernel has no fprobe (CONFIG_FPROBE). */
+/*
+ * `addrs` sorted or not; all or none. -ENOTSUP: the kernel has no fprobe (CONFIG_FPROBE). -EINVAL:
+ * ftrace does not know one of them (__ftrace_match_addr() of kernel/trace/ftrace.c, v6.12), or the
+ * program was not loaded for BPF_TRACE_KPROBE_MULTI; the sentence names the first address at fault,
+ * found by attaching halves. The same program may be attached more than once.
+ */
 int cul_attach_kprobe_multi(int prog_fd, const uint64_t *addrs, const uint64_t *cookies, size_t n,
 	bool at_return, struct cul_attachment *out, struct cul_error *err);
-/* -EINVAL, -EILSEQ (not the start of an instruction), -EADDRNOTAVAIL/-EPERM (blacklist). */
+/*
+ * -EINVAL: on the blacklist, notrace, a jump label or a static call (check_kprobe_address_safe() of
+ * kernel/kprobes.c, __register_trace_kprobe() of kernel/trace/trace_kprobe.c), and `at_return`
+ * where no function begins; -EILSEQ: not the start of an instruction (x86: arch_prepare_kprobe());
+ * -ENOENT: no kernel code (so seen on 6.1 and 6.12).
+ */
 int cul_attach_kprobe(int prog_fd, uint64_t addr, uint64_t cookie, bool at_return,
 	struct cul_attachment *out, struct cul_error *err);
 /*
@@ -56,7 +66,7 @@ int cul_attach_kprobe(int prog_fd, uint64_t addr, uint64_t cookie, bool at_retur
  */
 int cul_attach_uprobe(int prog_fd, const char *path, uint64_t offset, pid_t pid, uint64_t cookie,
 	bool at_return, struct cul_attachment *out, struct cul_error *err);
-/* `name` without its subsystem: "sched_switch". Cookies since 6.9; 0 else. */
+/* `name` without its subsystem: "sched_switch". Cookies since 6.10; 0 else. */
 int cul_attach_raw_tracepoint(int prog_fd, const char *name, uint64_t cookie,
 	struct cul_attachment *out, struct cul_error *err);
 
@@ -65,7 +75,10 @@ void cul_attachment_detach(struct cul_attachment *a); /* leaves it NONE; accepts
 /*
  * How often the place was reached and the program did not run, as far as the kernel tells: misses
  * of the probe itself (kprobes: nested or no free return instance; bpf_link_info, kernel 6.7) and
- * runs refused because the program was running on that CPU already (bpf_prog_info, kernel 5.12).
+ * runs refused because the program was running on that CPU already (bpf_prog_info, kernel 5.12; for
+ * kprobes and uprobes, where any BPF program keeps another out, 6.7). `recursion` is the program's:
+ * all its attachments tell the same number. On kernels before 6.7 nothing is known of kprobes but
+ * of those in tracefs: cul_kretprobe_missed().
  */
 struct cul_attach_misses {
 	bool probe_known, recursion_known;

@@ -374,6 +374,15 @@ static bool made_itself(pid_t pid, uint64_t addr)
  * A debug register fired and the kernel found no event for it (TRAP_HWBKPT), or not even which one
  * it was (TRAP_BRKPT): it takes the trap for the program's own and would end it. Seen about once in
  * some hundred thousand hits on a busy virtual machine.
+ *
+ * The cause of the second is the host: KVM without "KVM: x86: Load DR6 with guest value only before
+ * entering .vcpu_run() loop" (Linux 6.14, and stable kernels of early 2025) loads a stale DR6 when
+ * the guest is entered again after an exit that was handled in the fast path. The guest's
+ * exc_debug_user() (arch/x86/kernel/traps.c) then reads a DR6 without a cause, takes the trap for
+ * int1 (`icebp = !dr6`) and sends SIGTRAP with TRAP_BRKPT; no perf event counts the hit.
+ *
+ * Only the first thread is traced and so protected. Tracing the others as well would stop each of
+ * them at its start, its end and each signal.
  */
 static bool is_stray_trap(const struct cul_child *c, int status)
 {
@@ -424,6 +433,7 @@ static void answer(struct cul_child *c, int status)
 			c->strays++;
 		else if (WSTOPSIG(status) != SYSCALL_STOP)
 			signal = WSTOPSIG(status);
+		c->trapped |= signal == SIGTRAP;
 		break;
 	default:
 		break;

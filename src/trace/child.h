@@ -28,6 +28,7 @@ struct cul_child {
 	bool execed;   /* it became another program after its start */
 	bool headless; /* its first thread is gone, others run on: it is not held at its exit */
 	bool stepped;
+	bool trapped;    /* its first thread was given a SIGTRAP of its own */
 	unsigned strays; /* traps of debug registers that were nobody's, kept from it */
 	int entry_fd;    /* breakpoint on its entry point while stepping; -1: none */
 };

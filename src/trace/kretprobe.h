@@ -11,14 +11,22 @@
 
 #include "trace/attach.h"
 
-struct cul_kretprobes;
+struct cul_kretprobes; /* one a process: lines are told apart by its number */
 
 /* Starts the keeper, and takes away what dead runs left. -ENOENT: no tracefs; -EPERM. */
 int cul_kretprobes_new(struct cul_kretprobes **out, struct cul_error *err);
+/* The same with the tracefs that is mounted at `tracefs`. */
+int cul_kretprobes_new_at(const char *tracefs, struct cul_kretprobes **out, struct cul_error *err);
 /* Takes all lines back; detach what hangs on them before. */
 void cul_kretprobes_free(struct cul_kretprobes *k);
 
-/* `place`: "func", "module:func". `number`: for cul_kretprobe_missed. */
+/*
+ * `place`: "func", "module:func", or an address as "0x...". `number`: for cul_kretprobe_missed.
+ * `maxactive`: 1 to 4096 (KRETPROBE_MAXACTIVE_MAX of kernel/trace/trace_kprobe.c, v6.12), 0: the
+ * kernel's choice. -ENOENT: no such module, or no such function (6.1; 6.12 says -EINVAL);
+ * -EADDRNOTAVAIL: several of that name (6.7; older ones take the first); -EINVAL: refused, as
+ * cul_attach_kprobe.
+ */
 int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned maxactive,
 	int prog_fd, uint64_t cookie, size_t *number, struct cul_attachment *out,
 	struct cul_error *err);

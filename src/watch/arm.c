@@ -304,20 +304,20 @@ static int arm_threads(
 			return r;
 		a->hits_before = program_hits(a);
 		qsort(before->data, before->len, sizeof(pid_t), by_number);
+		a->n_threads = 0;
 		for (size_t i = 0; i < before->len; i++) {
 			r = arm_thread(a, before->data[i], err);
 			if (r && r != -ESRCH)
 				return refused(a, r, -1, err);
+			a->n_threads += !r;
 		}
 		r = list_threads(a->pid, after, err);
 		if (r)
 			return r;
-		if (none_new(before, after)) {
-			a->n_threads = (unsigned)after->len;
+		if (none_new(before, after))
 			return a->events.len
 				       ? 0
 				       : cul_fail(err, -ESRCH, "process %d has ended", a->pid);
-		}
 		close_from(a, 0);
 	}
 	return cul_fail(err, -EAGAIN,

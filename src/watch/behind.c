@@ -218,16 +218,23 @@ static bool is_gone(struct cul_watch_run *run)
 	return mem && cul_mem_is_gone(mem);
 }
 
+/* Since when it may have changed: at the last look, or at the last store after it, it had not. */
+static uint64_t unchanged_at(const struct cul_watch_run *run, const struct cul_watch_state *state)
+{
+	return state->hits && state->last_ns > run->looked_ns ? state->last_ns : run->looked_ns;
+}
+
 static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 {
 	const uint64_t *busy_before = data;
 	struct cul_watch_state state;
 	__u64 words[CUL_WATCH_WORDS], old[CUL_WATCH_WORDS];
-	uint64_t now, hits = all_hits(run, c->target);
+	uint64_t now, since, hits = all_hits(run, c->target);
 
 	if (!differs(run, c, &state, words) || is_gone(run))
 		return 0;
 	now = cul_watch_now();
+	since = unchanged_at(run, &state);
 	memcpy(old, state.value, sizeof(old));
 	memcpy(state.value, words, sizeof(words));
 	/* A store that comes just now finds its old value in doubt. */
@@ -241,7 +248,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 	if (run->pid &&
 		cul_watch_program_left_by_another(&run->program, run->pid, c->target, words))
 		return 0;
-	return report(run, c, old, words, run->looked_ns - run->start_ns, now - run->start_ns);
+	return report(run, c, old, words, cul_watch_since(run, since), cul_watch_since(run, now));
 }
 
 int cul_watch_look_behind(struct cul_watch_run *run)

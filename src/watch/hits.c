@@ -106,16 +106,9 @@ static size_t name_frames(struct cul_watch_run *run, const struct cul_watch_even
 	return n;
 }
 
-static enum cul_access_kind access_of(
-	const struct cul_watch_run *run, const struct cul_watch_site *site)
-{
-	if (run->options->access == CUL_ACCESS_READ_WRITE && site->insn.certainty != CUL_UNKNOWN)
-		return site->insn.access;
-	return run->options->access;
-}
-
 static void fill_values(struct cul_watch_run *run, const struct cul_watch_event *e,
-	struct cul_str *old_text, struct cul_str *new_text, struct cul_watch_hit *hit)
+	const struct cul_watch_site *site, struct cul_str *old_text, struct cul_str *new_text,
+	struct cul_watch_hit *hit)
 {
 	if (run->options->access == CUL_ACCESS_EXECUTE)
 		return;
@@ -124,6 +117,8 @@ static void fill_values(struct cul_watch_run *run, const struct cul_watch_event 
 	if (!(e->flags & CUL_HIT_UNREADABLE))
 		cul_watch_print(run, e->target, e->new, 0, new_text, &hit->new);
 	hit->old_certain = (e->flags & CUL_HIT_OLD_KNOWN) && !(e->flags & CUL_HIT_RACED);
+	if (!cul_watch_site_stores(run, site))
+		return;
 	hit->unchanged = e->flags & CUL_HIT_UNCHANGED;
 	hit->neighbour = e->flags & CUL_HIT_NEIGHBOUR;
 }
@@ -153,10 +148,10 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 		return -ENOMEM;
 	site->guilty |= hit.violation;
 	memcpy(comm, e->in.comm, CUL_WATCH_COMM);
-	fill_values(run, e, &old_text, &new_text, &hit);
+	fill_values(run, e, site, &old_text, &new_text, &hit);
 	hit.insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
 	hit.store = site->where;
-	hit.access = access_of(run, site);
+	hit.access = cul_watch_site_access(run, site);
 	if (e->n_kernel || e->n_user) {
 		hit.same_stack_as = seen_at(run, e, hit.number);
 		if (!hit.same_stack_as)

@@ -4,8 +4,10 @@
  * process's, the command's), and how far the command has to run before its
  * variables are there.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -27,7 +29,7 @@ static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *e
 		return 0;
 	r = cul_cpus_parse(run->options->cpus, &named, err);
 	if (r)
-		return r;
+		return cul_fail_usage(err, r, "--cpu: %s", err->text);
 	cul_for_each_cpu(cpu, &named)
 	{
 		if (!cul_cpus_has(&online, cpu))
@@ -112,19 +114,54 @@ static int resolve_kernel(struct cul_watch_run *run, struct cul_error *err)
 	return 0;
 }
 
+/* A thread that has ended, as a kernel's, has no mappings. */
+static bool has_memory(pid_t tid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	f = fopen(path, "re");
+	return f && fgetc(f) != EOF;
+}
+
+/*
+ * The thread by whose number the memory of a process is reached: the first one, or another where
+ * that one has left the others alone. The process itself where none has memory.
+ */
+static pid_t thread_with_memory(pid_t pid)
+{
+	struct dirent *entry;
+	pid_t found = 0;
+	char path[64];
+	DIR *dir;
+
+	if (has_memory(pid))
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && has_memory(atoi(entry->d_name)))
+			found = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found ? found : pid;
+}
+
 static int resolve_process(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
 
 	if (run->options->cpus)
-		return cul_fail(err, -EINVAL,
+		return cul_fail_usage(err, -EINVAL,
 			"--cpu is for the kernel's memory: a process's is watched on every CPU, "
 			"with the "
 			"threads");
 	if (run->scope)
 		r = cul_scope_refresh(run->scope, err);
 	else
-		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
+		r = cul_scope_process(
+			thread_with_memory(run->pid), run->options->debug_paths, &run->scope, err);
 	return r ? r : resolve_all(run, -1, err);
 }
 
@@ -224,7 +261,7 @@ static void mark_shared(struct cul_watch_run *run)
 {
 	struct cul_maps maps = {0};
 
-	if (cul_maps_read(run->pid, &maps, NULL))
+	if (cul_maps_read(cul_scope_pid(run->scope), &maps, NULL))
 		return;
 	for (size_t i = 0; i < run->n_targets; i++) {
 		const struct cul_map *map = cul_maps_at(&maps, run->targets[i].addr);

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "watch.skel.h"
 
 enum {
@@ -143,6 +145,24 @@ static const char *process_name(pid_t pid, char name[64])
 	return name[0] ? name : NULL;
 }
 
+/*
+ * Whether a process that has ended was killed by SIGTRAP: its exit code, the last field of its stat
+ * (proc(5)), as long as its parent has not asked for it.
+ */
+static bool died_of_trap(pid_t pid)
+{
+	cul_autofclose FILE *f = NULL;
+	char path[64], line[1024], *last;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	last = strrchr(line, ' ');
+	return last && WTERMSIG(atoi(last + 1)) == SIGTRAP;
+}
+
 static void note(struct cul_watch_run *run, const struct cul_watch_target *t, bool readable,
 	struct cul_str *out)
 {
@@ -190,6 +210,7 @@ static int say_armed(struct cul_watch_run *run)
 			.hit_cost_ns = run->arm.hit_cost_ns,
 		};
 		struct cul_watch_state state;
+		struct cul_where code;
 		char name[64];
 		unsigned index =
 			t->percpu && t->copy < 0 ? (unsigned)cul_cpus_next(&run->arm.armed, -1) : 0;
@@ -206,6 +227,10 @@ static int say_armed(struct cul_watch_run *run)
 				       &state);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
+		if (armed.access == CUL_ACCESS_EXECUTE) {
+			cul_scope_where(run->scope, t->addr, run->pid != 0, &code);
+			armed.code = &code;
+		}
 		note(run, t, !r && state.known, &notes);
 		armed.note = notes.len ? cul_str_text(&notes) : NULL;
 		r = run->sink->ops->watch_armed(run->sink, &armed);
@@ -333,6 +358,7 @@ static void look_for_end(struct cul_watch_run *run, const struct pollfd *fds, ui
 		if (run->child.state == CUL_CHILD_EXITING || run->child.state == CUL_CHILD_EXITED)
 			end(run, CUL_END_COMMAND);
 	} else if (run->pid && (run->pid_fd >= 0 ? fds[3].revents != 0 : kill(run->pid, 0) < 0)) {
+		run->trapped = died_of_trap(run->pid);
 		end(run, CUL_END_PROCESS);
 	}
 	if (run->pid && !run->disarmed)

@@ -44,6 +44,7 @@ struct cul_watch_run {
 	unsigned rounds_gone; /* looks at the process's memory since it is no more */
 	bool violated;
 	bool disarmed; /* by the rate budget */
+	bool trapped;  /* the process (not a command) was seen to die of SIGTRAP */
 	bool execed;   /* the process became another program, which is not watched */
 	bool done, enough;
 	enum cul_end end;
@@ -85,6 +86,14 @@ struct cul_watch_site {
 
 struct cul_watch_site *cul_watch_site(struct cul_watch_run *run, uint64_t ip, bool user,
 	unsigned target, const struct cul_watch_event *e);
+/* What it does to the target: the instruction tells where the debug register does not. */
+enum cul_access_kind cul_watch_site_access(
+	const struct cul_watch_run *run, const struct cul_watch_site *site);
+/*
+ * Whether what it left as it was is a store without effect: a load leaves everything as it was, and
+ * with --rw an instruction that was not found may be one.
+ */
+bool cul_watch_site_stores(const struct cul_watch_run *run, const struct cul_watch_site *site);
 void cul_watch_sites_free(struct cul_watch_run *run);
 
 /* hits.c: a record from the kernel becomes a hit in the report; a cul_rings_fn. */

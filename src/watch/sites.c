@@ -100,6 +100,21 @@ struct cul_watch_site *cul_watch_site(struct cul_watch_run *run, uint64_t ip, bo
 	return site;
 }
 
+enum cul_access_kind cul_watch_site_access(
+	const struct cul_watch_run *run, const struct cul_watch_site *site)
+{
+	if (run->options->access == CUL_ACCESS_READ_WRITE && site->insn.certainty != CUL_UNKNOWN)
+		return site->insn.access;
+	return run->options->access;
+}
+
+bool cul_watch_site_stores(const struct cul_watch_run *run, const struct cul_watch_site *site)
+{
+	if (run->options->access != CUL_ACCESS_READ_WRITE)
+		return run->options->access == CUL_ACCESS_WRITE;
+	return site->insn.certainty != CUL_UNKNOWN && site->insn.access != CUL_ACCESS_READ;
+}
+
 void cul_watch_sites_free(struct cul_watch_run *run)
 {
 	tdestroy(run->sites, free);

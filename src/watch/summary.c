@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -123,8 +125,6 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	memset(out, 0, sizeof(*out));
 	out->target = run->targets[w->key.target].text;
 	out->hits = w->sum.hits;
-	out->unchanged = w->sum.unchanged;
-	out->neighbour = w->sum.neighbour;
 	out->first_ns = cul_watch_since(run, w->sum.first_ns);
 	out->last_ns = cul_watch_since(run, w->sum.last_ns);
 	out->access = run->options->access;
@@ -133,8 +133,11 @@ static void fill_writer(struct cul_watch_run *run, struct writer *w, struct cul_
 	if (site) {
 		out->where = site->where;
 		out->insn = site->insn.certainty != CUL_UNKNOWN ? &site->insn : NULL;
-		if (out->insn && out->access == CUL_ACCESS_READ_WRITE)
-			out->access = out->insn->access;
+		out->access = cul_watch_site_access(run, site);
+	}
+	if (site && cul_watch_site_stores(run, site)) {
+		out->unchanged = w->sum.unchanged;
+		out->neighbour = w->sum.neighbour;
 	}
 	fill_range(run, w, out);
 	qsort(w->processes.data, w->processes.len, sizeof(*w->processes.data), busier_first);
@@ -198,6 +201,13 @@ static int add_up(struct cul_watch_run *run, struct cul_watch_loss *loss, struct
 	return 0;
 }
 
+/* Of a SIGTRAP that its first thread was not given: there it would have been looked at. */
+static bool died_of_anothers_trap(const struct cul_child *c)
+{
+	return c->state >= CUL_CHILD_EXITING && c->status >= 0 && WIFSIGNALED(c->status) &&
+	       WTERMSIG(c->status) == SIGTRAP && !c->trapped;
+}
+
 int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 {
 	struct cul_watch_loss loss = {
@@ -219,6 +229,13 @@ int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 			"those stores were not told, and the command was kept from dying of "
 			"SIGTRAP",
 			run->child.strays);
+	if (run->trapped || died_of_anothers_trap(&run->child))
+		cul_watch_gap(run,
+			"the %s: unless something sent it, a debug register fired and the machine "
+			"lost the cause, as some virtual ones do; that hit was not told",
+			run->trapped
+				? "process died of SIGTRAP"
+				: "command died of a SIGTRAP that its first thread did not get");
 	if (share < 99)
 		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
 	r = add_up(run, &loss, err);

@@ -64,7 +64,7 @@ static int take_size(char *source, uint64_t *size, struct cul_error *err)
 	if (!colon || !isdigit((unsigned char)colon[1]) || strchr(source, '?'))
 		return 0;
 	if (cul_parse_u64(colon + 1, size) || !*size)
-		return cul_fail(
+		return cul_fail_usage(
 			err, -EINVAL, "'%s': the size after ':' is not a number of bytes", source);
 	*colon = '\0';
 	return 0;
@@ -156,28 +156,41 @@ static int place_copies(struct cul_watch_target *t, struct cul_scope *scope, uin
 }
 
 /*
- * The likeliest size of what has `room` bytes at most: variables are mostly ints, and the next
- * symbol may lie further away for its alignment.
+ * A size to propose for what has `room` bytes. The kernel's symbols have no size of their own: the
+ * next one is so far away, and what is larger than a register may be an int that was aligned. A
+ * process's symbol knows.
  */
-static unsigned likely_size(uint64_t room)
+static uint64_t likely_size(uint64_t room, bool exact)
 {
-	return !room || room >= 4 ? 4 : room >= 2 ? 2 : 1;
+	uint64_t size = 8;
+
+	if (exact && room && room <= CUL_WATCH_BYTES)
+		return room;
+	if (!room || room > size)
+		return 4;
+	while (size > room)
+		size /= 2;
+	return size;
 }
 
 static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
 {
-	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int"};
+	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
 	uint64_t room = cul_scope_room(scope, t->source);
-	unsigned size = likely_size(room);
+	bool exact = cul_scope_pid(scope) != 0;
+	uint64_t size = likely_size(room, exact);
+	const char *type = size <= 8 && types[size] ? types[size] : "int";
 	char bound[64] = "";
 
 	if (room)
-		snprintf(bound, sizeof(bound), " (it has at most %" PRIu64 ")", room);
-	return cul_fail(err, -ENODATA,
+		snprintf(bound, sizeof(bound), " (it has %s%" PRIu64 ")", exact ? "" : "at most ",
+			room);
+	/* Not -ENODATA, as of a name that is not found for want of debug information. */
+	return cul_fail(err, -EINVAL,
 		"%.100s has no type here (no BTF or DWARF describes it); say how many bytes%s: "
-		"%.100s:%u, or give a type: *(%s *)&%.100s, or the file that has its debug "
-		"information: --debug FILE",
-		t->source, bound, t->source, size, types[size], t->source);
+		"%.100s:%" PRIu64 ", or give a type: *(%s *)&%.100s, or the file that has its "
+		"debug information: --debug FILE",
+		t->source, bound, t->source, size, type, t->source);
 }
 
 /* Fills the target from an expression's place. */

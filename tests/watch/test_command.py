@@ -8,7 +8,7 @@ import time
 
 from support.case import check, equal, test, until
 from support.tool import CULPRIT, Watch, fails, nothing_lost, watch
-from support.victims import agrees, book_of, program
+from support.victims import Victim, agrees, book_of, program
 
 ACTOR = program("actor")
 
@@ -32,6 +32,24 @@ def killed():
         equal(said.loss["hits"], 2, f"hits before {words}")
         equal(said.loss["command_signal"], int(number), f"signal of {words}")
         check("command_exit" not in said.loss, "an exit status is told")
+
+
+@test("command, process: what a death by SIGTRAP probably was")
+def trapped():
+    for words, told in [(["thread", "raise=5"], True), (["raise=5"], False), (["thread", "raise=6"], False)]:
+        said = watch("touched", "--", ACTOR, "write=2", *words, preexec_fn=no_core)
+        gaps = [g for g in said.loss["gaps"] if "unless something sent it" in g]
+        equal([g[:40] for g in gaps], ["the command died of a SIGTRAP that its f"] if told else [],
+              f"gaps after {words}")
+    for number in [signal.SIGTRAP, signal.SIGABRT]:
+        with Victim("globals") as victim:
+            run = Watch("-p", str(victim.pid), "level").armed()
+            victim.send(number)
+            said = run.finish(5)
+            victim.process.wait()
+        equal(said.loss["end"], "process", "why it ended")
+        equal([g[:28] for g in said.loss["gaps"]],
+              ["the process died of SIGTRAP:"] if number == signal.SIGTRAP else [], "gaps")
 
 
 def no_core():

@@ -58,11 +58,18 @@ def loads():
     said = watch("level", "--rw", "--", program("globals"), "--only", "read_level", 5)
     book = book_of(said, "read_level")
     equal([h["access"] for h in said.hits], ["read"] * int(book["reads"]), "accesses")
-    check(all(h["unchanged"] for h in said.hits), "a load changed the value")
+    check(not any(h["unchanged"] for h in said.hits), "a load counts as a store without effect")
+    equal([(w["access"], w["unchanged"]) for w in said.writers], [("read", 0)], "its writer")
+    equal(said.loss["unchanged"], 0, "unchanged in the ledger")
     said = watch("level", "--rw", "--", program("globals"), "--only", "set_level", 5)
     equal([h["access"] for h in said.hits], ["write"] * 5, "accesses")
     said = watch("level", "--rw", "--", program("globals"), "--only", "raise_level", 5)
     equal([h["access"] for h in said.hits], ["rw"] * 5, "accesses of read-modify-write")
+    said = watch("level", "--rw", "--", program("globals"), "--only", "same_level", 5)
+    silent = int(book_of(said, "same_level")["silent"])
+    equal(sum(w["unchanged"] for w in said.writers if w["access"] == "write"), silent,
+          "silent stores among loads")
+    equal(said.loss["unchanged"], silent, "silent stores in the ledger")
 
 
 @test("globals: two statics of one name, by their files")

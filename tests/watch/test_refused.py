@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 from support.case import check, equal, test
@@ -123,6 +124,19 @@ def names():
     has(fails("raise_level", "--exec", "--if", "old > 1", "--", program("globals")), "old")
 
 
+@test("refused: without a type the size that its symbol has is proposed")
+def untyped():
+    source = "struct { char c[24]; } block; char three[3]; int main(void) { return block.c[three[0]]; }"
+    with tempfile.TemporaryDirectory() as where:
+        path = f"{where}/untyped"
+        subprocess.run(["cc", "-x", "c", "-", "-o", path], input=source, text=True, check=True)
+        for name, size in [("block", 24), ("three", 3)]:
+            text = fails(name, "--", path)
+            has(text, f"it has {size})", f"{name}:{size}, or", f"*(int *)&{name}")
+            check("kernel" not in text, text)
+            equal(watch(f"{name}:{size}", "--", path).armed[0]["size"], size, "size")
+
+
 @test("refused: options that do not go together")
 def usage():
     for arguments in [["level"], ["--read", "x"], ["--rw", "--exec", "x"], ["--keep-going", "x"],
@@ -133,7 +147,7 @@ def usage():
         said = watch(*arguments, status=2)
         check(said.errors.startswith("culprit: "), said.errors)
         equal(said.text, "", f"output of {arguments}")
-    has(fails("--cpu", "0", "level", "--", program("globals")), "--cpu")
+    has(fails("--cpu", "0", "level", "--", program("globals"), status=2), "--cpu")
 
 
 @test("refused: a filter with a mistake, before anything runs")
@@ -141,7 +155,17 @@ def filters():
     for option in ["--if", "--expect"]:
         text = fails("touched", option, "newer > 3", "--", program("actor"), "say=1")
         has(text, "newer")
-        fails("level", option, "new > (", "--", program("globals"))
+        has(fails("level", option, "new > (", "--", program("globals"), status=2), "missing here")
+        has(fails("level", option, "new = 1", "--", program("globals"), status=2), "==")
+
+
+@test("refused: what is no expression is bad usage, an unknown name is not")
+def syntax():
+    for target in ["level +", "(level", "fields.", "*(struct *)0", "level:0", "0x10:99999999999999999999"]:
+        fails(target, "--", program("globals"), status=2)
+    for target in ["levle", "fields.nothing", "level.member", "level + 1", "*(struct nobody *)0"]:
+        fails(target, "--", program("globals"), status=1)
+    fails("--kernel", "--cpu", "one", "pid_max:4", "--", program("globals"), status=2)
 
 
 @test("refused: a process that ends while it is being armed")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All threads of a process: there before, made while it is armed, made later."""
 import os
+import pathlib
 import signal
+import subprocess
 import time
 
-from support.case import check, equal, test
+from support.case import check, equal, test, until
 from support.tool import Watch, nothing_lost, watch
 from support.victims import Victim, agrees, book_of, books_of, program
 
@@ -114,3 +116,23 @@ def first_leaves():
     equal(said.loss["command_exit"], 0, "the command's status")
     said = watch("touched", "--", program("actor"), "write=2", "leave-to-thread", "exit=5")
     equal(said.loss["command_exit"], 5, "the command's status")
+
+
+@test("threads: -p of a process whose first thread has left")
+def first_has_left():
+    with subprocess.Popen([program("actor"), "write=2", "leave-to-thread", "sleep=4000", "write=3",
+                           "sleep=200"], stdout=subprocess.PIPE, text=True) as victim:
+        try:
+            state = pathlib.Path(f"/proc/{victim.pid}/stat")
+            until(lambda: ") Z " in state.read_text(), 5, "the first thread has left")
+            said = Watch("-p", str(victim.pid), "touched").finish(20)
+        finally:
+            victim.kill()
+        books = victim.stdout.read()
+    equal(said.status, 0, f"status: {said.errors}")
+    equal(said.armed[0]["threads"], 1, "threads")
+    equal([(h["store"]["function"], h["old"], h["new"], h["pid"]) for h in said.hits],
+          [("touch", n, n + 1, victim.pid) for n in (2, 3, 4)], "stores")
+    check(all(h["tid"] != h["pid"] for h in said.hits), "a store by the first thread")
+    check("writes=5" in books, books)
+    equal((said.loss["end"], said.loss["gaps"]), ("process", []), "end and gaps")

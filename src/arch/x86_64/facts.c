@@ -27,7 +27,13 @@ const struct cul_arch cul_arch_x86_64 = {
 	.reg_ip = CUL_X86_RIP,
 	.reg_sp = CUL_X86_RSP,
 	.reg_flags = CUL_X86_EFLAGS,
+	.arg_regs = cul_x86_arg_regs,
+	.n_arg_regs = CUL_X86_N_ARG_REGS,
+	.reg_ret = CUL_X86_RAX,
+	.place_args = cul_x86_place_args,
+	.returns_in_memory = cul_x86_returns_in_memory,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
+	.virtual_flag = "hypervisor",
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
 };

@@ -100,4 +100,11 @@ int cul_x86_find_access(
 	const struct cul_code *code, const struct cul_trap *trap, struct cul_insn *out);
 int cul_x86_decode(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
 
+/* The calling convention: struct cul_arch says what each is. */
+enum { CUL_X86_N_ARG_REGS = 6 };
+extern const unsigned cul_x86_arg_regs[CUL_X86_N_ARG_REGS];
+void cul_x86_place_args(
+	const struct cul_arg *args, size_t n, bool hidden, struct cul_arg_place *out);
+bool cul_x86_returns_in_memory(const struct cul_arg *result);
+
 #endif

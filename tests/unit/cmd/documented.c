@@ -16,6 +16,7 @@ static const struct {
 	const char *man;
 } pages[] = {
 	{&cul_cmd_watch, "docs/man/culprit-watch.1"},
+	{&cul_cmd_probe, "docs/man/culprit-probe.1"},
 	{&cul_cmd_doctor, "docs/man/culprit.1"},
 	{&cul_cmd_help, "docs/man/culprit.1"},
 	{&cul_cmd_version, "docs/man/culprit.1"},
@@ -94,14 +95,14 @@ static void test_completion(void **state)
 	}
 }
 
-/* Options of watch are in the table only when the page has them, and the other way round. */
-static void test_no_more(void **state)
+/* A page of a command's own describes no option that there is not. */
+static void no_more(const struct cul_command *command, const char *page)
 {
-	cul_autofree char *man = slurp("docs/man/culprit-watch.1");
+	cul_autofree char *man = slurp(page);
 	char *next;
 
 	for (char *line = strtok_r(man, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
-		const struct cul_option *o = cul_cmd_watch.options;
+		const struct cul_option *o = command->options;
 		char name[64];
 
 		if (sscanf(line, ".It Fl -%63[a-z-]", name) != 1 &&
@@ -110,8 +111,27 @@ static void test_no_more(void **state)
 		while (o->name && strcmp(o->name, name) != 0)
 			o++;
 		if (!o->name)
-			fail_msg("the man page describes --%s, which there is not", name);
+			fail_msg("%s describes --%s, which there is not", page, name);
 	}
+}
+
+static void test_no_more(void **state)
+{
+	no_more(&cul_cmd_watch, "docs/man/culprit-watch.1");
+	no_more(&cul_cmd_probe, "docs/man/culprit-probe.1");
+}
+
+/* The line "	local commands="watch ..."" names all commands that have a page here. */
+static void test_commands(void **state)
+{
+	cul_autofree char *script = slurp("completions/culprit.bash");
+	cul_autostr struct cul_str line = {0};
+
+	cul_str_add(&line, "local commands=\"");
+	for (size_t i = 0; i < N_PAGES; i++)
+		cul_str_addf(&line, "%s%s", pages[i].command->name, i + 1 < N_PAGES ? " " : "\"\n");
+	if (!strstr(script, line.s))
+		fail_msg("completions/culprit.bash lacks:\n%s", line.s);
 }
 
 int main(void)
@@ -120,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_man),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_no_more),
+		cmocka_unit_test(test_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

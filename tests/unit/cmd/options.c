@@ -9,7 +9,7 @@
 
 #include "cmd/options.h"
 
-enum { FOR = 1, JSON, PID, VERBOSE, SECRET };
+enum { FOR = 1, JSON, PID, VERBOSE, SECRET, TIMES };
 
 static const struct cul_option table[] = {
 	{FOR, "for", 0, "DURATION", "end after this"},
@@ -17,6 +17,7 @@ static const struct cul_option table[] = {
 	{PID, "pid", 'p', "PID", "a process"},
 	{VERBOSE, "verbose", 'v', NULL, "an option whose name is rather long"},
 	{SECRET, "secret", 0, NULL, NULL},
+	{TIMES, "times", 't', "N", "this often", .optional = true},
 	CUL_OPTIONS_TAIL,
 };
 
@@ -78,6 +79,24 @@ static void test_forms(void **state)
 	expect(ARGS("--secret"), STEPS({SECRET, NULL}), NULL);
 }
 
+/* A number that may be left out is taken only when it is one. */
+static void test_optional(void **state)
+{
+	expect(ARGS("--times"), STEPS({TIMES, NULL}), NULL);
+	expect(ARGS("--times", "12", "x"), STEPS({TIMES, "12"}, OPERAND("x")), NULL);
+	expect(ARGS("--times", "12x"), STEPS({TIMES, NULL}, OPERAND("12x")), NULL);
+	expect(ARGS("--times", "0x12"), STEPS({TIMES, NULL}, OPERAND("0x12")), NULL);
+	expect(ARGS("--times", ""), STEPS({TIMES, NULL}, OPERAND("")), NULL);
+	expect(ARGS("--times", "-j"), STEPS({TIMES, NULL}, {JSON, NULL}), NULL);
+	expect(ARGS("--times=12x", "--times="), STEPS({TIMES, "12x"}, {TIMES, ""}), NULL);
+	expect(ARGS("--times", "--times", "3"), STEPS({TIMES, NULL}, {TIMES, "3"}), NULL);
+	expect(ARGS("--times", "--", "3"), STEPS({TIMES, NULL}), "3");
+	expect(ARGS("-t"), STEPS({TIMES, NULL}), NULL);
+	expect(ARGS("-t", "4", "-t5"), STEPS({TIMES, "4"}, {TIMES, "5"}), NULL);
+	expect(ARGS("-jtv", "6"), STEPS({JSON, NULL}, {TIMES, NULL}, {VERBOSE, NULL}, OPERAND("6")),
+		NULL);
+}
+
 static void test_command(void **state)
 {
 	expect(ARGS("x", "--", "ls", "--json"), STEPS(OPERAND("x")), "ls");
@@ -121,6 +140,7 @@ static void test_help(void **state)
 		"  -p, --pid PID         a process\n"
 		"  -v, --verbose         an option whose name\n"
 		"                        is rather long\n"
+		"  -t, --times [N]       this often\n"
 		"  -h, --help            show this help\n");
 	cul_lines_free(&lines);
 }
@@ -129,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_command),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_nearest),

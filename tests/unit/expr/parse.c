@@ -115,6 +115,25 @@ static void errors_of_grammar(void **state)
 		"(const nix *)q", -ENOENT, "unknown type: nix\n  (const nix *)q\n         ^~~");
 }
 
+static void what_is_no_expression_is_told_from_what_is_unknown_here(void **state)
+{
+	static const char *const bad[] = {"", "1 +", "(1", "i = 1", "i)", "p->", "(struct)i", "'x",
+		"\"x", "i(1)", "1 ? 2", "0x", "#", "i[1"};
+	static const char *const unknown[] = {
+		"nobody", "acct.nobody", "(struct nobody *)p", "acct + 1", "*i", "(float)i"};
+	struct cul_error err = {0};
+	struct cul_expr *e;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (!cul_expr_parse(bad[i], &fake.env, &e, &err) || !err.usage)
+			fail_msg("%s: %s", bad[i], err.text);
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (!cul_expr_parse(unknown[i], &fake.env, &e, &err) || err.usage)
+			fail_msg("%s: %s", unknown[i], err.text);
+	assert_int_equal(cul_error_prefix(&err, "--if"), err.code);
+	assert_false(err.usage);
+}
+
 static void errors_of_typing(void **state)
 {
 	assert_fails("acct.refz > 0", -ENOENT,
@@ -424,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_of_words),
 		cmocka_unit_test(errors_of_grammar),
+		cmocka_unit_test(what_is_no_expression_is_told_from_what_is_unknown_here),
 		cmocka_unit_test(errors_of_typing),
 		cmocka_unit_test(errors_of_layout),
 		cmocka_unit_test(errors_of_strings),

@@ -144,16 +144,23 @@ static void test_schema(void **state)
 	json_object_put(schema);
 }
 
+static size_t add(struct CMUnitTest *tests, const struct sample *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		void *sample = (void *)&from[i];
+
+		*tests++ = (struct CMUnitTest){from[i].name, test_text, NULL, NULL, sample};
+		*tests++ = (struct CMUnitTest){from[i].name, test_json, NULL, NULL, sample};
+	}
+	return 2 * n;
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[64] = {cmocka_unit_test(test_schema)};
 	size_t n = 1;
 
-	for (size_t i = 0; i < n_samples; i++) {
-		void *sample = (void *)&samples[i];
-
-		tests[n++] = (struct CMUnitTest){samples[i].name, test_text, NULL, NULL, sample};
-		tests[n++] = (struct CMUnitTest){samples[i].name, test_json, NULL, NULL, sample};
-	}
+	n += add(tests + n, samples, n_samples);
+	n += add(tests + n, samples_probe, n_samples_probe);
 	return _cmocka_run_group_tests("report/golden", tests, n, NULL, NULL);
 }

@@ -304,6 +304,110 @@ static int play_quiet(struct cul_sink *s)
 		?: s->ops->watch_loss(s, &loss);
 }
 
+/* Several targets, of which nothing is to be told. */
+static int play_several(struct cul_sink *s)
+{
+	const struct cul_watch_loss loss = {
+		.end = CUL_END_TIME, .command_status = -1, .ran_ns = 10000123456};
+	struct cul_watch_armed other = refs;
+
+	other.target = "victim:account.balance";
+	other.type = "u64";
+	other.addr += 8;
+	other.size = 8;
+	return s->ops->watch_armed(s, &refs) ?: s->ops->watch_armed(s, &other)
+		?: s->ops->watch_writers(s, NULL, 0) ?: s->ops->watch_loss(s, &loss);
+}
+
+/* Code: by name, by a number inside of a function, and where there is no name. */
+static int play_exec(struct cul_sink *s)
+{
+	const struct cul_watch_loss loss = {
+		.end = CUL_END_TIME, .command_status = -1, .ran_ns = 10000123456};
+	const struct cul_where start = {
+		.addr = 0xffffffffc0a81000, .function = "put_twice", .module = "victim"};
+	struct cul_watch_armed armed = refs;
+	int r;
+
+	armed.access = CUL_ACCESS_EXECUTE;
+	armed.type = NULL;
+	armed.size = 1;
+	armed.value = (struct cul_shown){0};
+	armed.target = "victim:put_twice";
+	armed.addr = start.addr;
+	armed.code = &start;
+	r = s->ops->watch_armed(s, &armed);
+	armed.target = "0xffffffffc0a8101c";
+	armed.addr = put_twice.addr;
+	armed.code = &put_twice;
+	r = r ?: s->ops->watch_armed(s, &armed);
+	armed.target = "0xffffffffc0a80f44";
+	armed.addr = nowhere.addr;
+	armed.code = &nowhere;
+	r = r ?: s->ops->watch_armed(s, &armed);
+	return r ?: s->ops->watch_writers(s, NULL, 0) ?: s->ops->watch_loss(s, &loss);
+}
+
+/* With --rw: who only looks is no writer, and leaves nothing unchanged. */
+static int play_loads(struct cul_sink *s)
+{
+	static const struct cul_insn load = {.addr = 0xffffffffc0a80f09,
+		.len = 3,
+		.access = CUL_ACCESS_READ,
+		.certainty = CUL_CERTAIN,
+		.width = 4,
+		.text = "movl 8(%rdi), %eax"};
+	const struct cul_watch_process bash = {.pid = 812, .comm = "bash", .hits = 9};
+	const struct cul_watch_writer w[] = {{.target = refs.target,
+						     .where = get_ref,
+						     .insn = &load,
+						     .access = CUL_ACCESS_READ,
+						     .hits = 9,
+						     .first_ns = 100003000,
+						     .last_ns = 3100871999,
+						     .min = NUMBER("0"),
+						     .max = NUMBER("3"),
+						     .last = NUMBER("1"),
+						     .processes = &bash,
+						     .n_processes = 1},
+		{.target = refs.target,
+			.where = put_twice,
+			.insn = &dec,
+			.access = CUL_ACCESS_READ_WRITE,
+			.hits = 4,
+			.unchanged = 1,
+			.first_ns = 200003000,
+			.last_ns = 3204512345,
+			.min = NUMBER("-1"),
+			.max = NUMBER("3"),
+			.last = NUMBER("-1"),
+			.processes = &bash,
+			.n_processes = 1},
+		{.target = refs.target,
+			.where = nowhere,
+			.access = CUL_ACCESS_READ_WRITE,
+			.hits = 1,
+			.first_ns = 300003000,
+			.last_ns = 300003000,
+			.min = NUMBER("2"),
+			.max = NUMBER("2"),
+			.last = NUMBER("2"),
+			.processes = &bash,
+			.n_processes = 1}};
+	const struct cul_watch_loss loss = {.hits = 14,
+		.seen = 14,
+		.detailed = 14,
+		.unchanged = 1,
+		.end = CUL_END_TIME,
+		.command_status = -1,
+		.ran_ns = 10000123456};
+	struct cul_watch_armed armed = refs;
+
+	armed.access = CUL_ACCESS_READ_WRITE;
+	return s->ops->watch_armed(s, &armed) ?: s->ops->watch_writers(s, w, N(w))
+		?: s->ops->watch_loss(s, &loss);
+}
+
 static int play_unproved(struct cul_sink *s)
 {
 	static const char *const gaps[] = {"CPU 1 was not watched: no free debug register"};
@@ -443,6 +547,9 @@ const struct sample samples[] = {
 	{"watch/marks", "watch", play_marks},
 	{"watch/process", "watch", play_process},
 	{"watch/quiet", "watch", play_quiet},
+	{"watch/several", "watch", play_several},
+	{"watch/exec", "watch", play_exec},
+	{"watch/loads", "watch", play_loads},
 	{"watch/unproved", "watch", play_unproved},
 	{"watch/behind", "watch", play_behind},
 	{"watch/lossy", "watch", play_lossy},

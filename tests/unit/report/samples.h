@@ -15,5 +15,7 @@ struct sample {
 
 extern const struct sample samples[];
 extern const size_t n_samples;
+extern const struct sample samples_probe[];
+extern const size_t n_samples_probe;
 
 #endif

@@ -25,6 +25,49 @@ static const struct cul_watch_armed armed = {.target = "t", .percpu_copy = -1};
 static const struct cul_watch_hit hit = {.target = "t", .comm = "c", .number = 1};
 static const struct cul_watch_loss loss = {.command_status = -1};
 
+static const struct cul_frame frame = {.where = {.addr = 1, .function = "f"}};
+static const struct cul_probe_refused refused = {"f", "m", "w"};
+static const struct cul_probe_method method = {"m", 1};
+static const struct cul_probe_attached attached = {.spec = "f",
+	.methods = &method,
+	.n_methods = 1,
+	.refused = &refused,
+	.n_refused = 1,
+	.n_refused_shown = 1,
+	.returns = true,
+	.note = "n"};
+static const struct cul_probe_arg arg = {
+	.name = "a", .value = {.text = "1"}, .after = {.text = "2"}};
+static const struct cul_probe_reg reg = {"rax", 1};
+static const struct cul_probe_call call = {.number = 1,
+	.where = {.addr = 1, .function = "f"},
+	.comm = "c",
+	.args = &arg,
+	.n_args = 1,
+	.returned = true,
+	.ret = {.text = "3"},
+	.regs = &reg,
+	.n_regs = 1,
+	.frames = &frame,
+	.n_frames = 1};
+static const struct cul_probe_rate rate = {.function = "f", .calls = 1};
+static const struct cul_probe_group group = {
+	.function = "f", .by = &arg, .n_by = 1, .frames = &frame, .n_frames = 1, .calls = 1};
+static const struct cul_probe_bar bar = {1, 2, 3};
+static const struct cul_probe_histogram histogram = {
+	.measure = "dur", .by = &arg, .n_by = 1, .bars = &bar, .n_bars = 1, .count = 3};
+static const struct cul_probe_function function = {.function = "f", .calls = 1};
+static const struct cul_probe_loss probe_loss = {.calls = 1, .command_status = -1};
+
+static int play_probe(struct cul_sink *s)
+{
+	return s->ops->probe_attached(s, &attached) ?: s->ops->probe_call(s, &call)
+		?: s->ops->probe_rate(s, &rate, 1) ?: s->ops->probe_groups(s, &group, 1)
+		?: s->ops->probe_histogram(s, &histogram)
+		?: s->ops->probe_functions(s, &function, 1, 1)
+		?: s->ops->probe_loss(s, &probe_loss);
+}
+
 static int play(struct cul_sink *s)
 {
 	return s->ops->watch_armed(s, &armed) ?: s->ops->watch_hit(s, &hit)
@@ -43,6 +86,7 @@ static void test_reader_gone(void **state)
 		out = fdopen(fds[1], "w");
 		s = json ? cul_json_sink_new(out) : cul_text_sink_new(out, &plain);
 		assert_int_equal(play(s), -EPIPE);
+		assert_int_equal(play_probe(s), -EPIPE);
 		cul_sink_free(s);
 		fclose(out);
 	}
@@ -61,18 +105,22 @@ static void test_disk_full(void **state)
 /* Whatever allocation fails: an error or complete output, and nothing leaks. */
 static void test_no_memory(void **state)
 {
-	bool done = false;
+	bool done = false, probe_done = false;
 
-	for (long after = 0; !done; after++) {
+	for (long after = 0; !done || !probe_done; after++) {
 		FILE *out = fopen("/dev/null", "w");
 		struct cul_sink *s;
 		int r;
 
 		cul_alloc_fail_after(after);
 		s = cul_tee_sink_new(cul_text_sink_new(out, &plain), cul_json_sink_new(out));
-		r = s ? play(s) : -ENOMEM;
+		r = !s ? -ENOMEM : done ? play_probe(s) : play(s);
 		cul_alloc_fail_after(-1);
-		done = r == 0;
+		if (r == 0) {
+			probe_done = done;
+			done = true;
+			after = -1;
+		}
 		if (r < 0)
 			assert_int_equal(r, -ENOMEM);
 		cul_sink_free(s);
@@ -89,6 +137,7 @@ static void test_tee(void **state)
 	struct cul_sink *s = cul_tee_sink_new(cul_text_sink_new(a, &plain), cul_json_sink_new(b));
 
 	assert_int_equal(play(s), 0);
+	assert_int_equal(play_probe(s), 0);
 	cul_sink_free(s);
 	/* the second goes on when the first has failed */
 	s = cul_tee_sink_new(cul_json_sink_new(full), cul_json_sink_new(b));
@@ -98,6 +147,8 @@ static void test_tee(void **state)
 	fclose(b);
 	fclose(full);
 	assert_non_null(strstr(text, "no hit"));
+	assert_non_null(strstr(text, "nothing that is known was lost"));
+	assert_non_null(strstr(json, "\"uncalled\""));
 	assert_non_null(strstr(strstr(json, "\"loss\"") + 1, "\"loss\""));
 }
 

@@ -65,6 +65,28 @@ static void a_change_with_no_store_is_told_once(void **state)
 	assert_int_equal(cul_watch_look_behind(&own.run), -EPIPE);
 }
 
+static void it_happened_after_the_last_store_that_was_seen(void **state)
+{
+	struct cul_watch_state now;
+
+	start();
+	assert_int_equal(
+		cul_watch_program_get_process_state(&own.run.program, getpid(), 0, &now), 0);
+	now.hits = 1;
+	now.last_ns = cul_watch_now();
+	cul_watch_program_set_process_state(&own.run.program, getpid(), 0, &now);
+	*(volatile int64_t *)&own_cell = 6;
+	assert_int_equal(cul_watch_look_behind(&own.run), 0);
+	assert_int_equal(own.record.behind, 1);
+	assert_int_equal(own.record.behind_from, now.last_ns - own.run.start_ns);
+	assert_true(own.record.behind_to > own.record.behind_from);
+	/* No store since: the last look. */
+	now.last_ns = own.run.looked_ns;
+	*(volatile int64_t *)&own_cell = 7;
+	assert_int_equal(cul_watch_look_behind(&own.run), 0);
+	assert_int_equal(own.record.behind_from, now.last_ns - own.run.start_ns);
+}
+
 static void a_value_that_is_being_stored_is_left_alone(void **state)
 {
 	struct cul_watch_state now;
@@ -110,6 +132,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_change_with_no_store_is_told_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			it_happened_after_the_last_store_that_was_seen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_value_that_is_being_stored_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -54,6 +54,8 @@ static int behind(struct cul_sink *s, const struct cul_watch_behind *b)
 	struct record *r = (struct record *)s;
 
 	r->behind++;
+	r->behind_from = b->from_ns;
+	r->behind_to = b->to_ns;
 	return told(r);
 }
 

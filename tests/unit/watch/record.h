@@ -32,6 +32,7 @@ struct record {
 	unsigned armed, hits, behind, writers, losses; /* how often each was told */
 	struct record_hit hit[RECORD_HITS];
 	struct record_writer writer[RECORD_WRITERS];
+	uint64_t behind_from, behind_to; /* of the last one */
 	struct cul_watch_loss loss;
 	char gap[256]; /* the last one */
 	int fail;      /* what the operation after `fail_after` further ones returns */

@@ -26,6 +26,7 @@ static const struct family *const families[] = {
 	&alias_family,
 	&load_family,
 	&probe_family,
+	&inlined_family,
 };
 
 static DEFINE_MUTEX(run_lock);

@@ -82,7 +82,7 @@ def unknown(test):
     refused(test, ["victm:victim_level"], r"victm.*victim")
     refused(test, ["no_such_symbol_at_all"], r"no_such_symbol_at_all")
     refused(test, ["victim:stats.handlr"], r"handlr.*handler")
-    refused(test, ["victim:stats.errors[2]x"], r"stats\.errors\[2\]x")
+    refused(test, ["victim:stats.errors[2]x"], r"stats\.errors\[2\]x", status=2)
 
 
 @case("errors: a symbol without a type says how to give one")

@@ -189,7 +189,7 @@ def percpu(test):
     run.end()
     b = victim.book("count_tick")
     armed = run.of("armed")[0]
-    test.same((armed["percpu"], armed["ctype"]), (True, "long long unsigned int"), "armed")
+    test.same((armed["percpu"], armed["ctype"]), (True, "u64"), "armed")
     for cpu in (0, 1):
         shots = [h for h in run.hits() if h["cpu"] == cpu]
         test.same(len(shots), b[f"cpu{cpu}_writes"], f"hits on CPU {cpu}")

@@ -73,7 +73,7 @@ def narrow(test):
     run = members(test, {"write_byte": (4, ), "write_bool": (4, ), "write_half": (3, 65000),
                          "write_word": (3, 4000000000)},
                   {"write_bool": lambda n: "true" if n else "false"})
-    test.same([a["ctype"] for a in run.of("armed")], ["unsigned char", "_Bool", "short unsigned int", "unsigned int"], "types")
+    test.same([a["ctype"] for a in run.of("armed")], ["u8", "bool", "u16", "u32"], "types")
 
 
 @case("stats: signed members and 8 bytes")

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A probed place was reached, or came back.
+ *
+ * Templates: see CUL_PATCH_* in probe.h. It counts first (exact whatever
+ * happens later), then asks the filter, then remembers the call until its
+ * return, or tells of it. Every map is preallocated.
+ */
+#include "bpf/helpers.h"
+#include "bpf/probe.h"
+#include "bpf/probe_fetch.bpf.h"
+#include "bpf/probe_maps.bpf.h"
+#include "bpf/probe_tell.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline void note_task(struct cul_probe_event *e)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	e->in.pid = id >> 32;
+	e->in.tid = (__u32)id;
+	e->in.cpu = bpf_get_smp_processor_id();
+	if (want_comm)
+		bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
+}
+
+static __always_inline int is_others(void)
+{
+	return only_tgid && bpf_get_current_pid_tgid() >> 32 != only_tgid;
+}
+
+/* The words are in place. */
+static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 caller,
+	const struct cul_pt_regs *regs)
+{
+	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
+	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
+	struct cul_probe_event *e = &s->event;
+	struct cul_probe_open_key key = {.sp = sp, .site = site};
+
+	if (!sum || !recipe)
+		return 0;
+	note_task(e);
+	if (e->in.pid == own_tgid) {
+		sum->own++;
+		return 0;
+	}
+	sum->calls++;
+	e->site = site;
+	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
+	e->in.caller = caller;
+	e->in.ret = e->in.dur = 0;
+	e->in.faults = 0;
+	e->ns = e->sent_ns = bpf_ktime_get_ns();
+	if (!expression(s)) {
+		sum->filtered++;
+		return 0;
+	}
+	fetch(s, recipe, e->got, 0, 0);
+	if (!returns) {
+		tell(ctx, s, sum, recipe, site, regs);
+		return 0;
+	}
+	__builtin_memcpy(s->call.words, e->in.words, sizeof(s->call.words));
+	__builtin_memcpy(s->call.values, e->in.values, sizeof(s->call.values));
+	s->call.faults = e->in.faults;
+	s->call.ns = e->ns;
+	s->call.caller = caller;
+	if (carry) {
+		__u64 n = recipe->payload;
+
+		__builtin_memcpy(s->call.got, e->got, sizeof(s->call.got));
+		OPAQUE(n);
+		if (n <= CUL_PROBE_PAYLOAD)
+			bpf_probe_read_kernel(s->call.payload, n, s->data);
+	}
+	if (user_target)
+		key.tgid = e->in.pid;
+	if (bpf_map_update_elem(&calls, &key, &s->call, BPF_ANY))
+		sum->lone++;
+	else
+		sum->waited++;
+	return 0;
+}
+
+/* `v` as its type has it: what lies above 32 bits is not defined. */
+static __always_inline __s64 extend(__u64 v, __u32 kind)
+{
+	return kind == CUL_RET_INT32 ? (__s64)(__s32)v : (__s64)v;
+}
+
+static __always_inline int is_error(__s64 ret, __u32 kind)
+{
+	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
+}
+
+static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 ret,
+	const struct cul_pt_regs *regs)
+{
+	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
+	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
+	struct cul_probe_event *e = &s->event;
+	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	struct cul_probe_open *c;
+
+	if (!sum || !recipe)
+		return 0;
+	note_task(e);
+	if (e->in.pid == own_tgid)
+		return 0;
+	if (user_target)
+		key.tgid = e->in.pid;
+	c = bpf_map_lookup_elem(&calls, &key);
+	if (!c) {
+		sum->strays++;
+		return 0;
+	}
+	sum->returns++;
+	__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
+	__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
+	e->in.faults = c->faults;
+	e->in.caller = c->caller;
+	e->ns = c->ns;
+	e->sent_ns = bpf_ktime_get_ns();
+	e->in.dur = e->sent_ns - c->ns;
+	if (carry) {
+		__u64 n = recipe->payload;
+
+		__builtin_memcpy(e->got, c->got, sizeof(e->got));
+		OPAQUE(n);
+		if (n <= CUL_PROBE_PAYLOAD)
+			bpf_probe_read_kernel(s->data, n, c->payload);
+	}
+	bpf_map_delete_elem(&calls, &key);
+	e->site = site;
+	e->flags = CUL_CALL_RETURN | (regs && regs->cs & 3 ? CUL_CALL_USER : 0);
+	e->in.ret = extend(ret, recipe->ret);
+	if (is_error(e->in.ret, recipe->ret))
+		e->flags |= CUL_CALL_ERROR;
+	if ((errors_only && !(e->flags & CUL_CALL_ERROR)) || e->in.dur < slow_ns ||
+		!expression(s)) {
+		sum->filtered++;
+		return 0;
+	}
+	if (carry)
+		fetch(s, recipe, e->got, 0, 1);
+	if (diff) {
+		fetch(s, recipe, e->after, CUL_PROBE_PAYLOAD, 0);
+		e->flags |= CUL_CALL_AFTER;
+	}
+	tell(ctx, s, sum, recipe, site, regs);
+	return 0;
+}
+
+static __always_inline void words_of_regs(struct scratch *s, const struct cul_pt_regs *ctx)
+{
+	__u64 *w = s->event.in.words;
+	__u64 n = PATCHED(CUL_PATCH_ARGS);
+
+	w[0] = ctx->di;
+	w[1] = ctx->si;
+	w[2] = ctx->dx;
+	w[3] = ctx->cx;
+	w[4] = ctx->r8;
+	w[5] = ctx->r9;
+	if (n > CUL_PROBE_REG_WORDS)
+		read_memory(&w[CUL_PROBE_REG_WORDS],
+			(CUL_PROBE_WORDS - CUL_PROBE_REG_WORDS) * sizeof(__u64), ctx->sp + 8);
+}
+
+/* kprobe, kprobe-multi, uprobe */
+SEC("culprit/entry")
+int probe_entry(struct cul_pt_regs *ctx)
+{
+	struct scratch *s = own_scratch();
+	__u64 caller = 0;
+
+	if (!s || !live || is_others())
+		return 0;
+	words_of_regs(s, ctx);
+	if (want_caller)
+		read_memory(&caller, sizeof(caller), ctx->sp);
+	return enter(ctx, s, own_site(ctx), ctx->sp, caller, ctx);
+}
+
+/* kretprobe and its kin: the return address is popped already */
+SEC("culprit/return")
+int probe_return(struct cul_pt_regs *ctx)
+{
+	struct scratch *s = own_scratch();
+
+	if (!s || !live || is_others())
+		return 0;
+	return leave(ctx, s, own_site(ctx), ctx->sp - 8, ctx->ax, ctx);
+}
+
+/* The instruction after the one that is probed: the same task, whatever it did to its stack. */
+SEC("culprit/after")
+int probe_after(struct cul_pt_regs *ctx)
+{
+	struct scratch *s = own_scratch();
+
+	if (!s || !live || is_others())
+		return 0;
+	return leave(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), ctx->ax, ctx);
+}
+
+SEC("culprit/before")
+int probe_before(struct cul_pt_regs *ctx)
+{
+	struct scratch *s = own_scratch();
+
+	if (!s || !live || is_others())
+		return 0;
+	words_of_regs(s, ctx);
+	return enter(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), 0, ctx);
+}
+
+/* Both have the same place on the stack as their context: the trampoline's frame. */
+SEC("culprit/fentry")
+int probe_fentry(__u64 *ctx)
+{
+	struct scratch *s = own_scratch();
+	__u64 n = PATCHED(CUL_PATCH_ARGS);
+
+	if (!s || !live || is_others())
+		return 0;
+	for (__u32 i = 0; i < CUL_PROBE_REG_WORDS; i++)
+		if (i < n)
+			bpf_get_func_arg(ctx, i, &s->event.in.words[i]);
+	return enter(ctx, s, own_site(ctx), (__u64)ctx, 0, 0);
+}
+
+SEC("culprit/fexit")
+int probe_fexit(__u64 *ctx)
+{
+	struct scratch *s = own_scratch();
+	__u64 ret = 0;
+
+	if (!s || !live || is_others())
+		return 0;
+	bpf_get_func_ret(ctx, &ret);
+	return leave(ctx, s, own_site(ctx), (__u64)ctx, ret, 0);
+}
+
+SEC("culprit/tracepoint")
+int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct scratch *s = own_scratch();
+
+	if (!s || !live || is_others())
+		return 0;
+	for (int i = 0; i < 12; i++)
+		s->event.in.words[i] = ctx->args[i];
+	return enter(ctx, s, own_site(ctx), 0, 0, 0);
+}

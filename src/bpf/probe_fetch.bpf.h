@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What probe programs copy from memory. A part of probe.bpf.c.
+ */
+#ifndef CUL_BPF_PROBE_FETCH_H
+#define CUL_BPF_PROBE_FETCH_H
+
+#include "bpf/probe_maps.bpf.h"
+
+static __always_inline long read_memory(void *to, __u64 size, __u64 from)
+{
+	long r = -1;
+
+	if (!user_target)
+		r = bpf_probe_read_kernel(to, size, (void *)from);
+	return r ? bpf_probe_read_user(to, size, (void *)from) : 0;
+}
+
+static __always_inline long read_string(void *to, __u64 size, __u64 from)
+{
+	long r = -1;
+
+	if (!user_target)
+		r = bpf_probe_read_kernel_str(to, size, (void *)from);
+	return r < 0 ? bpf_probe_read_user_str(to, size, (void *)from) : r;
+}
+
+/* What lies before the end of the page, when the whole does not. */
+static __always_inline long read_part(void *to, __u64 size, __u64 from)
+{
+	__u64 part = 4096 - (from & 4095);
+
+	if (!read_memory(to, size, from))
+		return size;
+	OPAQUE(part);
+	if (!part || part > CUL_PROBE_FETCH_MOST || part >= size)
+		return -14; /* EFAULT */
+	return read_memory(to, part, from) ? -14 : part;
+}
+
+/* Where a fetch starts. */
+static __always_inline __u64 fetch_from(struct scratch *s, const struct cul_probe_recipe *recipe,
+	const struct cul_probe_fetch *f, const __s16 *got, __u64 base)
+{
+	__u64 source = f->source, through = f->through, at;
+	__u64 *words = s->event.in.words;
+
+	if (!through) {
+		OPAQUE(source);
+		if (source >= CUL_PROBE_SOURCES)
+			return 0;
+		/* words, values and ret are one array */
+		return words[source] ? words[source] + f->offset : 0;
+	}
+	through--;
+	OPAQUE(through);
+	if (through >= CUL_PROBE_FETCHES || got[through] < (long)f->offset + 8)
+		return 0;
+	at = recipe->fetch[through].pos + f->offset;
+	OPAQUE(at);
+	if (at >= CUL_PROBE_PAYLOAD)
+		return 0;
+	return *(__u64 *)&s->data[base + (at & ~7ull)];
+}
+
+static __always_inline __u64 follow(__u64 from, __u32 offset)
+{
+	__u64 to = 0;
+
+	bpf_probe_read_kernel(&to, sizeof(to), (void *)(from + offset));
+	return to;
+}
+
+/* Names of a dentry's file system, when it has none itself: ":pipefs". */
+static __always_inline long file_system_name(void *to, __u64 dentry)
+{
+	__u64 name = follow(
+		follow(follow(dentry, offsets.dentry_sb), offsets.sb_type), offsets.type_name);
+	long n;
+
+	*(char *)to = ':';
+	n = bpf_probe_read_kernel_str(to + 1, NAME_MOST, (void *)name);
+	return n > 0 ? n + 1 : -14;
+}
+
+/* From a dentry up, and with its vfsmount on through the places where that is mounted. */
+static __always_inline long names_up(__u8 *to, __u64 dentry, __u64 mnt)
+{
+	__u64 used = 0, first = dentry;
+
+	for (int i = 0; i < NAMES_MOST; i++) {
+		__u64 parent = follow(dentry, offsets.dentry_parent);
+		long n;
+
+		if (!parent)
+			return -14;
+		if (mnt && dentry == follow(mnt, offsets.mnt_root)) {
+			__u64 mount = mnt - offsets.mount_mnt;
+			__u64 above = follow(mount, offsets.mount_parent);
+
+			if (!above || above == mount)
+				break;
+			dentry = follow(mount, offsets.mount_mountpoint);
+			mnt = above + offsets.mount_mnt;
+			continue;
+		}
+		if (parent == dentry)
+			break;
+		OPAQUE(used);
+		if (used > CUL_PROBE_FETCH_MOST - NAME_MOST)
+			break;
+		n = bpf_probe_read_kernel_str(
+			to + used, NAME_MOST, (void *)follow(dentry, offsets.dentry_name));
+		if (n <= 0)
+			return -14;
+		used += n;
+		dentry = parent;
+	}
+	if (used)
+		return used;
+	if (first == dentry && !mnt)
+		return file_system_name(to, dentry);
+	/* A root: of everything, or of what is mounted nowhere. */
+	if (follow(first, offsets.dentry_parent) == first &&
+		follow(follow(first, offsets.dentry_name), 0) & 0xff) {
+		to[0] = '/';
+		to[1] = 0;
+		return 2;
+	}
+	return file_system_name(to, first);
+}
+
+static __always_inline long fetch_path(void *to, __u64 from, int is_file)
+{
+	if (!offsets.known)
+		return -95; /* EOPNOTSUPP */
+	if (is_file)
+		return names_up(
+			to, follow(from, offsets.file_dentry), follow(from, offsets.file_mnt));
+	return names_up(to, from, 0);
+}
+
+static __always_inline long fetch_one(
+	struct scratch *s, const struct cul_probe_fetch *f, __u64 from, __u64 base)
+{
+	__u64 pos = f->pos, size = f->size;
+	void *to;
+
+	if (!from)
+		return -14;
+	OPAQUE(pos);
+	if (pos >= CUL_PROBE_PAYLOAD)
+		return -22;
+	to = &s->data[base + pos];
+	OPAQUE(size);
+	if (!size || size > CUL_PROBE_FETCH_MOST)
+		return -22;
+	if (f->kind == CUL_FETCH_STR)
+		return read_string(to, size, from);
+	if (f->kind == CUL_FETCH_FILE || f->kind == CUL_FETCH_DENTRY)
+		return fetch_path(to, from, f->kind == CUL_FETCH_FILE);
+	return read_part(to, size, from);
+}
+
+/* What stands for a fetch of this kind at the entry or at the return. */
+static __always_inline void fetch(struct scratch *s, const struct cul_probe_recipe *recipe,
+	__s16 *got, __u64 base, int at_return)
+{
+	for (int i = 0; i < CUL_PROBE_FETCHES; i++) {
+		const struct cul_probe_fetch *f = &recipe->fetch[i];
+
+		if (i >= recipe->n_fetches)
+			break;
+		/* At the return: what belongs there, and what could not be read before. */
+		if (at_return ? !f->at_return && got[i] >= 0 : f->at_return) {
+			if (f->at_return)
+				got[i] = -61; /* ENODATA: not yet */
+			continue;
+		}
+		got[i] = fetch_one(s, f, fetch_from(s, recipe, f, got, base), base);
+	}
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps, constants and the scratch area of the probe programs: a part of
+ * probe.bpf.c. Every map is preallocated.
+ */
+#ifndef CUL_BPF_PROBE_MAPS_H
+#define CUL_BPF_PROBE_MAPS_H
+
+#include "bpf/helpers.h"
+#include "bpf/probe.h"
+
+const volatile __u32 user_target; /* a process's functions: all memory is user memory */
+const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
+const volatile __u32 only_tgid;   /* calls of this process alone; 0: of all */
+const volatile __u32 returns;     /* a call is told when it returns */
+const volatile __u32 carry;       /* what is fetched at the entry is kept until the return */
+const volatile __u32 diff;        /* pointees are fetched again at the return */
+const volatile __u32 errors_only;
+const volatile __u64 slow_ns;
+const volatile __u32 want_events, want_groups, want_bars;
+const volatile __u32 want_comm, want_caller, want_regs;
+const volatile __u32 want_kernel_stack, want_user_stack;
+const volatile __u32 by_at, n_by, measure_at; /* among the values */
+const volatile __u64 ring_bytes;              /* of one CPU's ring */
+const volatile struct cul_probe_offsets offsets;
+
+__u32 live; /* everything is attached: calls count */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cul_probe_totals);
+} totals SEC(".maps"); /* by site */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cul_probe_recipe);
+} recipes SEC(".maps"); /* by site */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct cul_probe_open_key);
+	__type(value, struct cul_probe_open);
+} calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct cul_probe_tally_key);
+	__type(value, struct cul_probe_tally);
+} groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, CUL_PROBE_STACK_DEPTH * sizeof(__u64));
+} stacks SEC(".maps");
+
+enum {
+	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,
+	NAMES_MOST = 16,              /* of one path */
+	NAME_MOST = 64,               /* characters of one, with its end */
+	SLACK = CUL_PROBE_FRAMES * 8, /* so that a bounded start is enough for the verifier */
+};
+
+/* The call in the making: too large for the stack. */
+struct scratch {
+	struct cul_probe_event event;
+	__u8 data[DATA + SLACK];
+	struct cul_probe_open call;
+	struct cul_probe_tally fresh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+/* Replaced by generated code. Weak, so that the compiler believes nothing of it. */
+__attribute__((noinline, weak)) int expression(struct scratch *s)
+{
+	__asm__ volatile("" : "+r"(s));
+	return CUL_PATCH_CODE;
+}
+
+#define PATCHED(number)                                                                            \
+	({                                                                                         \
+		__u64 patched_;                                                                    \
+		__asm__ volatile("%0 = %1" : "=r"(patched_) : "i"(number));                        \
+		patched_;                                                                          \
+	})
+
+/* The verifier must see the very register that was compared. */
+#define OPAQUE(v) __asm__ volatile("" : "+r"(v))
+
+static __always_inline struct scratch *own_scratch(void)
+{
+	__u32 index = PATCHED(CUL_PATCH_SCRATCH);
+
+	return bpf_map_lookup_elem(&scratches, &index);
+}
+
+static __always_inline __u32 own_site(void *ctx)
+{
+	__s64 site = PATCHED(CUL_PATCH_SITE);
+
+	if (site == CUL_SITE_BY_COOKIE)
+		site = bpf_get_attach_cookie(ctx);
+	return site;
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes of a call that passed all filters: a group is counted, a record
+ * is sent. A part of probe.bpf.c.
+ */
+#ifndef CUL_BPF_PROBE_TELL_H
+#define CUL_BPF_PROBE_TELL_H
+
+#include "bpf/probe_maps.bpf.h"
+
+static __always_inline __u64 log2_of(__u64 v)
+{
+	__u64 e = 0;
+
+	if (v >> 32)
+		e += 32, v >>= 32;
+	if (v >> 16)
+		e += 16, v >>= 16;
+	if (v >> 8)
+		e += 8, v >>= 8;
+	if (v >> 4)
+		e += 4, v >>= 4;
+	if (v >> 2)
+		e += 2, v >>= 2;
+	return e + (v >> 1);
+}
+
+static __always_inline __u32 bar_of(__u64 v)
+{
+	__u64 e;
+
+	if ((__s64)v < 0)
+		return 0;
+	if (v < 16)
+		return v;
+	e = log2_of(v);
+	return (e - 3) * 16 + ((v >> ((e - 4) & 63)) & 15);
+}
+
+static __always_inline void count_group(
+	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
+{
+	struct cul_probe_event *e = &s->event;
+	struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+	struct cul_probe_tally *g;
+
+	if (want_kernel_stack)
+		key.stack = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
+	if (want_user_stack)
+		key.user_stack =
+			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
+	if (want_bars)
+		key.bar = bar_of(e->in.values[measure_at & (CUL_PROBE_VALUES - 1)]);
+	for (__u32 i = 0; i < CUL_PROBE_BY; i++)
+		if (i < n_by)
+			key.by[i] = e->in.values[(by_at + i) & (CUL_PROBE_VALUES - 1)];
+	g = bpf_map_lookup_elem(&groups, &key);
+	if (!g) {
+		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));
+		bpf_map_update_elem(&groups, &key, &s->fresh, BPF_NOEXIST);
+		g = bpf_map_lookup_elem(&groups, &key);
+		if (!g) {
+			sum->ungrouped++;
+			return;
+		}
+	}
+	g->count++;
+	if (e->flags & CUL_CALL_ERROR)
+		g->errors++;
+	g->sum += e->in.dur;
+	if (e->in.dur > g->max)
+		g->max = e->in.dur;
+}
+
+static __always_inline __u64 add_frames(void *ctx, struct scratch *s, __u64 at, __u64 flags)
+{
+	long n;
+
+	OPAQUE(at);
+	if (at > DATA)
+		return 0;
+	n = bpf_get_stack(ctx, &s->data[at], CUL_PROBE_FRAMES * 8, flags);
+	return n > 0 ? (__u64)n / 8 : 0;
+}
+
+static __always_inline void emit(void *ctx, struct scratch *s, struct cul_probe_totals *sum,
+	const struct cul_probe_recipe *recipe, const struct cul_pt_regs *regs)
+{
+	struct cul_probe_event *e = &s->event;
+	__u64 at = recipe->payload, size, wake = BPF_RB_NO_WAKEUP;
+	__u32 cpu = e->in.cpu;
+	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+
+	if (at > CUL_PROBE_PAYLOAD)
+		at = CUL_PROBE_PAYLOAD;
+	e->payload = at;
+	if (e->flags & CUL_CALL_AFTER) {
+		/* Fetched at a fixed place; it follows the first payload in what is sent. */
+		at &= ~7ull;
+		OPAQUE(at);
+		if (at <= CUL_PROBE_PAYLOAD)
+			bpf_probe_read_kernel(&s->data[at], at, &s->data[CUL_PROBE_PAYLOAD]);
+		at *= 2;
+	}
+	if (want_regs && regs) {
+		OPAQUE(at);
+		if (at <= 2 * CUL_PROBE_PAYLOAD) {
+			bpf_probe_read_kernel(&s->data[at], CUL_PROBE_REGS * 8, regs);
+			e->flags |= CUL_CALL_REGS;
+			at += CUL_PROBE_REGS * 8;
+		}
+	}
+	e->n_kernel = e->n_user = 0;
+	if (want_kernel_stack) {
+		e->n_kernel = add_frames(ctx, s, at, 0);
+		at += e->n_kernel * 8;
+	}
+	if (want_user_stack) {
+		e->n_user = add_frames(ctx, s, at, BPF_F_USER_STACK);
+		at += e->n_user * 8;
+	}
+	size = sizeof(*e) + at;
+	OPAQUE(size);
+	if (!ring || size > sizeof(*e) + DATA) {
+		sum->dropped++;
+		return;
+	}
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) * 2 > ring_bytes)
+		wake = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(ring, e, size, wake))
+		sum->dropped++;
+	else
+		sum->emitted++;
+}
+
+/* A call that passed all filters. */
+static __always_inline void tell(void *ctx, struct scratch *s, struct cul_probe_totals *sum,
+	const struct cul_probe_recipe *recipe, __u32 site, const struct cul_pt_regs *regs)
+{
+	struct cul_probe_event *e = &s->event;
+
+	sum->matched++;
+	if (e->flags & CUL_CALL_ERROR)
+		sum->errors++;
+	if (returns) {
+		sum->sum_ns += e->in.dur;
+		if (e->in.dur > sum->max_ns)
+			sum->max_ns = e->in.dur;
+	}
+	if (want_groups)
+		count_group(ctx, s, sum, site);
+	if (want_events)
+		emit(ctx, s, sum, recipe, regs);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/values.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+int cul_value_bad(const struct cul_command *command, const char *option, const char *value,
+	const char *wanted)
+{
+	return cul_cmd_usage(command, "--%s %s: %s", option, value, wanted);
+}
+
+int cul_value_pid(const struct cul_command *command, const char *value, pid_t *pid)
+{
+	uint64_t n;
+
+	if (cul_parse_u64(value, &n) < 0 || n == 0 || n > INT_MAX)
+		return cul_value_bad(command, "pid", value, "not a process number");
+	*pid = (pid_t)n;
+	return 0;
+}
+
+int cul_value_duration(
+	const struct cul_command *command, const char *option, const char *value, uint64_t *ns)
+{
+	uint64_t n;
+
+	if (cul_parse_duration(value, &n) < 0 || n == 0)
+		return cul_value_bad(
+			command, option, value, "not a duration; write 10s, 250ms, 5m");
+	*ns = n;
+	return 0;
+}
+
+int cul_value_number(const struct cul_command *command, const char *option, const char *value,
+	const char *what, uint64_t most, uint64_t *number)
+{
+	uint64_t n;
+
+	if (cul_parse_u64(value, &n) < 0 || n == 0)
+		return cul_cmd_usage(command, "--%s %s: not a number of %s", option, value, what);
+	if (n > most)
+		return cul_cmd_usage(
+			command, "--%s %s: at most %" PRIu64 " %s", option, value, most, what);
+	*number = n;
+	return 0;
+}
+
+int cul_value_stack(const struct cul_command *command, const char *value, unsigned *sides)
+{
+	static const char *const names[] = {[CUL_VALUE_STACK_NONE] = "none",
+		[CUL_VALUE_STACK_KERNEL] = "kernel",
+		[CUL_VALUE_STACK_USER] = "user",
+		[CUL_VALUE_STACK_BOTH] = "both",
+		NULL};
+	const char *near = cul_options_nearest(value, names);
+
+	for (unsigned i = 0; names[i]; i++) {
+		if (strcmp(names[i], value) != 0)
+			continue;
+		*sides = i;
+		return 0;
+	}
+	if (near)
+		return cul_cmd_usage(command, "--stack %s: did you mean %s?", value, near);
+	return cul_value_bad(command, "stack", value, "it is one of none, kernel, user, both");
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Attaching, as cheap as the kernel allows: fentry for few functions, one
+ * fprobe for many, kprobes for what is left.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "probe/run.h"
+
+/* How each site is to be attached. */
+struct way {
+	enum cul_attach_kind kind;
+	bool attached;
+};
+
+/* A program for all sites that have the same expressions; they tell themselves by cookies. */
+struct made {
+	enum cul_probe_template from;
+	enum bpf_attach_type attach;
+	const struct cul_bpf_code *code;
+	int fd;
+};
+
+struct arming {
+	struct cul_probe_run *run;
+	struct way *ways; /* by site */
+	CUL_VEC(struct made) made;
+};
+
+static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
+{
+	return &run->sites.sites.data[i];
+}
+
+static bool fits_fentry(const struct cul_probe_run *run, size_t i)
+{
+	const struct cul_site *site = site_of(run, i);
+	const struct cul_plan *plan = &run->plans[i];
+
+	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
+		plan->signature.is_variadic || plan->signature.ret_in_memory)
+		return false;
+	for (size_t a = 0; a < plan->n_args; a++)
+		if (plan->args[a].source != (int)a || plan->args[a].place.n_words != 1 ||
+			a >= CUL_PROBE_REG_WORDS)
+			return false;
+	return true;
+}
+
+static void choose(struct arming *a)
+{
+	struct cul_probe_run *run = a->run;
+	size_t n = run->sites.sites.len;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct cul_site *site = site_of(run, i);
+		bool function = site->kind == CUL_SITE_FUNCTION || site->kind == CUL_SITE_CLONE;
+
+		if (run->pid)
+			a->ways[i].kind = CUL_ATTACH_UPROBE;
+		else if (site->kind == CUL_SITE_TRACEPOINT)
+			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
+		else if (!function)
+			a->ways[i].kind = CUL_ATTACH_KPROBE;
+		else if (run->options->maxactive && run->returns)
+			a->ways[i].kind = CUL_ATTACH_TRACEFS;
+		else if (n <= CUL_PROBE_FENTRY_MOST && !run->generated[i].uses_caller &&
+			 fits_fentry(run, i))
+			a->ways[i].kind = CUL_ATTACH_FENTRY;
+		else
+			a->ways[i].kind =
+				site->traceable ? CUL_ATTACH_KPROBE_MULTI : CUL_ATTACH_KPROBE;
+	}
+}
+
+static int add_link(struct cul_probe_run *run, const struct cul_attachment *attachment,
+	unsigned site, unsigned n_sites, struct cul_error *err)
+{
+	struct cul_probe_link *link = cul_vec_push(&run->links);
+	struct cul_attachment copy = *attachment;
+
+	if (!link) {
+		cul_attachment_detach(&copy);
+		return cul_fail(err, -ENOMEM, "out of memory");
+	}
+	*link = (struct cul_probe_link){.attachment = copy, .site = site, .n_sites = n_sites};
+	return 0;
+}
+
+static const struct cul_bpf_code *code_of(
+	const struct cul_probe_run *run, size_t i, enum cul_probe_template from)
+{
+	const struct cul_generated *g = &run->generated[i];
+	bool back = from == CUL_TEMPLATE_RETURN || from == CUL_TEMPLATE_FEXIT ||
+		    from == CUL_TEMPLATE_AFTER;
+
+	return back ? &g->back : &g->entry;
+}
+
+static bool same_code(const struct cul_bpf_code *a, const struct cul_bpf_code *b)
+{
+	return a->len == b->len &&
+	       (!a->len || !memcmp(a->insns, b->insns, a->len * sizeof(*a->insns)));
+}
+
+/* The program for site `i`: its descriptor. */
+static int shared_program(struct arming *a, size_t i, enum cul_probe_template from,
+	enum bpf_attach_type attach, struct cul_error *err)
+{
+	const struct cul_bpf_code *code = code_of(a->run, i, from);
+	const struct cul_probe_instance instance = {
+		.from = from,
+		.site = CUL_SITE_BY_COOKIE,
+		.args = CUL_PROBE_WORDS,
+		.code = code,
+		.attach = attach,
+	};
+	struct made *m;
+	int fd;
+
+	for (size_t j = 0; j < a->made.len; j++) {
+		m = &a->made.data[j];
+		if (m->from == from && m->attach == attach && same_code(m->code, code))
+			return m->fd;
+	}
+	fd = cul_probe_program_make(&a->run->program, &instance, err);
+	if (fd < 0)
+		return fd;
+	m = cul_vec_push(&a->made);
+	if (!m)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	*m = (struct made){.from = from, .attach = attach, .code = code, .fd = fd};
+	return fd;
+}
+
+static int arm_fentry_one(
+	struct arming *a, size_t i, bool at_return, int btf_fd, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_probe_instance instance = {
+		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
+		.site = (int32_t)i,
+		.args = (unsigned)run->plans[i].n_args,
+		.scratch = 1 + 2 * (unsigned)i + at_return,
+		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
+		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
+		.btf_id = site_of(run, i)->btf_id,
+		.btf_fd = btf_fd,
+	};
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int fd = cul_probe_program_make(&run->program, &instance, err), r;
+
+	if (fd < 0)
+		return fd;
+	r = cul_attach_fentry(fd, i, at_return, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+/* The way back first: a call that is seen has to be seen returning. */
+static int arm_fentry(struct arming *a, size_t i, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const char *module = site_of(run, i)->module;
+	cul_autoclose int btf_fd = -1;
+	int r = 0;
+
+	if (strcmp(module, "vmlinux") != 0) {
+		btf_fd = cul_sites_btf_fd(module, err);
+		if (btf_fd < 0)
+			return btf_fd;
+	}
+	if (run->returns)
+		r = arm_fentry_one(a, i, true, btf_fd < 0 ? 0 : btf_fd, err);
+	return r ? r : arm_fentry_one(a, i, false, btf_fd < 0 ? 0 : btf_fd, err);
+}
+
+/* All sites that one program is for, by one link. */
+static int arm_multi_group(struct arming *a, const int *fds, size_t first, bool at_return,
+	uint64_t *addrs, uint64_t *cookies, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	size_t n = 0;
+	int r;
+
+	for (size_t i = first; i < run->sites.sites.len; i++) {
+		if (fds[i] != fds[first])
+			continue;
+		addrs[n] = site_of(run, i)->addr;
+		cookies[n++] = i;
+	}
+	r = cul_attach_kprobe_multi(fds[first], addrs, cookies, n, at_return, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)first, (unsigned)n, err);
+}
+
+static bool is_first(const int *fds, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (fds[j] == fds[i])
+			return false;
+	return fds[i] >= 0;
+}
+
+static int arm_multi_way(struct arming *a, bool at_return, struct cul_error *err)
+{
+	size_t n = a->run->sites.sites.len;
+	cul_autofree uint64_t *addrs = cul_calloc(n, sizeof(*addrs)),
+			      *cookies = cul_calloc(n, sizeof(*cookies));
+	cul_autofree int *fds = cul_calloc(n, sizeof(*fds));
+	int r = 0;
+
+	if (!addrs || !cookies || !fds)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = -1;
+		if (a->ways[i].kind != CUL_ATTACH_KPROBE_MULTI)
+			continue;
+		fds[i] = shared_program(a, i, at_return ? CUL_TEMPLATE_RETURN : CUL_TEMPLATE_ENTRY,
+			BPF_TRACE_KPROBE_MULTI, err);
+		if (fds[i] < 0)
+			return fds[i];
+	}
+	for (size_t i = 0; !r && i < n; i++)
+		if (is_first(fds, i))
+			r = arm_multi_group(a, fds, i, at_return, addrs, cookies, err);
+	return r;
+}
+
+static int arm_multi(struct arming *a, struct cul_error *err)
+{
+	int r = a->run->returns ? arm_multi_way(a, true, err) : 0;
+
+	return r ? r : arm_multi_way(a, false, err);
+}
+
+static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int r = 0, fd;
+
+	/* Only a function comes back. */
+	if (run->returns && cul_probe_returns(site)) {
+		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
+		r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, true, &attachment, err);
+		if (!r)
+			r = add_link(run, &attachment, (unsigned)i, 1, err);
+	}
+	if (r)
+		return r;
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	cul_autostr struct cul_str place = {0};
+	size_t number;
+	int r = 0, fd;
+
+	if (!run->kretprobes)
+		r = cul_kretprobes_new(&run->kretprobes, err);
+	if (r)
+		return r;
+	if (strcmp(site->module, "vmlinux") != 0)
+		cul_str_addf(&place, "%s:", site->module);
+	cul_str_add(&place, site->symbol);
+	fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
+	if (fd < 0)
+		return fd;
+	r = cul_kretprobe_attach(run->kretprobes, cul_str_text(&place), run->options->maxactive, fd,
+		i, &number, &attachment, err);
+	if (!r)
+		r = add_link(run, &attachment, (unsigned)i, 1, err);
+	if (r)
+		return r;
+	run->links.data[run->links.len - 1].kretprobe = number;
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int r = 0, fd;
+
+	if (run->returns && cul_probe_returns(site)) {
+		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
+		r = fd < 0 ? fd
+			   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, true,
+				     &attachment, err);
+		if (!r)
+			r = add_link(run, &attachment, (unsigned)i, 1, err);
+	}
+	if (r)
+		return r;
+	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	r = fd < 0 ? fd
+		   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, false,
+			     &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
+		.site = (int32_t)i,
+		.scratch = 1 + 2 * (unsigned)i};
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int fd = cul_probe_program_make(&run->program, &instance, err), r;
+
+	if (fd < 0)
+		return fd;
+	r = cul_attach_raw_tracepoint(fd, site_of(run, i)->name, 0, &attachment, err);
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+/* Closes what was attached since there were `n` links. */
+static void back_to(struct cul_probe_run *run, size_t n)
+{
+	while (run->links.len > n)
+		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
+}
+
+static int arm_one(struct arming *a, size_t i, struct cul_error *err)
+{
+	size_t before = a->run->links.len;
+	int r;
+
+	switch (a->ways[i].kind) {
+	case CUL_ATTACH_FENTRY:
+		r = arm_fentry(a, i, err);
+		if (!r || r == -EPERM)
+			return r;
+		/* The next cheapest. */
+		back_to(a->run, before);
+		a->ways[i].kind = CUL_ATTACH_KPROBE;
+		return arm_kprobe(a, i, err);
+	case CUL_ATTACH_KPROBE_MULTI: /* attached together with the others */
+		return 0;
+	case CUL_ATTACH_TRACEFS:
+		return arm_kretprobe(a, i, err);
+	case CUL_ATTACH_UPROBE:
+		return arm_uprobe(a, i, err);
+	case CUL_ATTACH_RAW_TRACEPOINT:
+		return arm_tracepoint(a, i, err);
+	default:
+		return arm_kprobe(a, i, err);
+	}
+}
+
+static int arm_all(struct arming *a, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	int r = arm_multi(a, err);
+
+	if (r && r != -EPERM) {
+		/* No fprobe, or one of them is unknown to ftrace: one by one. */
+		back_to(run, 0);
+		for (size_t i = 0; i < run->sites.sites.len; i++)
+			if (a->ways[i].kind == CUL_ATTACH_KPROBE_MULTI)
+				a->ways[i].kind = CUL_ATTACH_KPROBE;
+		r = 0;
+	}
+	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
+		r = arm_one(a, i, err);
+	return r;
+}
+
+static void arming_free(struct arming *a)
+{
+	free(a->ways);
+	free(a->made.data);
+}
+
+int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
+{
+	uint64_t start = cul_probe_now();
+	__attribute__((cleanup(arming_free))) struct arming a = {
+		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
+	int r;
+
+	if (!a.ways)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	choose(&a);
+	r = arm_all(&a, err);
+	if (r)
+		return r;
+	run->start_ns = run->rated_ns = cul_probe_now();
+	run->attach_ns = run->start_ns - start;
+	cul_probe_program_go_live(&run->program, true);
+	return 0;
+}
+
+void cul_probe_disarm(struct cul_probe_run *run)
+{
+	if (run->end_ns || !run->opened)
+		return;
+	cul_probe_program_go_live(&run->program, false);
+	run->end_ns = cul_probe_now();
+}
+
+void cul_probe_arm_free(struct cul_probe_run *run)
+{
+	back_to(run, 0);
+	free(run->links.data);
+	cul_kretprobes_free(run->kretprobes);
+	if (run->opened)
+		cul_probe_program_free(&run->program);
+	for (size_t i = 0; run->generated && i < run->sites.sites.len; i++)
+		cul_generated_free(&run->generated[i]);
+	free(run->generated);
+	free(run->plans);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The first line: what is probed, how, and what is not.
+ */
+#include <string.h>
+
+#include "probe/run.h"
+
+static const char *const method_names[] = {
+	[CUL_ATTACH_FENTRY] = "fentry",
+	[CUL_ATTACH_KPROBE_MULTI] = "kprobe-multi",
+	[CUL_ATTACH_KPROBE] = "kprobe",
+	[CUL_ATTACH_TRACEFS] = "kretprobe",
+	[CUL_ATTACH_UPROBE] = "uprobe",
+	[CUL_ATTACH_RAW_TRACEPOINT] = "raw tracepoint",
+};
+
+int cul_probe_say_attached(struct cul_probe_run *run)
+{
+	enum { KINDS = sizeof(method_names) / sizeof(method_names[0]), REFUSED = 4 };
+	struct cul_probe_method methods[KINDS];
+	struct cul_probe_refused refused[REFUSED];
+	cul_autostr struct cul_str spec = {0}, signature = {0};
+	struct cul_probe_attached attached = {
+		.methods = methods,
+		.refused = refused,
+		.n_sites = run->sites.sites.len,
+		.n_refused = run->sites.refused.len,
+		.returns = run->returns,
+		.pid = run->pid,
+		.only_pid = run->only_pid,
+		.took_ns = run->attach_ns,
+	};
+	size_t counts[KINDS] = {0};
+
+	for (size_t i = 0; i < run->options->n_specs; i++)
+		cul_str_addf(&spec, "%s%s", i ? " " : "", run->options->specs[i]);
+	attached.spec = cul_str_text(&spec);
+	for (size_t i = 0; i < run->links.len; i++)
+		if (!run->links.data[i].attachment.at_return)
+			counts[run->links.data[i].attachment.kind] += run->links.data[i].n_sites;
+	for (size_t k = 0; k < KINDS; k++)
+		if (counts[k])
+			methods[attached.n_methods++] =
+				(struct cul_probe_method){method_names[k], counts[k]};
+	for (size_t i = 0; i < run->sites.sites.len; i++) {
+		const struct cul_site *site = &run->sites.sites.data[i];
+
+		attached.n_functions += !i || strcmp(site->name, site[-1].name) != 0;
+		attached.n_clones += site->kind == CUL_SITE_CLONE;
+		attached.n_inlined += site->kind == CUL_SITE_INLINED;
+	}
+	for (; attached.n_refused_shown < REFUSED && attached.n_refused_shown < attached.n_refused;
+		attached.n_refused_shown++) {
+		const struct cul_site_refused *from =
+			&run->sites.refused.data[attached.n_refused_shown];
+
+		refused[attached.n_refused_shown] =
+			(struct cul_probe_refused){from->symbol, from->module, from->why};
+	}
+	if (attached.n_functions == 1 && run->plans[0].typed) {
+		cul_signature_print(
+			&signature, run->sites.sites.data[0].name, &run->plans[0].signature);
+		attached.signature = cul_str_text(&signature);
+	}
+	return run->sink->ops->probe_attached(run->sink, &attached);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "probe/run.h"
+
+static const enum cul_probe_place places[] = {
+	[CUL_SITE_FUNCTION] = CUL_PLACE_ENTRY,
+	[CUL_SITE_CLONE] = CUL_PLACE_CLONE,
+	[CUL_SITE_INLINED] = CUL_PLACE_INLINED,
+	[CUL_SITE_INSIDE] = CUL_PLACE_INSIDE,
+	[CUL_SITE_TRACEPOINT] = CUL_PLACE_TRACEPOINT,
+};
+
+/* What follows the record's head. */
+struct tail {
+	const uint64_t *regs; /* NULL: none */
+	const uint64_t *frames;
+	size_t n_frames;
+};
+
+/* False when the record is shorter than it says. */
+static bool find_tail(const struct cul_probe_event *e, size_t size, struct tail *out)
+{
+	const uint8_t *data = (const uint8_t *)(e + 1);
+	size_t at = e->flags & CUL_CALL_AFTER ? 2u * e->payload : e->payload;
+
+	memset(out, 0, sizeof(*out));
+	if (e->payload > CUL_PROBE_PAYLOAD || e->payload % 8 || e->n_kernel > CUL_PROBE_FRAMES ||
+		e->n_user > CUL_PROBE_FRAMES)
+		return false;
+	if (e->flags & CUL_CALL_REGS) {
+		out->regs = (const uint64_t *)(data + at);
+		at += CUL_PROBE_REGS * 8;
+	}
+	out->frames = (const uint64_t *)(data + at);
+	out->n_frames = (size_t)e->n_kernel + e->n_user;
+	return size >= sizeof(*e) + at + out->n_frames * 8;
+}
+
+/* With fentry the innermost frames are the kernel's trampoline and our program. */
+size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n)
+{
+	enum { OURS = 4 };
+
+	for (size_t i = 0; i < n && i <= OURS; i++) {
+		const struct cul_where *where = &frames[i].where;
+
+		if (!frames[i].user && where->function && !strcmp(where->function, site->symbol))
+			return i;
+	}
+	return 0;
+}
+
+static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
+	const struct tail *tail, struct cul_frame *frames)
+{
+	for (size_t i = 0; i < tail->n_frames; i++) {
+		struct cul_frame *f = &frames[i];
+		uint64_t addr = tail->frames[i];
+		bool innermost = i == 0 || i == e->n_kernel;
+
+		f->user = i >= e->n_kernel;
+		f->method = i == 0 ? "regs" : f->user ? "fp" : "kernel";
+		/* A return address belongs to the call before it. */
+		cul_scope_where(run->scope, innermost ? addr : addr - 1, f->user, &f->where);
+		f->where.addr = addr;
+		if (!innermost)
+			f->where.offset++;
+	}
+}
+
+/* The texts of a call's arguments, twice for --diff. */
+struct texts {
+	struct cul_probe_arg args[CUL_PLAN_ARGS];
+	struct cul_str now[CUL_PLAN_ARGS], after[CUL_PLAN_ARGS], ret;
+	size_t n;
+};
+
+static void texts_free(struct texts *t)
+{
+	for (size_t i = 0; i < CUL_PLAN_ARGS; i++) {
+		cul_str_free(&t->now[i]);
+		cul_str_free(&t->after[i]);
+	}
+	cul_str_free(&t->ret);
+}
+
+static void show_args(struct cul_probe_run *run, const struct cul_plan *plan,
+	const struct cul_probe_event *e, struct texts *t)
+{
+	for (; t->n < plan->n_args; t->n++) {
+		const struct cul_plan_arg *a = &plan->args[t->n];
+		struct cul_probe_arg *out = &t->args[t->n];
+		const char *ignored = NULL;
+
+		out->name = a->name;
+		cul_plan_show(plan, a, e, false, run->scope, &t->now[t->n], &out->value, &out->why);
+		if (!(e->flags & CUL_CALL_AFTER) || a->fetch < 0)
+			continue;
+		cul_plan_show(plan, a, e, true, run->scope, &t->after[t->n], &out->after, &ignored);
+		if (ignored || !out->value.text || !strcmp(out->value.text, out->after.text))
+			out->after = (struct cul_shown){0};
+	}
+}
+
+static int show(struct cul_probe_run *run, const struct cul_probe_event *e, const struct tail *tail)
+{
+	const struct cul_site *site = &run->sites.sites.data[e->site];
+	const struct cul_plan *plan = &run->plans[e->site];
+	__attribute__((cleanup(texts_free))) struct texts texts = {0};
+	struct cul_frame frames[2 * CUL_PROBE_FRAMES];
+	struct cul_probe_reg regs[CUL_MAX_REGS];
+	char comm[CUL_PROBE_COMM + 1] = "";
+	const char *ignored;
+	struct cul_probe_call call = {
+		.number = run->shown + 1,
+		.where = {.addr = site->addr,
+			.function = site->name,
+			.offset = site->kind == CUL_SITE_INSIDE ? site->offset : 0,
+			.module = site->module},
+		.place = places[site->kind],
+		.ns = cul_probe_since(run, e->ns),
+		.cpu = (int)e->in.cpu,
+		.pid = (int)e->in.pid,
+		.tid = (int)e->in.tid,
+		.comm = comm,
+		.args = texts.args,
+		.returned = e->flags & CUL_CALL_RETURN,
+		.error = cul_plan_error(plan, e),
+		.dur_ns = e->in.dur,
+		.regs = regs,
+		.frames = frames,
+	};
+
+	memcpy(comm, e->in.comm, CUL_PROBE_COMM);
+	show_args(run, plan, e, &texts);
+	call.n_args = texts.n;
+	if (call.returned && plan->has_ret)
+		cul_plan_show(
+			plan, &plan->ret, e, false, run->scope, &texts.ret, &call.ret, &ignored);
+	if (e->in.caller)
+		cul_scope_where(run->scope, e->in.caller - 1, run->pid != 0, &call.caller);
+	for (; tail->regs && call.n_regs < run->arch->n_regs; call.n_regs++)
+		regs[call.n_regs] = (struct cul_probe_reg){
+			run->arch->reg_names[call.n_regs], tail->regs[call.n_regs]};
+	if (tail->n_frames) {
+		call.same_stack_as =
+			cul_seen_at(&run->seen, tail->frames, tail->n_frames, call.number);
+		if (!call.same_stack_as) {
+			size_t ours;
+
+			name_frames(run, e, tail, frames);
+			ours = cul_probe_skip_ours(site, frames, tail->n_frames);
+			call.frames = frames + ours;
+			call.n_frames = tail->n_frames - ours;
+		}
+	}
+	run->shown++;
+	return run->sink->ops->probe_call(run->sink, &call);
+}
+
+int cul_probe_on_event(void *data, const void *record, size_t size)
+{
+	struct cul_probe_run *run = data;
+	const struct cul_probe_event *e = record;
+	struct tail tail;
+	int r;
+
+	if (size < sizeof(*e) || e->site >= run->sites.sites.len || !find_tail(e, size, &tail))
+		return 0;
+	run->arrived++;
+	if (run->enough)
+		return 0;
+	r = show(run, e, &tail);
+	if (!r && run->options->count && run->shown >= run->options->count) {
+		/* The user has what was asked for: what is still on its way is not shown. */
+		run->enough = run->done = true;
+		run->end = CUL_END_COUNT;
+	}
+	return r;
+}

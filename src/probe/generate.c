@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe/generate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+/* Inputs by number: first the parameters, then these. */
+enum {
+	IN_RET = CUL_SIGNATURE_MOST,
+	IN_DUR,
+	IN_CPU,
+	IN_PID,
+	IN_TID,
+	IN_CALLER,
+	IN_COMM,
+	INPUTS,
+	STACK_LIMIT = 320, /* of 512, which the function shares with its caller */
+};
+
+static const char *const input_names[INPUTS] = {
+	[IN_RET] = "ret",
+	[IN_DUR] = "dur",
+	[IN_CPU] = "cpu",
+	[IN_PID] = "pid",
+	[IN_TID] = "tid",
+	[IN_CALLER] = "caller",
+	[IN_COMM] = "comm",
+};
+
+#define INPUT(field) (int16_t) offsetof(struct cul_probe_inputs, field)
+
+struct generating {
+	const struct cul_probe_options *options;
+	const struct cul_plan *plan;
+	const struct cul_expr_env *scope;
+	bool user, returns;
+	struct cul_expr_env env;
+	struct cul_bpf_input at[INPUTS];
+	struct cul_bpf_layout layout;
+	struct cul_generated *out;
+};
+
+void cul_generated_free(struct cul_generated *g)
+{
+	cul_bpf_code_free(&g->entry);
+	cul_bpf_code_free(&g->back);
+	for (size_t i = 0; i < g->n_values; i++)
+		free(g->values[i].text);
+	memset(g, 0, sizeof(*g));
+}
+
+/* What only the return knows. */
+static uint64_t late_inputs(void)
+{
+	return 1ull << IN_RET | 1ull << IN_DUR;
+}
+
+static const struct cul_type *fixed_type(const struct generating *g, unsigned input)
+{
+	struct cul_ctypes *c = g->scope->ctypes;
+
+	switch (input) {
+	case IN_RET:
+		return g->plan->typed ? g->plan->signature.ret : cul_ctypes_int(c, 8, true);
+	case IN_DUR:
+	case IN_CALLER:
+		return cul_ctypes_int(c, 8, false);
+	case IN_COMM:
+		return cul_ctypes_array(c, cul_ctypes_find(c, "char"), CUL_PROBE_COMM);
+	default:
+		return cul_ctypes_int(c, 4, true);
+	}
+}
+
+static int fixed_name(
+	struct generating *g, unsigned input, struct cul_name *out, struct cul_error *err)
+{
+	struct cul_name name = {.kind = CUL_NAME_INPUT, .input = input};
+
+	if ((input == IN_RET || input == IN_DUR) && !g->returns)
+		return cul_fail(err, -EINVAL,
+			"'%s' is known when the call returns: a tracepoint or an instruction does "
+			"not",
+			input_names[input]);
+	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
+		return cul_fail(err, -EINVAL, "'ret': the function returns nothing");
+	name.type = fixed_type(g, input);
+	name.is_code_address = input == IN_CALLER;
+	if (!name.type)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	g->out->uses_caller |= input == IN_CALLER;
+	g->out->uses_comm |= input == IN_COMM;
+	g->out->uses_late |= input == IN_RET || input == IN_DUR;
+	*out = name;
+	return 0;
+}
+
+/* A parameter by its name, or argN by its number. */
+static const struct cul_plan_arg *find_argument(
+	const struct cul_plan *plan, const char *text, size_t *index)
+{
+	char number[32];
+
+	for (size_t i = 0; i < plan->n_args; i++) {
+		snprintf(number, sizeof(number), "arg%zu", i);
+		if ((plan->args[i].name && !strcmp(plan->args[i].name, text)) ||
+			!strcmp(number, text)) {
+			*index = i;
+			return &plan->args[i];
+		}
+	}
+	return NULL;
+}
+
+static int argument_name(struct generating *g, const struct cul_plan_arg *a, size_t index,
+	struct cul_name *out, struct cul_error *err)
+{
+	struct cul_name name = {.kind = CUL_NAME_INPUT, .input = (unsigned)index};
+
+	name.type = a->type ? a->type : cul_ctypes_int(g->scope->ctypes, 8, false);
+	if (!name.type)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	if (a->source < 0)
+		return cul_fail(err, -ENOTSUP, "'%s' is %s", a->name ? a->name : "the argument",
+			a->place.where == CUL_ARG_FLOAT
+				? "in a floating point register, which a probe does not see"
+				: "not where a probe can see it");
+	*out = name;
+	return 0;
+}
+
+static int find_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
+{
+	struct generating *g = data;
+	const struct cul_plan_arg *a;
+	cul_autostr struct cul_str shown = {0};
+	struct cul_error missing = {0};
+	size_t index;
+	int r;
+
+	a = find_argument(g->plan, text, &index);
+	if (a)
+		return argument_name(g, a, index, out, err);
+	for (unsigned i = IN_RET; i < INPUTS; i++)
+		if (!strcmp(text, input_names[i]))
+			return fixed_name(g, i, out, err);
+	r = g->scope->name(g->scope->data, text, out, &missing);
+	if (r != -ENOENT) {
+		if (r && err)
+			*err = missing;
+		return r;
+	}
+	if (g->plan->typed)
+		cul_signature_print(&shown, "", &g->plan->signature);
+	return cul_fail(err, r,
+		"unknown name '%s'; a call has %s%s%sret, dur, pid, tid, comm, cpu, "
+		"caller",
+		text, shown.len ? "the arguments of " : "", cul_str_text(&shown),
+		shown.len ? ", and " : "");
+}
+
+static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
+{
+	struct generating *g = data;
+
+	return g->scope->type(g->scope->data, tag, name);
+}
+
+static void lay_out(struct generating *g)
+{
+	static const struct cul_bpf_input fixed[INPUTS] = {
+		[IN_RET] = {.offset = INPUT(ret), .size = 8},
+		[IN_DUR] = {.offset = INPUT(dur), .size = 8},
+		[IN_CPU] = {.offset = INPUT(cpu), .size = 8},
+		[IN_PID] = {.offset = INPUT(pid), .size = 8},
+		[IN_TID] = {.offset = INPUT(tid), .size = 8},
+		[IN_CALLER] = {.offset = INPUT(caller), .size = 8},
+		[IN_COMM] = {.offset = INPUT(comm), .bytes = CUL_PROBE_COMM},
+	};
+
+	memcpy(g->at, fixed, sizeof(g->at));
+	for (size_t i = 0; i < g->plan->n_args; i++) {
+		const struct cul_plan_arg *a = &g->plan->args[i];
+		struct cul_bpf_input *at = &g->at[i];
+		uint64_t size = a->type ? a->type->size : 8;
+
+		if (a->source < 0)
+			continue;
+		at->offset = (int16_t)(INPUT(words) + a->source * 8);
+		if (a->type &&
+			(a->type->kind == CUL_KIND_STRUCT || a->type->kind == CUL_KIND_UNION))
+			at->bytes = (uint16_t)size;
+		else
+			at->size = (uint8_t)(size == 1 || size == 2 || size == 4 ? size : 8);
+	}
+	if (g->plan->ret.type && g->plan->ret.type->size && g->plan->ret.type->size < 8)
+		g->at[IN_RET].size = (uint8_t)g->plan->ret.type->size;
+	g->layout = (struct cul_bpf_layout){.inputs = g->at,
+		.n_inputs = INPUTS,
+		.inputs_reg = 6,
+		.stack_limit = STACK_LIMIT,
+		.fault_offset = INPUT(fault),
+		.memory = g->user ? CUL_BPF_USER : CUL_BPF_EITHER};
+}
+
+static void emit(
+	struct cul_bpf_code *code, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+{
+	cul_bpf_emit(
+		code, (struct bpf_insn){
+			      .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm});
+}
+
+/* r6 = the inputs. */
+static void begin(struct cul_bpf_code *code)
+{
+	if (!code->len)
+		emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+}
+
+static void finish(struct cul_bpf_code *code)
+{
+	if (!code->len)
+		return;
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1);
+	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+static int add_condition(struct generating *g, struct cul_error *err)
+{
+	const char *text = g->options->condition;
+	struct cul_expr *e = NULL;
+	uint64_t all, early;
+	int r;
+
+	if (!text)
+		return 0;
+	r = cul_expr_parse(text, &g->env, &e, err);
+	if (r) {
+		cul_error_prefix(err, "--if");
+		return r;
+	}
+	all = cul_expr_parts(e) == 64 ? UINT64_MAX : (1ull << cul_expr_parts(e)) - 1;
+	early = g->returns ? cul_expr_parts_within(e, ~late_inputs()) & all : all;
+	for (int late = 0; !r && late < 2; late++) {
+		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
+		uint64_t parts = late ? all & ~early : early;
+
+		if (!parts)
+			continue;
+		begin(code);
+		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
+		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
+		emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	}
+	cul_expr_free(e);
+	if (r)
+		cul_error_prefix(err, "--if");
+	return r;
+}
+
+static bool is_late(const struct cul_expr *e)
+{
+	return cul_expr_uses_input(e, IN_RET) || cul_expr_uses_input(e, IN_DUR);
+}
+
+/* A place among the values. */
+static int take_slots(
+	struct generating *g, unsigned n, struct cul_generated_value *v, struct cul_error *err)
+{
+	const struct cul_generated *out = g->out;
+	const struct cul_generated_value *last = out->n_values ? v - 1 : NULL;
+
+	v->at = last ? last->at + last->n : 0;
+	v->n = n;
+	if (v->at + n > CUL_PROBE_VALUES || out->n_values == CUL_GENERATED_VALUES)
+		return cul_fail(err, -E2BIG,
+			"%s is one expression too many: --args, --by and --hist have room for %d "
+			"values together",
+			v->text, CUL_PROBE_VALUES);
+	return 0;
+}
+
+/* The value, and whether it met what could not be read. */
+static int compute(struct generating *g, const struct cul_expr *e, struct cul_bpf_code *code,
+	struct cul_generated_value *v, struct cul_error *err)
+{
+	int r;
+
+	emit(code, BPF_ST | BPF_MEM | BPF_DW, 6, 0, INPUT(fault), 0);
+	r = v->object ? cul_expr_compile_address(e, &g->layout, code, err)
+		      : cul_expr_compile(e, &g->layout, code, err);
+	emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 0, (int16_t)(INPUT(values) + v->at * 8), 0);
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 6, INPUT(fault), 0);
+	emit(code, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 3, 0);
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 6, INPUT(faults), 0);
+	emit(code, BPF_ALU64 | BPF_OR | BPF_K, 1, 0, 0, 1 << v->at);
+	emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1, INPUT(faults), 0);
+	return r;
+}
+
+/* Bytes that are among the inputs already: a copy. */
+static int copy_bytes(struct generating *g, unsigned input, uint64_t offset,
+	struct cul_bpf_code *code, struct cul_generated_value *v, struct cul_error *err)
+{
+	if (offset % 8)
+		return cul_fail(err, -ENOTSUP, "%s: a part of a struct by value that is no number",
+			v->text);
+	for (unsigned i = 0; i < v->n; i++) {
+		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 6,
+			(int16_t)(g->at[input].offset + offset + i * 8), 0);
+		emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1,
+			(int16_t)(INPUT(values) + (v->at + i) * 8), 0);
+	}
+	return 0;
+}
+
+static int add_value(struct generating *g, const struct cul_expr *e, struct cul_error *err)
+{
+	struct cul_generated_value *v = &g->out->values[g->out->n_values];
+	const struct cul_type *type = cul_expr_type(e);
+	struct cul_bpf_code *code;
+	uint64_t offset;
+	unsigned input;
+	bool bytes;
+	int r;
+
+	if (g->out->n_values == CUL_GENERATED_VALUES)
+		return cul_fail(err, -E2BIG, "at most %d values", CUL_GENERATED_VALUES);
+	memset(v, 0, sizeof(*v));
+	v->text = cul_strdup(cul_expr_text(e));
+	if (!v->text)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	g->out->n_values++;
+	v->at_return = g->returns && is_late(e);
+	v->type = type;
+	bytes = cul_expr_is_input_bytes(e, &input, &offset);
+	if (!bytes && !cul_type_is_scalar(type) && cul_expr_is_lvalue(e)) {
+		v->object = type;
+		v->type = cul_ctypes_pointer(g->scope->ctypes, type);
+	}
+	g->out->n_values--;
+	r = take_slots(g, bytes ? (unsigned)((type->size + 7) / 8) : 1, v, err);
+	g->out->n_values++;
+	if (r)
+		return r;
+	code = v->at_return ? &g->out->back : &g->out->entry;
+	begin(code);
+	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
+}
+
+/* The expressions of a list by commas. */
+static int add_list(
+	struct generating *g, const char *option, const char *text, struct cul_error *err)
+{
+	struct cul_expr *e = NULL;
+	size_t at = 0;
+	int r;
+
+	if (!text)
+		return 0;
+	while ((r = cul_expr_parse_next(text, &at, &g->env, &e, err)) > 0) {
+		r = add_value(g, e, err);
+		cul_expr_free(e);
+		e = NULL;
+		if (r)
+			break;
+	}
+	if (r < 0)
+		cul_error_prefix(err, option);
+	return r;
+}
+
+static int add_all(struct generating *g, struct cul_error *err)
+{
+	struct cul_generated *out = g->out;
+	const struct cul_generated_value *v = out->values;
+	int r = add_condition(g, err);
+
+	if (!r)
+		r = add_list(g, "--args", g->options->args, err);
+	out->n_args = out->n_values;
+	if (!r)
+		r = add_list(g, "--by", g->options->by, err);
+	out->n_by = out->n_values - out->n_args;
+	if (!r)
+		r = add_list(g, "--hist", g->options->hist, err);
+	if (r)
+		return r;
+	if (out->n_by) {
+		out->by_at = v[out->n_args].at;
+		out->by_words = v[out->n_args + out->n_by - 1].at +
+				v[out->n_args + out->n_by - 1].n - out->by_at;
+		if (out->by_words > CUL_PROBE_BY)
+			return cul_fail(err, -E2BIG,
+				"--by: at most %d numbers (comm counts as two)", CUL_PROBE_BY);
+	}
+	if (out->n_values > out->n_args + out->n_by)
+		out->measure_at = v[out->n_values - 1].at;
+	finish(&out->entry);
+	finish(&out->back);
+	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
+}
+
+int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
+	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err)
+{
+	struct generating g = {.options = options,
+		.plan = plan,
+		.scope = cul_scope_env(scope),
+		.user = cul_scope_pid(scope) != 0,
+		.returns = returns,
+		.out = out};
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	g.env = (struct cul_expr_env){.name = find_name,
+		.type = find_type,
+		.nearest_type = g.scope->nearest_type,
+		.ctypes = g.scope->ctypes,
+		.data = &g};
+	lay_out(&g);
+	r = add_all(&g, err);
+	if (r)
+		cul_generated_free(out);
+	return r;
+}

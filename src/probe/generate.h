@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The expressions of a run as BPF functions: one that runs when a call is
+ * entered, one when it returns. Each part of a condition and each value belongs
+ * to the first of the two that knows what it speaks of.
+ */
+#ifndef CUL_PROBE_GENERATE_H
+#define CUL_PROBE_GENERATE_H
+
+#include "expr/bpf.h"
+#include "probe/plan.h"
+#include "probe/probe.h"
+
+enum { CUL_GENERATED_VALUES = CUL_PROBE_VALUES };
+
+/* A value that an expression gives, and where. */
+struct cul_generated_value {
+	char *text; /* owned */
+	const struct cul_type *type;
+	const struct cul_type *object; /* the value is the address of such a thing */
+	unsigned at, n;                /* among CUL_PROBE_VALUES */
+	bool at_return;
+};
+
+/* All that is made for one function. */
+struct cul_generated {
+	struct cul_bpf_code entry, back; /* empty: go on always */
+	struct cul_generated_value values[CUL_GENERATED_VALUES];
+	size_t n_values;
+	size_t n_args;                        /* the first of `values` are --args */
+	size_t n_by;                          /* then --by; then --hist, if any */
+	unsigned by_at, by_words, measure_at; /* among CUL_PROBE_VALUES */
+	bool uses_caller, uses_comm;
+	bool uses_late; /* what only the return knows */
+};
+
+/* `returns`: the call is told when it returns. Errors carry the option and a caret. */
+int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
+	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err);
+void cul_generated_free(struct cul_generated *g);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is read at a call of a function, and how it is shown: from the types of
+ * its parameters, or from the expressions of --args.
+ */
+#ifndef CUL_PROBE_PLAN_H
+#define CUL_PROBE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch/arch.h"
+#include "bpf/probe.h"
+#include "expr/scope.h"
+#include "report/model.h"
+#include "sym/signature.h"
+
+enum { CUL_PLAN_ARGS = CUL_SIGNATURE_MOST + 1 }; /* the returned value is planned like one */
+
+enum cul_plan_form {
+	CUL_FORM_VALUE,  /* the word or words, by type */
+	CUL_FORM_STRING, /* the characters it points to */
+	CUL_FORM_OBJECT, /* what it points to, by type */
+	CUL_FORM_PATH,   /* names from a dentry or file up */
+	CUL_FORM_NAME,   /* of a struct that is best known by a string in it (struct filename) */
+};
+
+struct cul_plan_arg {
+	const char *name;
+	const struct cul_type *type;   /* of the value itself; NULL: not known */
+	const struct cul_type *object; /* OBJECT: what it points to */
+	enum cul_plan_form form;
+	struct cul_arg_place place;
+	int source; /* index of the first source: words, values, the returned one; -1: unseen */
+	int fetch;  /* -1: none */
+};
+
+struct cul_plan {
+	struct cul_signature signature; /* n_params 0, ret NULL: no type is known */
+	bool typed;
+	struct cul_plan_arg args[CUL_PLAN_ARGS];
+	size_t n_args;
+	struct cul_plan_arg ret;
+	bool has_ret;
+	struct cul_probe_recipe recipe;
+	unsigned words; /* that have to be taken at the entry */
+};
+
+struct cul_plan_want {
+	bool args; /* show them: fetch what they point to */
+	bool ret;  /* show the returned value */
+	unsigned depth;
+	bool user;       /* a process's function */
+	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
+};
+
+/* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */
+int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
+	struct cul_plan *out, struct cul_error *err);
+
+/* Shows the values of --args in place of the parameters. */
+struct cul_generated_value;
+void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
+	const struct cul_generated_value *values, size_t n);
+
+/* Shows one argument of a call that was told. `at_return`: as --diff found it. */
+void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
+	const struct cul_probe_event *e, bool at_return, struct cul_scope *scope,
+	struct cul_str *out, struct cul_shown *shown, const char **why);
+
+/* "ENOENT" when the returned value is an error; NULL. */
+const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_event *e);
+
+#endif

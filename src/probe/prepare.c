@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Before anything is attached: what is read at each site, which expressions run
+ * there, and the maps and rings for it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "probe/run.h"
+
+static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
+{
+	return &run->sites.sites.data[i];
+}
+
+static bool has_expressions(const struct cul_probe_options *o)
+{
+	return o->condition || o->args || o->by || o->hist;
+}
+
+static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	const struct cul_site *site = site_of(run, i);
+	/* In the middle of a function, the arguments are anywhere. */
+	bool inside = site->kind == CUL_SITE_INSIDE || site->kind == CUL_SITE_INLINED;
+	struct cul_plan_want want = {
+		.args = o->view == CUL_VIEW_CALLS && !o->args,
+		.ret = o->view == CUL_VIEW_CALLS && run->returns,
+		.depth = o->depth,
+		.user = run->pid != 0,
+		.tracepoint = site->kind == CUL_SITE_TRACEPOINT,
+	};
+	struct cul_generated *g = &run->generated[i];
+	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
+
+	if (r || !has_expressions(o))
+		return r;
+	r = cul_generate(o, &run->plans[i], cul_probe_returns(site), run->scope, g, err);
+	if (!r && g->uses_late && !run->returns) {
+		/* From here on calls are told at their return, and planned so. */
+		run->returns = true;
+		cul_generated_free(g);
+		return plan_site(run, i, err);
+	}
+	if (!r && o->args)
+		cul_plan_values(&run->plans[i], &want, g->values, g->n_args);
+	return r;
+}
+
+/* One of many that has no such argument is left out, and said so. */
+static int leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why)
+{
+	struct cul_site_refused *refused = cul_vec_push(&run->sites.refused);
+	const struct cul_site *site = site_of(run, i);
+	char text[200];
+
+	if (!refused)
+		return -ENOMEM;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(why->text, "\n;"), why->text);
+	*refused = (struct cul_site_refused){.symbol = site->symbol,
+		.module = site->module,
+		.why = cul_arena_strdup(&run->sites.arena, text)};
+	return refused->why ? 0 : -ENOMEM;
+}
+
+static int plan_all(struct cul_probe_run *run, struct cul_error *err)
+{
+	size_t n = run->sites.sites.len, kept = 0;
+	struct cul_error why = {0};
+	int r;
+
+	run->plans = cul_calloc(n, sizeof(*run->plans));
+	run->generated = cul_calloc(n, sizeof(*run->generated));
+	if (!run->plans || !run->generated)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		run->sites.sites.data[kept] = *site_of(run, i);
+		r = plan_site(run, kept, &why);
+		if (!r) {
+			kept++;
+			continue;
+		}
+		if (n == 1 || r != -ENOENT || leave_out(run, kept, &why))
+			return cul_fail(err, r, "%s", why.text);
+		memset(&run->plans[kept], 0, sizeof(run->plans[kept]));
+	}
+	run->sites.sites.len = kept;
+	return kept ? 0 : cul_fail(err, why.code, "%s", why.text);
+}
+
+/* The offset of a member, or of a member of a member, of a struct of the kernel. */
+static bool offset_of(struct cul_probe_run *run, const char *tag, const char *path, __u32 *out)
+{
+	const struct cul_expr_env *env = cul_scope_env(run->scope);
+	const struct cul_type *t = env->type(env->data, CUL_TAG_STRUCT, tag);
+	uint64_t bits = 0;
+	char name[32];
+
+	while (t && *path) {
+		size_t n = strcspn(path, ".");
+		struct cul_member m;
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
+		if (cul_type_member(t, name, &m, NULL))
+			return false;
+		bits += m.bit_offset;
+		t = m.type;
+		path += n + (path[n] == '.');
+	}
+	*out = (__u32)(bits / 8);
+	return t != NULL;
+}
+
+/* Where paths are in the kernel's structs; only asked when an argument is one. */
+static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		for (size_t a = 0; a < run->plans[i].n_args; a++)
+			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;
+	o->known = wanted && offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
+		   offset_of(run, "file", "f_path.mnt", &o->file_mnt) &&
+		   offset_of(run, "dentry", "d_parent", &o->dentry_parent) &&
+		   offset_of(run, "dentry", "d_name.name", &o->dentry_name) &&
+		   offset_of(run, "dentry", "d_sb", &o->dentry_sb) &&
+		   offset_of(run, "super_block", "s_type", &o->sb_type) &&
+		   offset_of(run, "file_system_type", "name", &o->type_name) &&
+		   offset_of(run, "vfsmount", "mnt_root", &o->mnt_root) &&
+		   offset_of(run, "mount", "mnt", &o->mount_mnt) &&
+		   offset_of(run, "mount", "mnt_parent", &o->mount_parent) &&
+		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
+}
+
+static int open_program(struct cul_probe_run *run, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	bool calls = o->view == CUL_VIEW_CALLS, few = run->sites.sites.len <= CUL_PROBE_FENTRY_MOST;
+	bool tracepoints = false;
+	struct cul_probe_program_config config = {
+		.n_sites = run->sites.sites.len,
+		.user_target = run->pid != 0,
+		.returns = run->returns,
+		.carry = calls && run->returns,
+		.diff = o->diff,
+		.errors_only = o->errors,
+		.only_pid = run->only_pid,
+		.slow_ns = o->slow_ns,
+		.events = calls,
+		.groups = o->view == CUL_VIEW_COUNT || o->view == CUL_VIEW_HIST,
+		.bars = o->view == CUL_VIEW_HIST,
+		.comm = calls || o->by || o->condition,
+		.caller = run->generated[0].uses_caller,
+		.by_at = run->generated[0].by_at,
+		.by_words = run->generated[0].by_words,
+		.measure_at = run->generated[0].measure_at,
+		.kernel_stack = o->want_kernel_stack,
+		.user_stack = o->want_user_stack,
+		.on_event = cul_probe_on_event,
+		.data = run,
+	};
+
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
+	if (!run->pid)
+		find_offsets(run, &config.offsets);
+	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
+	return cul_probe_program_open(&config, &run->program, err);
+}
+
+static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
+		r = cul_probe_program_set_recipe(&run->program, (unsigned)i, &run->plans[i].recipe);
+	return r ? cul_fail(err, r, "handing the recipes to the program: %s", cul_strerror(r)) : 0;
+}
+
+int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r = plan_all(run, err);
+
+	if (!r)
+		r = open_program(run, err);
+	if (r)
+		return r;
+	run->opened = true;
+	return set_recipes(run, err);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe/program.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "probe.skel.h"
+#include "sys/bpf.h"
+
+/* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
+_Static_assert(sizeof(struct cul_probe_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
+
+enum {
+	CALLS_MEMORY = 4 << 20, /* of the table of calls that have not returned */
+	CALLS = 8192,
+	GROUPS = 8192,
+	GROUPS_MEMORY = 16 << 20, /* all CPUs */
+	STACKS = 8192,
+};
+
+/* In the order of enum cul_probe_template. */
+static const char *const names[CUL_TEMPLATES] = {
+	"probe_entry",
+	"probe_return",
+	"probe_fentry",
+	"probe_fexit",
+	"probe_before",
+	"probe_after",
+	"probe_tracepoint",
+};
+
+void cul_probe_program_free(struct cul_probe_program *p)
+{
+	for (size_t i = 0; i < p->fds.len; i++)
+		close(p->fds.data[i]);
+	free(p->fds.data);
+	cul_rings_free(p->rings);
+	probe_bpf__destroy(p->skel);
+	for (unsigned t = 0; t < CUL_TEMPLATES; t++)
+		free(p->templates[t].insns);
+	memset(p, 0, sizeof(*p));
+}
+
+/*
+ * libbpf's last word before a program would be loaded: its instructions name the maps by now. We
+ * keep them, and have it load two others, which cost nothing to verify.
+ */
+static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	struct cul_probe_program *p = (void *)cookie;
+	struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	size_t n = bpf_program__insn_cnt(prog);
+
+	for (unsigned t = 0; t < CUL_TEMPLATES; t++) {
+		struct cul_probe_insns *to = &p->templates[t];
+
+		if (strcmp(bpf_program__name(prog), names[t]) != 0)
+			continue;
+		to->insns = cul_calloc(n, sizeof(*to->insns));
+		if (!to->insns)
+			return -ENOMEM;
+		memcpy(to->insns, bpf_program__insns(prog), n * sizeof(*to->insns));
+		to->n = n;
+	}
+	opts->func_info_cnt = opts->line_info_cnt = 0;
+	return bpf_program__set_insns(prog, nothing, 2);
+}
+
+static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
+	const struct cul_probe_program_config *config)
+{
+	size_t call = config->carry ? sizeof(struct cul_probe_open)
+				    : offsetof(struct cul_probe_open, payload);
+	size_t calls = CALLS_MEMORY / call;
+	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
+	bool stacks = config->groups && (config->kernel_stack || config->user_stack);
+
+	bpf_map__set_max_entries(skel->maps.totals, (__u32)config->n_sites);
+	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
+	bpf_map__set_max_entries(skel->maps.scratches, config->n_scratches);
+	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
+	if (config->returns) {
+		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
+		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
+	}
+	if (config->groups)
+		bpf_map__set_max_entries(
+			skel->maps.groups, (__u32)(groups < GROUPS ? groups : GROUPS));
+	if (stacks)
+		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
+}
+
+static void set_constants(
+	struct probe_bpf *skel, const struct cul_probe_program_config *config, size_t ring_bytes)
+{
+	skel->rodata->user_target = config->user_target;
+	skel->rodata->own_tgid = (__u32)getpid();
+	skel->rodata->only_tgid = (__u32)config->only_pid;
+	skel->rodata->returns = config->returns;
+	skel->rodata->carry = config->carry;
+	skel->rodata->diff = config->diff;
+	skel->rodata->errors_only = config->errors_only;
+	skel->rodata->slow_ns = config->slow_ns;
+	skel->rodata->by_at = config->by_at;
+	skel->rodata->n_by = config->by_words;
+	skel->rodata->measure_at = config->measure_at;
+	skel->rodata->want_events = config->events;
+	skel->rodata->want_groups = config->groups;
+	skel->rodata->want_bars = config->bars;
+	skel->rodata->want_comm = config->comm;
+	skel->rodata->want_caller = config->caller;
+	skel->rodata->want_regs = config->regs;
+	skel->rodata->want_kernel_stack = config->kernel_stack;
+	skel->rodata->want_user_stack = config->user_stack;
+	skel->rodata->ring_bytes = ring_bytes;
+	memcpy((void *)&skel->rodata->offsets, &config->offsets, sizeof(config->offsets));
+}
+
+static int explain_load(int code, struct cul_error *err)
+{
+	if (code == -EPERM)
+		return cul_fail(err, code,
+			"loading BPF maps: %s; run as root, or give CAP_BPF and CAP_PERFMON",
+			cul_strerror(code));
+	return cul_fail(err, code, "loading BPF maps: %s; `culprit doctor` tells what is missing",
+		cul_strerror(code));
+}
+
+/* Opens the skeleton with our handler in place of libbpf's own knowledge of sections. */
+static int load_templates(struct cul_probe_program *p,
+	const struct cul_probe_program_config *config, size_t ring_bytes, struct cul_error *err)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .cookie = (long)p,
+		.prog_prepare_load_fn = take_template);
+	int id = libbpf_register_prog_handler("culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler), r;
+
+	p->skel = id >= 0 ? probe_bpf__open() : NULL;
+	if (p->skel) {
+		set_constants(p->skel, config, ring_bytes);
+		set_sizes(p->skel, p, config);
+		r = cul_sys_bpf_load(p->skel->skeleton);
+	} else {
+		r = -ENOMEM;
+	}
+	if (id >= 0)
+		libbpf_unregister_prog_handler(id);
+	return r ? explain_load(r, err) : 0;
+}
+
+static int open_program(struct cul_probe_program *p, const struct cul_probe_program_config *config,
+	struct cul_error *err)
+{
+	size_t ring_bytes;
+	int r;
+
+	p->n_sites = config->n_sites;
+	r = cul_cpus_possible(&p->possible, err);
+	if (r)
+		return r;
+	cul_for_each_cpu(cpu, &p->possible)
+	{
+		p->n_possible = (unsigned)cpu + 1;
+	}
+	ring_bytes = cul_rings_size(cul_cpus_count(&p->possible));
+	r = load_templates(p, config, ring_bytes, err);
+	if (r || !config->events)
+		return r;
+	return cul_rings_new(bpf_map__fd(p->skel->maps.rings), &p->possible, ring_bytes,
+		offsetof(struct cul_probe_event, sent_ns), config->on_event, config->data,
+		&p->rings, err);
+}
+
+int cul_probe_program_open(const struct cul_probe_program_config *config,
+	struct cul_probe_program *out, struct cul_error *err)
+{
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	r = open_program(out, config, err);
+	if (r)
+		cul_probe_program_free(out);
+	return r;
+}
+
+static bool is_constant(const struct bpf_insn *insn, int32_t value)
+{
+	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && insn->imm == value;
+}
+
+static void patch(struct bpf_insn *insns, size_t n, int32_t from, int32_t to)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_constant(&insns[i], from))
+			insns[i].imm = to;
+}
+
+/* Where the function to be replaced begins: the last one, `return CUL_PATCH_CODE`. */
+static size_t find_code(const struct bpf_insn *insns, size_t n)
+{
+	return n >= 2 && is_constant(&insns[n - 2], CUL_PATCH_CODE) ? n - 2 : n;
+}
+
+/* The verifier's reason: the last line but for its statistics. */
+static const char *last_words(char *log)
+{
+	size_t end = strlen(log), start;
+
+	for (;;) {
+		while (end && log[end - 1] == '\n')
+			log[--end] = '\0';
+		for (start = end; start && log[start - 1] != '\n'; start--)
+			;
+		if (!start || (strncmp(log + start, "processed ", 10) != 0 &&
+				      strncmp(log + start, "verification time", 17) != 0))
+			return log + start;
+		log[end = start] = '\0';
+	}
+}
+
+static int explain_refused(struct cul_bpf_prog *prog, int code, struct cul_error *err)
+{
+	enum { LOG = 4 << 20 };
+	cul_autofree char *log = cul_calloc(1, LOG);
+	int fd;
+
+	if (code == -EPERM)
+		return cul_fail(err, code,
+			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
+			cul_strerror(code));
+	if (!log)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	prog->log = log;
+	prog->log_size = LOG;
+	prog->log_level = 1;
+	fd = cul_sys_bpf_prog_load_attr(prog);
+	if (fd >= 0)
+		return fd;
+	return cul_fail(err, code, "the kernel's verifier refuses the program: %s%s%.300s",
+		cul_strerror(code), *log ? ": " : "", last_words(log));
+}
+
+static int load(const struct cul_probe_instance *instance, const struct bpf_insn *insns, size_t n,
+	struct cul_error *err)
+{
+	bool tracing =
+		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
+	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT;
+	struct cul_bpf_prog prog = {
+		.type = tracing      ? BPF_PROG_TYPE_TRACING
+			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
+				     : BPF_PROG_TYPE_KPROBE,
+		.name = names[instance->from],
+		.insns = insns,
+		.n = n,
+		.expected_attach_type = instance->attach,
+		.attach_btf_id = instance->btf_id,
+		.attach_btf_obj_fd = instance->btf_fd,
+	};
+	int fd = cul_sys_bpf_prog_load_attr(&prog);
+
+	return fd >= 0 ? fd : explain_refused(&prog, fd, err);
+}
+
+int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
+	struct cul_error *err)
+{
+	const struct cul_probe_insns *t = &p->templates[instance->from];
+	size_t at = find_code(t->insns, t->n), extra = instance->code ? instance->code->len : 0;
+	cul_autofree struct bpf_insn *insns = cul_calloc(t->n + extra, sizeof(*insns));
+	size_t n = t->n;
+	int fd, *slot;
+
+	if (!insns)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	memcpy(insns, t->insns, t->n * sizeof(*insns));
+	patch(insns, n, CUL_PATCH_SITE, instance->site);
+	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
+	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
+	if (at == t->n)
+		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
+			names[instance->from]);
+	if (extra) {
+		memcpy(insns + at, instance->code->insns, extra * sizeof(*insns));
+		n = at + extra;
+	} else {
+		insns[at].imm = 1;
+	}
+	fd = load(instance, insns, n, err);
+	if (fd < 0)
+		return fd;
+	slot = cul_vec_push(&p->fds);
+	if (!slot) {
+		close(fd);
+		return cul_fail(err, -ENOMEM, "out of memory");
+	}
+	return *slot = fd;
+}
+
+int cul_probe_program_set_recipe(
+	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe)
+{
+	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.recipes), &site, recipe);
+}
+
+void cul_probe_program_go_live(struct cul_probe_program *p, bool live)
+{
+	__atomic_store_n(&p->skel->bss->live, live, __ATOMIC_RELEASE);
+}
+
+int cul_probe_program_totals(
+	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out)
+{
+	cul_autofree struct cul_probe_totals *all = cul_calloc(p->n_possible, sizeof(*all));
+	int r = all ? cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.totals), &site, all)
+		    : -ENOMEM;
+
+	if (r)
+		return r;
+	memset(out, 0, sizeof(*out));
+	for (unsigned cpu = 0; cpu < p->n_possible; cpu++) {
+		out->calls += all[cpu].calls;
+		out->own += all[cpu].own;
+		out->waited += all[cpu].waited;
+		out->returns += all[cpu].returns;
+		out->strays += all[cpu].strays;
+		out->filtered += all[cpu].filtered;
+		out->lone += all[cpu].lone;
+		out->emitted += all[cpu].emitted;
+		out->dropped += all[cpu].dropped;
+		out->ungrouped += all[cpu].ungrouped;
+		out->errors += all[cpu].errors;
+		out->matched += all[cpu].matched;
+		out->sum_ns += all[cpu].sum_ns;
+		if (all[cpu].max_ns > out->max_ns)
+			out->max_ns = all[cpu].max_ns;
+	}
+	return 0;
+}
+
+int cul_probe_program_groups(struct cul_probe_program *p,
+	int (*fn)(
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
+	void *data)
+{
+	int fd = bpf_map__fd(p->skel->maps.groups), r = 0;
+	cul_autofree struct cul_probe_tally *all = cul_calloc(p->n_possible, sizeof(*all));
+	struct cul_probe_tally_key key, *previous = NULL;
+
+	if (!all)
+		return -ENOMEM;
+	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
+		struct cul_probe_tally sum = {0};
+
+		previous = &key;
+		r = cul_sys_bpf_map_lookup(fd, &key, all);
+		if (r)
+			return r;
+		for (unsigned cpu = 0; cpu < p->n_possible; cpu++) {
+			sum.count += all[cpu].count;
+			sum.errors += all[cpu].errors;
+			sum.sum += all[cpu].sum;
+			if (all[cpu].max > sum.max)
+				sum.max = all[cpu].max;
+		}
+		r = fn(data, &key, &sum);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+size_t cul_probe_program_stack(
+	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH])
+{
+	size_t n = 0;
+
+	if (id < 0 || cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.stacks), &id, frames))
+		return 0;
+	while (n < CUL_PROBE_STACK_DEPTH && frames[n])
+		n++;
+	return n;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The loaded side of a run: maps, rings, and programs made of the templates in
+ * bpf/probe.bpf.c, as many as there are different ways to attach and different
+ * expressions.
+ */
+#ifndef CUL_PROBE_PROGRAM_H
+#define CUL_PROBE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/bpf.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "bpf/probe.h"
+#include "expr/bpf.h"
+#include "trace/cpus.h"
+#include "trace/rings.h"
+
+enum cul_probe_template {
+	CUL_TEMPLATE_ENTRY, /* kprobe, kprobe-multi, uprobe */
+	CUL_TEMPLATE_RETURN,
+	CUL_TEMPLATE_FENTRY,
+	CUL_TEMPLATE_FEXIT,
+	CUL_TEMPLATE_BEFORE, /* an instruction, and the one after it */
+	CUL_TEMPLATE_AFTER,
+	CUL_TEMPLATE_TRACEPOINT,
+	CUL_TEMPLATES,
+};
+
+struct cul_probe_insns {
+	struct bpf_insn *insns; /* owned */
+	size_t n;
+};
+
+struct probe_bpf;
+
+struct cul_probe_program {
+	struct probe_bpf *skel;
+	struct cul_probe_insns templates[CUL_TEMPLATES];
+	struct cul_rings *rings; /* NULL: the view needs none */
+	struct cul_cpus possible;
+	unsigned n_possible;
+	size_t n_sites;
+	CUL_VEC(int) fds; /* of the programs that were made */
+};
+
+/* What the view needs; see the constants of bpf/probe.bpf.c. */
+struct cul_probe_program_config {
+	size_t n_sites;
+	unsigned n_scratches; /* programs that may interrupt one another */
+	bool user_target, returns, carry, diff, errors_only;
+	pid_t only_pid;
+	uint64_t slow_ns;
+	bool events, groups, bars, comm, caller, regs;
+	unsigned by_at, by_words, measure_at; /* among the values */
+	bool kernel_stack, user_stack;
+	struct cul_probe_offsets offsets;
+	cul_rings_fn *on_event;
+	void *data;
+};
+
+int cul_probe_program_open(const struct cul_probe_program_config *config,
+	struct cul_probe_program *out, struct cul_error *err);
+void cul_probe_program_free(struct cul_probe_program *p);
+
+/* One program to be. */
+struct cul_probe_instance {
+	enum cul_probe_template from;
+	int32_t site;                    /* or CUL_SITE_BY_COOKIE */
+	unsigned args;                   /* words of arguments */
+	unsigned scratch;                /* below config.n_scratches */
+	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
+	enum bpf_attach_type attach;     /* 0: none is expected */
+	uint32_t btf_id;                 /* fentry, fexit: the function */
+	int btf_fd;                      /* of the module's BTF, 0: vmlinux */
+};
+
+/* The program's descriptor, which `p` owns; a negative errno with the verifier's last words. */
+int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
+	struct cul_error *err);
+
+int cul_probe_program_set_recipe(
+	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
+void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
+/* Sums over all CPUs. */
+int cul_probe_program_totals(
+	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
+
+/* Each group with the sum over CPUs, in no order. Ends early when `fn` returns not 0. */
+int cul_probe_program_groups(struct cul_probe_program *p,
+	int (*fn)(
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
+	void *data);
+/* Frames of a group's stack; 0 when it was not kept. */
+size_t cul_probe_program_stack(
+	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH]);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum { READ_MS = 20 }; /* how often the rings are read, unless they fill up before */
+
+uint64_t cul_probe_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns)
+{
+	return ns > run->start_ns ? ns - run->start_ns : 0;
+}
+
+void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
+{
+	struct cul_str text = {0};
+	char **slot;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cul_str_addv(&text, fmt, ap);
+	va_end(ap);
+	slot = text.failed ? NULL : cul_vec_push(&run->gaps);
+	if (slot)
+		*slot = text.s;
+	else
+		cul_str_free(&text);
+}
+
+/* A descriptor or two a site, where the kernel has no fprobe. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Nothing is left attached, so that there is nothing to do about it but to start again. */
+static int broken_off(int code, struct cul_error *err)
+{
+	if (code == -ENOMEM)
+		return cul_fail(err, code, "out of memory: the run was broken off");
+	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
+}
+
+static int start(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r = cul_probe_select(run, err);
+
+	/* Not before: the command keeps the limit it was given. */
+	raise_file_limit();
+	if (!r)
+		r = cul_probe_prepare(run, err);
+	if (!r)
+		r = cul_probe_arm(run, err);
+	if (r)
+		return r;
+	r = cul_probe_say_attached(run);
+	if (r)
+		return broken_off(r, err);
+	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
+}
+
+static void end(struct cul_probe_run *run, enum cul_end why)
+{
+	if (run->done)
+		return;
+	run->done = true;
+	run->end = why;
+}
+
+static bool is_gone(const struct cul_probe_run *run, const struct pollfd *fd)
+{
+	pid_t pid = run->pid ? run->pid : run->only_pid;
+
+	return pid && (run->pid_fd >= 0 ? fd->revents != 0 : kill(pid, 0) < 0);
+}
+
+static void look_for_end(struct cul_probe_run *run, const struct pollfd *fds, uint64_t now)
+{
+	const struct cul_probe_options *o = run->options;
+
+	if (fds[1].revents)
+		end(run, CUL_END_SIGNAL);
+	if (run->child.state != CUL_CHILD_NONE) {
+		cul_child_handle(&run->child);
+		if (run->child.state == CUL_CHILD_EXITING || run->child.state == CUL_CHILD_EXITED)
+			end(run, CUL_END_COMMAND);
+	} else if (is_gone(run, &fds[3])) {
+		end(run, CUL_END_PROCESS);
+	}
+	if (o->for_ns && now - run->start_ns >= o->for_ns)
+		end(run, CUL_END_TIME);
+}
+
+static int loop(struct cul_probe_run *run)
+{
+	struct pollfd fds[] = {
+		{.fd = run->program.rings ? cul_rings_fd(run->program.rings) : -1,
+			.events = POLLIN},
+		{.fd = run->options->stop_fd, .events = POLLIN},
+		{.fd = run->child.signal_fd, .events = POLLIN},
+		{.fd = run->pid_fd, .events = POLLIN},
+	};
+	int r = 0;
+
+	while (!run->done && !r) {
+		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
+		if (run->program.rings)
+			r = cul_rings_read(run->program.rings, false);
+		if (!r)
+			r = cul_probe_say_rate(run, cul_probe_now());
+		look_for_end(run, fds, cul_probe_now());
+	}
+	return r;
+}
+
+static int finish(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r = 0;
+
+	cul_probe_disarm(run);
+	if (run->program.rings)
+		r = cul_rings_read(run->program.rings, true);
+	if (!r)
+		r = cul_probe_summary(run, err);
+	cul_child_release(&run->child);
+	return r;
+}
+
+static void free_run(struct cul_probe_run *run)
+{
+	cul_probe_arm_free(run);
+	cul_child_free(&run->child);
+	cul_sites_free(&run->sites);
+	cul_seen_free(&run->seen);
+	free(run->rated);
+	for (size_t i = 0; i < run->gaps.len; i++)
+		free(run->gaps.data[i]);
+	free(run->gaps.data);
+	cul_scope_free(run->scope);
+	if (run->pid_fd >= 0)
+		close(run->pid_fd);
+}
+
+int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink,
+	struct cul_probe_outcome *outcome, struct cul_error *err)
+{
+	__attribute__((cleanup(free_run))) struct cul_probe_run run = {
+		.options = options,
+		.sink = sink,
+		.arch = cul_arch_host(),
+		.pid_fd = -1,
+		.child = {.signal_fd = -1, .entry_fd = -1},
+		.returns = options->returns || options->errors || options->slow_ns || options->diff,
+	};
+	struct cul_error own;
+	int r;
+
+	if (!err)
+		err = &own;
+	if (!run.arch)
+		return cul_fail(err, -ENOTSUP, "culprit knows no probes of this processor yet");
+	r = start(&run, err);
+	if (r && r != -EPIPE)
+		return r;
+	err->code = 0;
+	if (!r)
+		r = loop(&run);
+	if (!r)
+		r = finish(&run, err);
+	if (r && r != -EPIPE)
+		return err->code ? r : broken_off(r, err);
+	outcome->end = run.end;
+	return 0;
+}

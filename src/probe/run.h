@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run of a probe: what its stages share. Made by run.c, which alone owns
+ * and frees it.
+ */
+#ifndef CUL_PROBE_RUN_H
+#define CUL_PROBE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "expr/scope.h"
+#include "probe/generate.h"
+#include "probe/plan.h"
+#include "probe/probe.h"
+#include "probe/program.h"
+#include "sym/sites.h"
+#include "trace/attach.h"
+#include "trace/child.h"
+#include "trace/kretprobe.h"
+#include "trace/seen.h"
+
+/* What was attached, by the site it is for; the first of many for one of many. */
+struct cul_probe_link {
+	struct cul_attachment attachment;
+	unsigned site;
+	unsigned n_sites; /* KPROBE_MULTI: as many */
+	size_t kretprobe; /* TRACEFS: its number */
+};
+
+struct cul_probe_run {
+	const struct cul_probe_options *options;
+	struct cul_sink *sink;
+	const struct cul_arch *arch;
+	struct cul_scope *scope;
+	struct cul_sites sites;
+	struct cul_plan *plans;          /* by site */
+	struct cul_generated *generated; /* by site */
+	struct cul_probe_program program;
+	bool opened; /* the program is */
+	CUL_VEC(struct cul_probe_link) links;
+	struct cul_kretprobes *kretprobes;
+	struct cul_child child;
+	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
+	pid_t only_pid; /* the kernel's functions, called by this process */
+	int pid_fd;
+	bool returns;
+	uint64_t attach_ns;
+	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
+	uint64_t arrived, shown;
+	struct cul_seen seen;
+	struct cul_probe_totals *rated; /* by site: what --rate has told already */
+	uint64_t rated_ns;
+	bool done, enough;
+	enum cul_end end;
+	CUL_VEC(char *) gaps;
+};
+
+uint64_t cul_probe_now(void); /* CLOCK_MONOTONIC, ns */
+uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
+void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* select.c: scope, sites, and where the command stands. */
+int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);
+bool cul_probe_is_user(const struct cul_probe_run *run); /* a process's functions */
+
+/* prepare.c: plans, expressions, maps. */
+int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err);
+
+enum { CUL_PROBE_FENTRY_MOST = 8 }; /* sites: each takes programs of its own */
+
+/* Whether what is called there comes back. */
+static inline bool cul_probe_returns(const struct cul_site *site)
+{
+	return site->kind <= CUL_SITE_CLONE;
+}
+
+/* arm.c: programs and attachments; and back. */
+int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
+void cul_probe_disarm(struct cul_probe_run *run);
+void cul_probe_arm_free(struct cul_probe_run *run);
+
+/* attached.c: the first line. */
+int cul_probe_say_attached(struct cul_probe_run *run);
+
+/* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
+int cul_probe_on_event(void *run, const void *record, size_t size);
+/* How many of the innermost frames are not the function's, but of what probes it. */
+size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
+
+/* rate.c: once a second, when it is asked for. */
+int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now);
+
+/* views.c: groups and histograms, when they are asked for. */
+int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err);
+
+/* summary.c: the views, the functions and the ledger. */
+int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From what the user typed to places: whose functions they are (the kernel's,
+ * a process's, the command's), or tracepoints.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "probe/run.h"
+#include "sys/process.h"
+
+/* The type of a raw tracepoint's program, from include/trace/bpf_probe.h: btf_trace_NAME. */
+static const struct cul_type *tracepoint_type(struct cul_kernel *k, const char *name)
+{
+	const struct cul_type *pointer, *func;
+	char text[128];
+
+	snprintf(text, sizeof(text), "btf_trace_%s", name);
+	pointer = cul_kernel_type(k, CUL_KIND_VOID, text);
+	if (!pointer || pointer->kind != CUL_KIND_PTR || cul_type_to(pointer, &func, NULL) ||
+		func->kind != CUL_KIND_FUNC)
+		return NULL;
+	return func;
+}
+
+/* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
+static int add_tracepoint(struct cul_probe_run *run, struct cul_kernel *k, const char *spec)
+{
+	const char *colon = strchr(spec, ':'), *name = colon ? colon + 1 : spec;
+	const struct cul_type *type = tracepoint_type(k, name);
+	struct cul_site *site;
+
+	if (!type)
+		return -ENOENT;
+	site = cul_vec_push(&run->sites.sites);
+	if (!site)
+		return -ENOMEM;
+	*site = (struct cul_site){.kind = CUL_SITE_TRACEPOINT, .type = type};
+	site->name = site->symbol = cul_arena_strdup(&run->sites.arena, name);
+	site->module = "tracepoint";
+	return site->name ? 0 : -ENOMEM;
+}
+
+static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_error *err)
+{
+	struct cul_kernel *k = cul_scope_kernel_names(run->scope, err);
+	int r = k ? cul_sites_kernel(k, spec, &run->sites, err) : -EPERM, other;
+
+	if (r != -ENOENT && r != -ENXIO)
+		return r;
+	other = add_tracepoint(run, k, spec);
+	if (other == -ENOMEM)
+		return cul_fail(err, other, "out of memory");
+	return other ? r : 0;
+}
+
+static int select_kernel(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r = cul_scope_kernel(run->options->debug_paths, &run->scope, err);
+
+	for (size_t i = 0; !r && i < run->options->n_specs; i++)
+		r = add_kernel(run, run->options->specs[i], err);
+	return r;
+}
+
+static int select_process(struct cul_probe_run *run, struct cul_error *err)
+{
+	int r;
+
+	if (run->scope)
+		r = cul_scope_refresh(run->scope, err);
+	else
+		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
+	for (size_t i = 0; !r && i < run->options->n_specs; i++)
+		r = cul_sites_process(cul_scope_process_names(run->scope), run->options->specs[i],
+			&run->sites, err);
+	return r;
+}
+
+static bool is_missing(int code)
+{
+	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
+}
+
+static void forget_sites(struct cul_probe_run *run)
+{
+	cul_sites_free(&run->sites);
+	memset(&run->sites, 0, sizeof(run->sites));
+}
+
+/* The kernel's functions, called by the process alone. The scope is the kernel's then. */
+static int try_kernel(struct cul_probe_run *run, struct cul_error *err)
+{
+	struct cul_scope *process = run->scope;
+	pid_t pid = run->pid;
+	int r;
+
+	forget_sites(run);
+	run->scope = NULL;
+	run->pid = 0;
+	r = select_kernel(run, err);
+	if (!r) {
+		run->only_pid = pid;
+		cul_scope_free(process);
+		return 0;
+	}
+	forget_sites(run);
+	cul_scope_free(run->scope);
+	run->scope = process;
+	run->pid = pid;
+	return r;
+}
+
+/*
+ * The process's functions if it has them, else the kernel's. A command stands at its first
+ * instruction, where it has its own and none of its libraries: what the kernel does not have either
+ * is looked for again when they are there, at its entry point.
+ */
+static int select_either(struct cul_probe_run *run, struct cul_error *err)
+{
+	struct cul_error kernel = {0}, step = {0};
+	bool at_entry = run->options->command == NULL;
+	int r = select_process(run, err);
+
+	if (!is_missing(r))
+		return r;
+	if (!try_kernel(run, &kernel))
+		return 0;
+	while (is_missing(r) && !at_entry) {
+		if (cul_child_step(&run->child, &at_entry, &step))
+			return cul_fail(err, step.code, "%s", step.text);
+		forget_sites(run);
+		r = select_process(run, err);
+	}
+	if (!is_missing(r))
+		return r;
+	step = *err;
+	return cul_fail(err, -ENOENT, "not in the process: %.200s; and not in the kernel: %.200s",
+		step.text, kernel.text);
+}
+
+int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	pid_t pid = o->pid;
+	int r;
+
+	if (o->command) {
+		r = cul_child_start(o->command, &run->child, err);
+		if (r)
+			return r;
+		pid = run->child.pid;
+	}
+	if (pid && !o->kernel) {
+		run->pid = pid;
+		r = select_either(run, err);
+		if (!r && run->pid)
+			cul_scope_keep(run->scope);
+	} else {
+		run->only_pid = pid;
+		r = select_kernel(run, err);
+	}
+	if (o->command)
+		cul_child_end_steps(&run->child);
+	if (r || !pid)
+		return r;
+	run->pid_fd = cul_sys_pidfd_open(pid);
+	return 0;
+}

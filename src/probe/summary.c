@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The end of a run: exact counts by function, and what was lost.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "probe/run.h"
+
+/* Sums of the run, as the ledger has them. */
+struct sums {
+	struct cul_probe_totals all;
+	uint64_t missed, missed_returns, recursion;
+	bool probe_unknown, recursion_unknown;
+};
+
+static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one)
+{
+	sum->calls += one->calls;
+	sum->own += one->own;
+	sum->waited += one->waited;
+	sum->returns += one->returns;
+	sum->strays += one->strays;
+	sum->filtered += one->filtered;
+	sum->lone += one->lone;
+	sum->emitted += one->emitted;
+	sum->dropped += one->dropped;
+	sum->ungrouped += one->ungrouped;
+	sum->errors += one->errors;
+	sum->matched += one->matched;
+	sum->sum_ns += one->sum_ns;
+	if (one->max_ns > sum->max_ns)
+		sum->max_ns = one->max_ns;
+}
+
+static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
+{
+	f->calls = t->calls;
+	f->timed = returns;
+	/* Those that were filtered at the entry are not waited for. */
+	f->returns_known = returns && t->waited == t->calls;
+	f->returns = t->returns;
+	f->errors = t->errors;
+	f->filtered = t->filtered;
+	f->matched = t->matched;
+	f->sum_ns = t->sum_ns;
+	f->max_ns = t->max_ns;
+}
+
+static int by_calls(const void *a, const void *b)
+{
+	const struct cul_probe_function *x = a, *y = b;
+
+	if (x->calls != y->calls)
+		return x->calls > y->calls ? -1 : 1;
+	return strcmp(x->function, y->function);
+}
+
+/* Sites of one name stand side by side. */
+static bool same_function(const struct cul_site *a, const struct cul_site *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
+}
+
+/* Misses of the links that are for one site. */
+static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_probe_function *f)
+{
+	for (size_t i = 0; i < run->links.len; i++) {
+		const struct cul_probe_link *link = &run->links.data[i];
+		struct cul_attach_misses misses = {0};
+		uint64_t missed = 0;
+
+		if (link->site != site || link->n_sites != 1)
+			continue;
+		cul_attachment_misses(&link->attachment, &misses);
+		missed = misses.probe;
+		if (link->attachment.kind == CUL_ATTACH_TRACEFS && link->attachment.at_return &&
+			cul_kretprobe_missed(run->kretprobes, link->kretprobe, &missed))
+			missed = 0;
+		if (link->attachment.at_return)
+			f->missed_returns += missed;
+		else
+			f->missed += missed;
+	}
+}
+
+static int say_functions(struct cul_probe_run *run, struct sums *sums)
+{
+	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
+	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
+	struct cul_probe_totals sum = {0}, one;
+	int r;
+
+	if (!functions)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_sites; i++) {
+		const struct cul_site *site = &run->sites.sites.data[i];
+		struct cul_probe_function *f = &functions[n];
+
+		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
+		if (r)
+			return r;
+		add(&sum, &one);
+		add(&sums->all, &one);
+		add_misses(run, (unsigned)i, f);
+		if (i + 1 < n_sites && same_function(site, site + 1))
+			continue;
+		f->function = site->name;
+		f->module = site->module;
+		fill(f, &sum, run->returns);
+		memset(&sum, 0, sizeof(sum));
+		if (f->calls || f->missed || f->missed_returns)
+			n++;
+		else
+			silent++;
+		if (n < n_sites)
+			memset(&functions[n], 0, sizeof(*functions));
+	}
+	qsort(functions, n, sizeof(*functions), by_calls);
+	return run->sink->ops->probe_functions(run->sink, functions, n, silent);
+}
+
+/* Of all links; of programs that several links share once. */
+static void sum_misses(struct cul_probe_run *run, struct sums *sums)
+{
+	for (size_t i = 0; i < run->links.len; i++) {
+		const struct cul_probe_link *link = &run->links.data[i];
+		const struct cul_attachment *a = &link->attachment;
+		struct cul_attach_misses misses = {0};
+		bool counted = false;
+		uint64_t missed;
+
+		cul_attachment_misses(a, &misses);
+		missed = misses.probe;
+		if (a->kind == CUL_ATTACH_TRACEFS && a->at_return)
+			misses.probe_known =
+				!cul_kretprobe_missed(run->kretprobes, link->kretprobe, &missed);
+		if (a->at_return)
+			sums->missed_returns += missed;
+		else
+			sums->missed += missed;
+		sums->probe_unknown |= !misses.probe_known;
+		for (size_t j = 0; j < i; j++)
+			counted |= run->links.data[j].attachment.prog_fd == a->prog_fd;
+		if (!counted)
+			sums->recursion += misses.recursion;
+		sums->recursion_unknown |= !misses.recursion_known;
+	}
+}
+
+/* Closing the links takes the kernel a while: it is told, and done before the ledger. */
+static void detach(struct cul_probe_run *run)
+{
+	uint64_t start = cul_probe_now();
+
+	while (run->links.len)
+		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
+	cul_kretprobes_free(run->kretprobes);
+	run->kretprobes = NULL;
+	run->detached_ns = cul_probe_now() - start;
+}
+
+static int say_loss(struct cul_probe_run *run, const struct sums *sums)
+{
+	const struct cul_probe_totals *t = &sums->all;
+	struct cul_probe_loss loss = {
+		.calls = t->calls,
+		.own = t->own,
+		.matched = t->matched,
+		.filtered = t->filtered,
+		.shown = run->shown,
+		.dropped = t->dropped,
+		.ungrouped = t->ungrouped,
+		.lone = t->lone,
+		.missed = sums->missed,
+		.missed_returns = sums->missed_returns,
+		.recursion = sums->recursion,
+		.misses_known = !sums->probe_unknown && !sums->recursion_unknown,
+		.gaps = (const char *const *)run->gaps.data,
+		.n_gaps = run->gaps.len,
+		.end = run->end,
+		.command_status = run->end == CUL_END_COMMAND ? run->child.status : -1,
+		.ran_ns = run->end_ns - run->start_ns,
+		.detached_ns = run->detached_ns,
+	};
+
+	if (t->waited > t->returns)
+		loss.unreturned = t->waited - t->returns;
+	if (sums->probe_unknown)
+		loss.misses_unknown_for =
+			"this kernel does not tell how often a probe was nested in another";
+	return run->sink->ops->probe_loss(run->sink, &loss);
+}
+
+int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
+{
+	struct sums sums = {0};
+	int r = cul_probe_say_views(run, err);
+
+	if (!r)
+		r = say_functions(run, &sums);
+	if (r)
+		return r;
+	sum_misses(run, &sums);
+	detach(run);
+	return say_loss(run, &sums);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * --count and --hist: groups of calls, at the end.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "probe/run.h"
+#include "sym/print.h"
+
+struct groups {
+	CUL_VEC(struct entry {
+		struct cul_probe_tally_key key;
+		struct cul_probe_tally g;
+	})
+	v;
+};
+
+static int collect(
+	void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g)
+{
+	struct groups *all = data;
+	struct entry *e = cul_vec_push(&all->v);
+
+	if (!e)
+		return -ENOMEM;
+	e->key = *key;
+	e->g = *g;
+	return 0;
+}
+
+static void groups_free(struct groups *all)
+{
+	free(all->v.data);
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->g.count != y->g.count)
+		return x->g.count > y->g.count ? -1 : 1;
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+/* All bars of one group side by side, in order. */
+static int by_group(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int r = x->key.site < y->key.site ? -1 : x->key.site > y->key.site;
+
+	if (!r)
+		r = memcmp(x->key.by, y->key.by, sizeof(x->key.by));
+	return r ? r : x->key.bar < y->key.bar ? -1 : x->key.bar > y->key.bar;
+}
+
+/* What stands for a group: its stack, and the values of --by. */
+struct naming {
+	struct cul_frame frames[2 * CUL_PROBE_STACK_DEPTH];
+	size_t n;
+	struct cul_probe_arg by[CUL_PROBE_BY];
+	struct cul_str texts[CUL_PROBE_BY];
+	size_t n_by;
+};
+
+static void namings_free(struct naming *names, size_t n)
+{
+	for (size_t i = 0; names && i < n; i++)
+		for (size_t j = 0; j < CUL_PROBE_BY; j++)
+			cul_str_free(&names[i].texts[j]);
+	free(names);
+}
+
+static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
+{
+	return cul_scope_data_name(data, addr, out);
+}
+
+static void name_values(
+	struct cul_probe_run *run, const struct cul_probe_tally_key *key, struct naming *out)
+{
+	const struct cul_generated *g = &run->generated[key->site];
+	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
+
+	for (size_t i = 0; i < g->n_by && i < CUL_PROBE_BY; i++) {
+		const struct cul_generated_value *v = &g->values[g->n_args + i];
+		struct cul_probe_arg *arg = &out->by[out->n_by];
+		struct cul_print_value value = {.type = v->type,
+			.bytes = (const uint8_t *)&key->by[v->at - g->by_at],
+			.size = v->type->size < v->n * 8u ? v->type->size : v->n * 8u};
+
+		cul_print_value(&out->texts[out->n_by], &value, &names);
+		arg->name = v->text;
+		arg->value.text = cul_str_text(&out->texts[out->n_by]);
+		arg->value.is_number = cul_print_is_number(v->type, value.size);
+		out->n_by++;
+	}
+}
+
+static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct naming *out)
+{
+	uint64_t addrs[CUL_PROBE_STACK_DEPTH];
+	size_t n = cul_probe_program_stack(&run->program, id, addrs);
+
+	for (size_t i = 0; i < n; i++) {
+		struct cul_frame *f = &out->frames[out->n++];
+
+		*f = (struct cul_frame){.user = user, .method = i ? "kernel" : "regs"};
+		cul_scope_where(run->scope, i ? addrs[i] - 1 : addrs[i], user, &f->where);
+		f->where.addr = addrs[i];
+		f->where.offset += i > 0;
+	}
+}
+
+static int say_groups(struct cul_probe_run *run, struct groups *all)
+{
+	size_t n = all->v.len;
+	cul_autofree struct cul_probe_group *shown = cul_calloc(n + 1, sizeof(*shown));
+	struct naming *names = cul_calloc(n + 1, sizeof(*names));
+	int r;
+
+	if (!shown || !names) {
+		namings_free(names, n);
+		return -ENOMEM;
+	}
+	if (n)
+		qsort(all->v.data, n, sizeof(*all->v.data), by_count);
+	for (size_t i = 0; i < n; i++) {
+		const struct entry *e = &all->v.data[i];
+		const struct cul_site *site = &run->sites.sites.data[e->key.site];
+		size_t skip;
+
+		if (run->options->want_kernel_stack)
+			name_stack(run, e->key.stack, false, &names[i]);
+		if (run->options->want_user_stack)
+			name_stack(run, e->key.user_stack, true, &names[i]);
+		skip = cul_probe_skip_ours(site, names[i].frames, names[i].n);
+		name_values(run, &e->key, &names[i]);
+		shown[i] = (struct cul_probe_group){.function = site->name,
+			.module = site->module,
+			.by = names[i].by,
+			.n_by = names[i].n_by,
+			.frames = names[i].frames + skip,
+			.n_frames = names[i].n - skip,
+			.calls = e->g.count,
+			.errors = e->g.errors,
+			.timed = run->returns,
+			.sum_ns = e->g.sum,
+			.max_ns = e->g.max};
+	}
+	r = run->sink->ops->probe_groups(run->sink, shown, n);
+	namings_free(names, n);
+	return r;
+}
+
+/* [low, high) of a bar; see bar_of() in bpf/probe.bpf.c. */
+static void bounds(unsigned bar, int64_t *low, int64_t *high)
+{
+	unsigned e = bar / 16 + 3;
+
+	if (bar < 16) {
+		*low = bar;
+		*high = bar + 1;
+		return;
+	}
+	*low = (int64_t)(16 + bar % 16) << (e - 4);
+	*high = (int64_t)(17 + bar % 16) << (e - 4);
+}
+
+enum { LINEAR_MOST = 256, LOG_MOST = 64, BARS_MOST = LINEAR_MOST + 2 };
+
+/* --linear MIN,MAX,STEP: bars between, one for what is below and one above. */
+struct scale {
+	bool linear;
+	int64_t min, max, step;
+};
+
+/* The bar of the picture that a value falls in, and where that begins. */
+static size_t place(const struct scale *s, int64_t v, int64_t *low, int64_t *high)
+{
+	size_t i = 0;
+
+	if (s->linear) {
+		if (v < s->min) {
+			*low = INT64_MIN;
+			*high = s->min;
+			return 0;
+		}
+		i = (size_t)((v - s->min) / s->step);
+		*low = s->min + (int64_t)i * s->step;
+		*high = *low + s->step;
+		if (v < s->max)
+			return i + 1;
+		i = (size_t)((s->max - s->min + s->step - 1) / s->step);
+		*low = s->max;
+		*high = INT64_MAX;
+		return i + 1;
+	}
+	if (v <= 0) {
+		*low = 0;
+		*high = 1;
+		return 0;
+	}
+	while (v >> i > 1)
+		i++;
+	*low = (int64_t)1 << i;
+	*high = i < 62 ? *low * 2 : INT64_MAX;
+	return i + 1;
+}
+
+/* One histogram of the entries of one group. */
+static int say_histogram(
+	struct cul_probe_run *run, const struct scale *scale, const struct entry *from, size_t n)
+{
+	const struct cul_site *site = &run->sites.sites.data[from->key.site];
+	struct cul_probe_bar bars[BARS_MOST] = {0};
+	struct cul_probe_histogram h = {.function = site->name,
+		.module = site->module,
+		.measure = run->options->hist,
+		.is_time = !strcmp(run->options->hist, "dur")};
+	struct naming *names = cul_calloc(1, sizeof(*names));
+	size_t first = BARS_MOST, last = 0, at;
+	int64_t low, high, left, right;
+	int r;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		bounds(from[i].key.bar, &low, &high);
+		at = place(scale, low, &left, &right);
+		bars[at].low = left;
+		bars[at].high = right;
+		bars[at].count += from[i].g.count;
+		h.count += from[i].g.count;
+		first = at < first ? at : first;
+		last = at > last ? at : last;
+		if (!i)
+			h.min = low;
+		h.max = high;
+	}
+	/* Those between that are empty have their bounds too. */
+	for (at = first; at < last; at++)
+		if (!bars[at + 1].count) {
+			bars[at + 1].low = bars[at].high;
+			bars[at + 1].high =
+				scale->linear ? bars[at].high + scale->step : bars[at].high * 2;
+		}
+	h.bars = bars + first;
+	h.n_bars = last - first + 1;
+	name_values(run, &from->key, names);
+	h.by = names->by;
+	h.n_by = names->n_by;
+	r = run->sink->ops->probe_histogram(run->sink, &h);
+	namings_free(names, 1);
+	return r;
+}
+
+static bool same_group(const struct cul_probe_tally_key *a, const struct cul_probe_tally_key *b)
+{
+	return a->site == b->site && !memcmp(a->by, b->by, sizeof(a->by));
+}
+
+static int read_scale(const char *text, struct scale *out, struct cul_error *err)
+{
+	long long min, max, step;
+	char rest;
+
+	memset(out, 0, sizeof(*out));
+	if (!text)
+		return 0;
+	if (sscanf(text, "%lld,%lld,%lld%c", &min, &max, &step, &rest) != 3 || step <= 0 ||
+		max <= min || (max - min) / step >= LINEAR_MOST)
+		return cul_fail(err, -EINVAL,
+			"--linear %s: write MIN,MAX,STEP, with at most %d steps", text,
+			LINEAR_MOST);
+	*out = (struct scale){.linear = true, .min = min, .max = max, .step = step};
+	return 0;
+}
+
+static int say_histograms(struct cul_probe_run *run, struct groups *all, struct cul_error *err)
+{
+	struct scale scale;
+	size_t start = 0;
+	int r = read_scale(run->options->linear, &scale, err);
+
+	if (all->v.len)
+		qsort(all->v.data, all->v.len, sizeof(*all->v.data), by_group);
+	for (size_t i = 0; !r && i < all->v.len; i++) {
+		if (i + 1 < all->v.len && same_group(&all->v.data[i].key, &all->v.data[i + 1].key))
+			continue;
+		r = say_histogram(run, &scale, &all->v.data[start], i + 1 - start);
+		start = i + 1;
+	}
+	return r;
+}
+
+int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err)
+{
+	__attribute__((cleanup(groups_free))) struct groups all = {0};
+	int r;
+
+	if (run->options->view != CUL_VIEW_COUNT && run->options->view != CUL_VIEW_HIST)
+		return 0;
+	r = cul_probe_program_groups(&run->program, collect, &all);
+	if (r)
+		return cul_fail(err, r, "reading the groups: %s", cul_strerror(r));
+	return run->options->view == CUL_VIEW_COUNT ? say_groups(run, &all)
+						    : say_histograms(run, &all, err);
+}

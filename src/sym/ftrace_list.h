@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The functions that ftrace knows, and so fentry, fprobe and (on most kernels)
+ * kprobes can take: tracefs' available_filter_functions, with addresses since
+ * Linux 6.5. The text is parsed as hostile.
+ */
+#ifndef CUL_SYM_FTRACE_LIST_H
+#define CUL_SYM_FTRACE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cul_ftrace_list;
+
+struct cul_ftrace_line {
+	uint64_t addr;      /* of the call to ftrace, a few bytes into the function; 0: not told */
+	const char *name;   /* borrowed */
+	const char *module; /* "vmlinux" for the kernel's own */
+};
+
+/*
+ * `path` NULL: the file of a mounted tracefs. -ENOENT: there is none; -EACCES; -ENODATA: it lists
+ * nothing.
+ */
+int cul_ftrace_list_open(const char *path, struct cul_ftrace_list **out);
+/* From bytes, which are copied. */
+int cul_ftrace_list_parse(const char *text, size_t size, struct cul_ftrace_list **out);
+void cul_ftrace_list_free(struct cul_ftrace_list *l);
+
+bool cul_ftrace_list_has_addresses(const struct cul_ftrace_list *l);
+/* `*cursor` starts as 0. False after the last; malformed lines are skipped. */
+bool cul_ftrace_list_next(
+	const struct cul_ftrace_list *l, size_t *cursor, struct cul_ftrace_line *out);
+
+/* How far into a function the call to ftrace is at most (behind endbr64, bti, two nops). */
+enum { CUL_FTRACE_REACH = 16 };
+
+#endif

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Attaching by every way the kernel has, by the unit tests that the machine at hand cannot perform."""
+import os
+import re
+import subprocess
+
+from harness import case
+
+UNIT = os.path.dirname(os.environ.get("CULPRIT_TEST_SCHEMA_CHECK", "."))
+
+
+def unit(test, name):
+    done = subprocess.run([os.path.join(UNIT, f"unit-{name}")], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    told = "\n".join(line for line in done.stdout.splitlines()
+                     if not re.search(r"\] (\w+$|\w+ test)", line) or "FAILED" in line)
+    test.check(done.returncode == 0 and "SKIPPED" not in done.stdout,
+               f"unit-{name}: status {done.returncode}: {told or done.stdout[-300:]}")
+
+
+@case("attach: fentry, kprobes, kprobe-multi, uprobes, raw tracepoints", seconds=240)
+def attach(test):
+    unit(test, "trace-attach")
+
+
+@case("attach: kretprobes with few instances, and nothing of them is left", seconds=240)
+def kretprobe(test):
+    unit(test, "trace-kretprobe")
