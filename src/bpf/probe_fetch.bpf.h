@@ -83,46 +83,47 @@ static __always_inline long file_system_name(void *to, __u64 dentry)
 	return n > 0 ? n + 1 : -14;
 }
 
-/* From a dentry up, and with its vfsmount on through the places where that is mounted. */
-static __always_inline long names_up(__u8 *to, __u64 dentry, __u64 mnt)
+/*
+ * One step from a dentry up, or through the place where its file system is mounted. 0 at the end.
+ * Where it stands lies in memory: numbers that the verifier does not know are the same to it in
+ * each round, and it follows one.
+ */
+static __always_inline int step_up(struct walk *w, __u8 *to)
 {
-	__u64 used = 0, first = dentry;
+	__u64 parent = follow(w->dentry, offsets.dentry_parent), used = w->used;
+	long n;
 
-	for (int i = 0; i < NAMES_MOST; i++) {
-		__u64 parent = follow(dentry, offsets.dentry_parent);
-		long n;
+	if (w->mnt && w->dentry == follow(w->mnt, offsets.mnt_root)) {
+		__u64 mount = w->mnt - offsets.mount_mnt;
+		__u64 above = follow(mount, offsets.mount_parent);
 
-		if (!parent)
-			return -14;
-		if (mnt && dentry == follow(mnt, offsets.mnt_root)) {
-			__u64 mount = mnt - offsets.mount_mnt;
-			__u64 above = follow(mount, offsets.mount_parent);
-
-			if (!above || above == mount)
-				break;
-			dentry = follow(mount, offsets.mount_mountpoint);
-			mnt = above + offsets.mount_mnt;
-			continue;
-		}
-		if (parent == dentry)
-			break;
-		OPAQUE(used);
-		if (used > CUL_PROBE_FETCH_MOST - NAME_MOST)
-			break;
-		n = bpf_probe_read_kernel_str(
-			to + used, NAME_MOST, (void *)follow(dentry, offsets.dentry_name));
-		if (n <= 0)
-			return -14;
-		used += n;
-		dentry = parent;
+		if (!above || above == mount)
+			return 0;
+		w->dentry = follow(mount, offsets.mount_mountpoint);
+		w->mnt = above + offsets.mount_mnt;
+		return 1;
 	}
-	if (used)
-		return used;
-	if (first == dentry && !mnt)
-		return file_system_name(to, dentry);
-	/* A root: of everything, or of what is mounted nowhere. */
-	if (follow(first, offsets.dentry_parent) == first &&
-		follow(follow(first, offsets.dentry_name), 0) & 0xff) {
+	OPAQUE(used);
+	if (!parent || parent == w->dentry || used > CUL_PROBE_FETCH_MOST - NAME_MOST)
+		return 0;
+	n = bpf_probe_read_kernel_str(
+		to + used, NAME_MOST, (void *)follow(w->dentry, offsets.dentry_name));
+	if (n <= 0)
+		return 0;
+	w->used = used + n;
+	w->dentry = parent;
+	return 1;
+}
+
+static __always_inline long names_up(struct walk *w, __u8 *to, __u64 first)
+{
+	for (int i = 0; i < NAMES_MOST; i++)
+		if (!step_up(w, to))
+			break;
+	if (w->used)
+		return w->used;
+	/* The root of everything has a name; what is mounted nowhere has that of its kind. */
+	if (w->mnt && follow(follow(first, offsets.dentry_name), 0) & 0xff) {
 		to[0] = '/';
 		to[1] = 0;
 		return 2;
@@ -130,14 +131,16 @@ static __always_inline long names_up(__u8 *to, __u64 dentry, __u64 mnt)
 	return file_system_name(to, first);
 }
 
-static __always_inline long fetch_path(void *to, __u64 from, int is_file)
+static __always_inline long fetch_path(struct scratch *s, void *to, __u64 from, int is_file)
 {
+	struct walk *w = &s->walk;
+
 	if (!offsets.known)
 		return -95; /* EOPNOTSUPP */
-	if (is_file)
-		return names_up(
-			to, follow(from, offsets.file_dentry), follow(from, offsets.file_mnt));
-	return names_up(to, from, 0);
+	w->used = 0;
+	w->dentry = is_file ? follow(from, offsets.file_dentry) : from;
+	w->mnt = is_file ? follow(from, offsets.file_mnt) : 0;
+	return names_up(w, to, w->dentry);
 }
 
 static __always_inline long fetch_one(
@@ -158,7 +161,7 @@ static __always_inline long fetch_one(
 	if (f->kind == CUL_FETCH_STR)
 		return read_string(to, size, from);
 	if (f->kind == CUL_FETCH_FILE || f->kind == CUL_FETCH_DENTRY)
-		return fetch_path(to, from, f->kind == CUL_FETCH_FILE);
+		return fetch_path(s, to, from, f->kind == CUL_FETCH_FILE);
 	return read_part(to, size, from);
 }
 

@@ -68,12 +68,18 @@ enum {
 	SLACK = CUL_PROBE_FRAMES * 8, /* so that a bounded start is enough for the verifier */
 };
 
+/* Where a path is being followed. */
+struct walk {
+	__u64 dentry, mnt, used;
+};
+
 /* The call in the making: too large for the stack. */
 struct scratch {
 	struct cul_probe_event event;
 	__u8 data[DATA + SLACK];
 	struct cul_probe_open call;
 	struct cul_probe_tally fresh;
+	struct walk walk;
 };
 
 struct {
