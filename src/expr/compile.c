@@ -74,20 +74,28 @@ static void truth_zero(struct cul_compile *c, uint8_t jump)
 	truth(c, jump);
 }
 
+/* Negates `reg` when `sign` is -1 and not when it is 0. */
+static void negate_if(struct cul_compile *c, uint8_t reg, uint8_t sign)
+{
+	cul_asm_alu(c, BPF_XOR, reg, sign);
+	cul_asm_alu(c, BPF_SUB, reg, sign);
+}
+
 /* Makes `reg` its absolute value; the least number stays, which is right as an unsigned one. */
 static void absolute(struct cul_compile *c, uint8_t reg)
 {
-	size_t done = cul_asm_jump_imm(c, BPF_JSGE, reg, 0);
-
-	cul_asm_alu_imm(c, BPF_NEG, reg, 0);
-	cul_asm_land(c, done);
+	cul_asm_alu(c, BPF_MOV, BPF_REG_3, reg);
+	cul_asm_alu_imm(c, BPF_ARSH, BPF_REG_3, 63);
+	negate_if(c, reg, BPF_REG_3);
 }
 
-/* BPF divides unsigned numbers only (signed ones since v6.6): work on magnitudes, then the sign. */
+/*
+ * BPF divides unsigned numbers only (signed ones since v6.6): work on magnitudes, then the sign.
+ * Without jumps: the verifier would follow each, and what comes after it, twice.
+ */
 static void divide(struct cul_compile *c, bool is_signed, bool remainder)
 {
 	uint8_t op = remainder ? BPF_MOD : BPF_DIV;
-	size_t done;
 
 	if (!is_signed) {
 		cul_asm_alu(c, op, BPF_REG_0, BPF_REG_1);
@@ -96,12 +104,11 @@ static void divide(struct cul_compile *c, bool is_signed, bool remainder)
 	cul_asm_alu(c, BPF_MOV, BPF_REG_2, BPF_REG_0);
 	if (!remainder)
 		cul_asm_alu(c, BPF_XOR, BPF_REG_2, BPF_REG_1);
+	cul_asm_alu_imm(c, BPF_ARSH, BPF_REG_2, 63);
 	absolute(c, BPF_REG_0);
 	absolute(c, BPF_REG_1);
 	cul_asm_alu(c, op, BPF_REG_0, BPF_REG_1);
-	done = cul_asm_jump_imm(c, BPF_JSGE, BPF_REG_2, 0);
-	cul_asm_alu_imm(c, BPF_NEG, BPF_REG_0, 0);
-	cul_asm_land(c, done);
+	negate_if(c, BPF_REG_0, BPF_REG_2);
 }
 
 static uint8_t comparison(enum cul_op op, bool is_signed)

@@ -4,7 +4,7 @@
  * asm.c (single instructions) share while an expression becomes BPF.
  * Internal to src/expr.
  *
- * A value is computed into R0; R1 is the right operand, R2 scratch. What has
+ * A value is computed into R0; R1 is the right operand, R2 and R3 scratch. What has
  * to survive the computation of another value lies in a slot of the stack.
  */
 #ifndef CUL_EXPR_COMPILE_H

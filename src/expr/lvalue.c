@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/errname.h"
 #include "expr/typing.h"
 
 static bool is_struct(const struct cul_type *t)
@@ -79,7 +80,7 @@ static struct cul_node *name_input(
 struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, const char *name)
 {
 	struct cul_name found = {0};
-	int r = -ENOENT;
+	int r = -ENOENT, number;
 
 	ty->err->text[0] = '\0';
 	if (ty->env->name)
@@ -89,6 +90,13 @@ struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, co
 		return cul_node_fail(ty, span, r,
 			"'%.100s' is a type, no variable; in a cast write (struct %.100s *)", name,
 			name);
+	/* ENOENT and the like are macros, which type information does not list. */
+	number = r == -ENOENT ? cul_errname_number(name) : 0;
+	if (number) {
+		*ty->err = (struct cul_error){0};
+		return cul_node_const(
+			ty, span, cul_ctypes_int(ty->env->ctypes, 4, true), (uint64_t)number);
+	}
 	if (r && !*ty->err->text && r == -ENOENT)
 		return cul_node_fail(ty, span, r, "unknown name '%.200s'", name);
 	if (r)

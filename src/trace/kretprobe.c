@@ -27,7 +27,7 @@ struct cul_kretprobes {
 	int alive_fd; /* the end of a pipe that the keeper waits to see closed */
 };
 
-enum { TRY_NS = 5000000, KEEPER_TRIES = 2000, OWN_TRIES = 40, NAME_MAX_LEN = 64 };
+enum { TRY_NS = 5000000, KEEPER_TRIES = 12000, OWN_TRIES = 40, NAME_MAX_LEN = 64 };
 
 /*
  * Takes the lines back. One stays busy until the last descriptor of what hangs on it is closed,
@@ -232,13 +232,14 @@ static int hang_on(const struct cul_kretprobes *k, const char *name, int prog_fd
 /* The kernel would take the line, and wait for the module. */
 static bool module_is_there(const char *place)
 {
-	const char *colon = strchr(place, ':');
-	char path[96];
+	cul_autostr struct cul_str path = {0};
+	size_t n = strcspn(place, ":/");
 
-	if (!colon)
+	if (place[n] != ':')
 		return true;
-	snprintf(path, sizeof(path), "/sys/module/%.*s", (int)(colon - place), place);
-	return strcspn(place, "/") == strlen(place) && !access(path, F_OK);
+	cul_str_add(&path, "/sys/module/");
+	cul_str_addn(&path, place, n);
+	return !access(cul_str_text(&path), F_OK);
 }
 
 int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned maxactive,

@@ -210,6 +210,21 @@ static void faults_are_told(void **state)
 	assert_int_equal(fault, CUL_BPF_FAULT_NONE);
 }
 
+static void error_numbers(void **state)
+{
+	struct cul_expr *e = NULL;
+	size_t at = 0;
+
+	fake_reset(&fake);
+	assert_int_equal(value("i == -EIO && ENOENT < ERESTARTSYS", NULL), 1);
+	assert_int_equal(value("-EPERM", NULL), -1);
+	assert_fails("i == EFOO", -ENOENT,
+		"unknown name 'EFOO'; nearest: counter\n  i == EFOO\n       ^~~~");
+	assert_int_equal(cul_expr_parse_next("ENOMEM", &at, &fake.env, &e, NULL), 1);
+	assert_false(cul_expr_is_lvalue(e));
+	cul_expr_free(e);
+}
+
 static int no_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 {
 	return -EFAULT;
@@ -435,6 +450,7 @@ int main(void)
 		cmocka_unit_test(whole_inputs),
 		cmocka_unit_test(return_addresses),
 		cmocka_unit_test(faults_are_told),
+		cmocka_unit_test(error_numbers),
 		cmocka_unit_test(memory_of_either_side),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(parts_of_a_condition),

@@ -20,4 +20,4 @@ def expressions(test):
         seen = re.search(r"^(\d+) expressions .* (\d+) runs .* 0 wrong$", done.stdout, re.M)
         if test.check(seen, f"ended with {done.stdout[-300:]!r}"):
             print(f"# {done.stdout.split(chr(10))[0]}: {seen.group(0)}", flush=True)
-            test.check(int(seen.group(2)) > 1000, "hardly anything was run")
+            test.check(int(seen.group(2)) > 200, "hardly anything was run")
