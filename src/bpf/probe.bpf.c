@@ -248,10 +248,14 @@ SEC("culprit/tracepoint")
 int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct scratch *s = own_scratch();
+	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
 	if (!s || !live || is_others())
 		return 0;
-	for (int i = 0; i < 12; i++)
-		s->event.in.words[i] = ctx->args[i];
+	/* A program that could read beyond the last one is refused. */
+	for (__u32 i = 0; i < CUL_PROBE_TRACEPOINT_ARGS; i++)
+		if (i < n)
+			s->event.in.words[i] =
+				((volatile struct bpf_raw_tracepoint_args *)ctx)->args[i];
 	return enter(ctx, s, own_site(ctx), 0, 0, 0);
 }
