@@ -38,7 +38,8 @@ static int take_back(const struct cul_kretprobes *k, int tries)
 	const struct timespec moment = {.tv_nsec = TRY_NS};
 	int r;
 
-	while ((r = cul_kprobe_events_remove(k->tracefs, cul_kprobe_events_is_group, k->group)) &&
+	while ((r = cul_kprobe_events_remove(k->tracefs, cul_kprobe_events_is_group, k->group)) ==
+			-EBUSY &&
 		--tries > 0)
 		nanosleep(&moment, NULL);
 	return r;
