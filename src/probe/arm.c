@@ -320,6 +320,7 @@ static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 	struct cul_probe_run *run = a->run;
 	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
 		.site = (int32_t)i,
+		.args = (unsigned)run->plans[i].signature.n_params,
 		.scratch = 1 + 2 * (unsigned)i};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int fd = cul_probe_program_make(&run->program, &instance, err), r;

@@ -4,7 +4,6 @@
  * a process's, the command's), or tracepoints.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,25 +11,11 @@
 #include "probe/run.h"
 #include "sys/process.h"
 
-/* The type of a raw tracepoint's program, from include/trace/bpf_probe.h: btf_trace_NAME. */
-static const struct cul_type *tracepoint_type(struct cul_kernel *k, const char *name)
-{
-	const struct cul_type *pointer, *func;
-	char text[128];
-
-	snprintf(text, sizeof(text), "btf_trace_%s", name);
-	pointer = cul_kernel_type(k, CUL_KIND_VOID, text);
-	if (!pointer || pointer->kind != CUL_KIND_PTR || cul_type_to(pointer, &func, NULL) ||
-		func->kind != CUL_KIND_FUNC)
-		return NULL;
-	return func;
-}
-
 /* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
 static int add_tracepoint(struct cul_probe_run *run, struct cul_kernel *k, const char *spec)
 {
 	const char *colon = strchr(spec, ':'), *name = colon ? colon + 1 : spec;
-	const struct cul_type *type = tracepoint_type(k, name);
+	const struct cul_type *type = cul_kernel_tracepoint(k, name);
 	struct cul_site *site;
 
 	if (!type)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/errname.h"
 #include "probe/plan.h"
 #include "sym/print.h"
 
@@ -167,5 +168,5 @@ const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_e
 	if (plan->recipe.ret == CUL_RET_NONE || !(e->flags & CUL_CALL_RETURN) || e->in.ret >= 0 ||
 		e->in.ret < -MAX_ERRNO)
 		return NULL;
-	return strerrorname_np((int)-e->in.ret);
+	return cul_errname((int)-e->in.ret);
 }

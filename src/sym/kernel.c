@@ -216,6 +216,36 @@ void cul_kernel_where(struct cul_kernel *k, uint64_t addr, struct cul_where *out
 		out->file = NULL;
 }
 
+/* The typedef and the function are made by include/trace/bpf_probe.h for each event and class. */
+static const struct cul_type *tracepoint_in(struct cul_btf *btf, const char *name)
+{
+	const struct cul_type *pointer, *func, *named;
+	char text[128];
+
+	snprintf(text, sizeof(text), "btf_trace_%s", name);
+	pointer = cul_btf_find(btf, CUL_BTF_TYPEDEF_OR_BASE, text);
+	if (!pointer || pointer->kind != CUL_KIND_PTR || cul_type_to(pointer, &func, NULL) ||
+		func->kind != CUL_KIND_FUNC)
+		return NULL;
+	snprintf(text, sizeof(text), "__bpf_trace_%s", name);
+	named = cul_btf_func(btf, text);
+	return named ? named : func;
+}
+
+const struct cul_type *cul_kernel_tracepoint(struct cul_kernel *k, const char *name)
+{
+	const struct cul_type *type = NULL;
+
+	if (!k->parts.len)
+		cul_kernel_part(k, "vmlinux");
+	for (size_t i = 0; !type && i < k->parts.len; i++) {
+		struct cul_btf *btf = cul_kernel_part_btf(k, k->parts.data[i]);
+
+		type = btf ? tracepoint_in(btf, name) : NULL;
+	}
+	return type;
+}
+
 int cul_kernel_function(struct cul_kernel *k, uint64_t addr, struct cul_ksym *out)
 {
 	return cul_kallsyms_at(k->syms, addr, out);

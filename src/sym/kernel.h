@@ -62,6 +62,13 @@ int cul_kernel_enumerator(
 /* Names an address. Always fills `out`, with as much as is known. */
 void cul_kernel_where(struct cul_kernel *k, uint64_t addr, struct cul_where *out);
 
+/*
+ * A tracepoint's function type, by BTF: `void (void *data, the arguments...)`, with their names
+ * where it has a class of its own. NULL: there is no such tracepoint, in vmlinux or a module used
+ * before.
+ */
+const struct cul_type *cul_kernel_tracepoint(struct cul_kernel *k, const char *name);
+
 /* Bounds of the function that covers `addr`, for decoding from its entry. -ENOENT. */
 int cul_kernel_function(struct cul_kernel *k, uint64_t addr, struct cul_ksym *out);
 
