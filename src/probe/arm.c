@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* How each site is to be attached. */
@@ -391,7 +392,7 @@ static void arming_free(struct arming *a)
 
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
 	__attribute__((cleanup(arming_free))) struct arming a = {
 		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
 	int r;
@@ -402,7 +403,7 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	r = arm_all(&a, err);
 	if (r)
 		return r;
-	run->start_ns = run->rated_ns = cul_probe_now();
+	run->start_ns = run->rated_ns = cul_clock_now();
 	run->attach_ns = run->start_ns - start;
 	cul_probe_program_go_live(&run->program, true);
 	return 0;
@@ -413,7 +414,7 @@ void cul_probe_disarm(struct cul_probe_run *run)
 	if (run->end_ns || !run->opened)
 		return;
 	cul_probe_program_go_live(&run->program, false);
-	run->end_ns = cul_probe_now();
+	run->end_ns = cul_clock_now();
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)

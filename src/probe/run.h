@@ -18,6 +18,7 @@
 #include "sym/sites.h"
 #include "trace/attach.h"
 #include "trace/child.h"
+#include "trace/gaps.h"
 #include "trace/kretprobe.h"
 #include "trace/seen.h"
 
@@ -54,13 +55,10 @@ struct cul_probe_run {
 	uint64_t rated_ns;
 	bool done, enough;
 	enum cul_end end;
-	CUL_VEC(char *) gaps;
+	struct cul_gaps gaps;
 };
 
-uint64_t cul_probe_now(void); /* CLOCK_MONOTONIC, ns */
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
-void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* select.c: scope, sites, and where the command stands. */
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* Sums of the run, as the ledger has them. */
@@ -154,13 +155,13 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 /* Closing the links takes the kernel a while: it is told, and done before the ledger. */
 static void detach(struct cul_probe_run *run)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
 
 	while (run->links.len)
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
-	run->detached_ns = cul_probe_now() - start;
+	run->detached_ns = cul_clock_now() - start;
 }
 
 static int say_loss(struct cul_probe_run *run, const struct sums *sums)
@@ -179,8 +180,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.missed_returns = sums->missed_returns,
 		.recursion = sums->recursion,
 		.misses_known = !sums->probe_unknown && !sums->recursion_unknown,
-		.gaps = (const char *const *)run->gaps.data,
-		.n_gaps = run->gaps.len,
+		.gaps = (const char *const *)run->gaps.texts.data,
+		.n_gaps = run->gaps.texts.len,
 		.end = run->end,
 		.command_status = run->end == CUL_END_COMMAND ? run->child.status : -1,
 		.ran_ns = run->end_ns - run->start_ns,
