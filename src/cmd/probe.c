@@ -132,6 +132,16 @@ static int set_expression(const char *option, const char *value, const char **to
 	return 0;
 }
 
+static int set_linear(struct request *r, const char *value)
+{
+	struct cul_value_steps s;
+	int status = cul_value_steps(&cul_cmd_probe, "linear", value, CUL_PROBE_SCALE_MOST, &s);
+
+	if (!status)
+		r->probe.scale = (struct cul_probe_scale){s.min, s.max, s.step};
+	return status;
+}
+
 static int set_flag(struct request *r, int id)
 {
 	bool *const flags[] = {
@@ -177,7 +187,7 @@ static int set(struct request *r, int id, const char *value)
 		r->by_hist = true;
 		return set_expression("hist", value, &p->hist);
 	case OPT_LINEAR:
-		return set_expression("linear", value, &p->linear);
+		return set_linear(r, value);
 	case OPT_STACK:
 		r->stack_given = true;
 		return cul_value_stack(&cul_cmd_probe, value, &r->stack);
@@ -234,7 +244,7 @@ static int check_view(const struct request *r)
 	if (p->by && !r->by_count && !r->by_hist)
 		return cul_cmd_usage(&cul_cmd_probe, "--by goes with --count or --hist: write "
 						     "--count --by EXPR");
-	if (p->linear && !r->by_hist)
+	if (p->scale.step && !r->by_hist)
 		return cul_cmd_usage(&cul_cmd_probe,
 			"--linear goes with --hist: write --hist EXPR --linear "
 			"MIN,MAX,STEP");
