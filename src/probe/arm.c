@@ -366,10 +366,42 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	}
 }
 
+/* What the kernel says of one place: of another it may say something else. */
+static bool is_refusal(int code)
+{
+	return code == -EINVAL || code == -EILSEQ || code == -ENOENT || code == -EBUSY ||
+	       code == -EADDRNOTAVAIL || code == -EOPNOTSUPP || code == -ENOTSUP;
+}
+
+/* Of many, those that the kernel refuses are left out, and said so. */
+static int arm_one_of_many(struct arming *a, size_t i, size_t *refused, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	size_t before = run->links.len;
+	struct cul_error why = {0};
+	const char *text;
+	int r = cul_probe_step(run, "attaching", i, err);
+
+	if (r)
+		return r;
+	r = arm_one(a, i, err);
+	if (!is_refusal(r) || ++*refused == run->sites.sites.len)
+		return r;
+	back_to(run, before);
+	run->absent[i] = true;
+	/* "kprobe at 0x...: " is told by the function's name. */
+	text = strstr(err->text, " at 0x") ? strstr(err->text, ": ") : NULL;
+	why.code = r;
+	snprintf(why.text, sizeof(why.text), "%s", text ? text + 2 : err->text);
+	r = cul_probe_leave_out(run, i, &why);
+	return r ? cul_fail(err, r, "out of memory") : 0;
+}
+
 static int arm_all(struct arming *a, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
 	int r = arm_multi(a, err);
+	size_t refused = 0;
 
 	if (r && r != -EPERM) {
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
@@ -380,7 +412,7 @@ static int arm_all(struct arming *a, struct cul_error *err)
 		r = 0;
 	}
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
-		r = arm_one(a, i, err);
+		r = arm_one_of_many(a, i, &refused, err);
 	return r;
 }
 
@@ -397,7 +429,8 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
 	int r;
 
-	if (!a.ways)
+	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
+	if (!a.ways || !run->absent)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	choose(&a);
 	r = arm_all(&a, err);
@@ -428,4 +461,5 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 		cul_generated_free(&run->generated[i]);
 	free(run->generated);
 	free(run->plans);
+	free(run->absent);
 }

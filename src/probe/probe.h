@@ -55,6 +55,12 @@ struct cul_probe_options {
 	uint64_t count; /* end after this many calls were shown; 0: no limit */
 	const char *const *debug_paths;
 	int stop_fd;
+	/*
+	 * Told while something takes its time: `done` of `of` of them. NULL: nobody wants to know.
+	 * With `what` NULL when it is over, if it went well.
+	 */
+	void (*progress)(void *data, const char *what, size_t done, size_t of);
+	void *progress_data;
 };
 
 struct cul_probe_outcome {

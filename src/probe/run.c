@@ -20,6 +20,21 @@ uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns)
 	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
+int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	struct pollfd stop = {.fd = o->stop_fd, .events = POLLIN};
+	size_t n = run->sites.sites.len;
+
+	if (poll(&stop, 1, 0) > 0)
+		return cul_fail(err, -EINTR,
+			"interrupted while %s, %zu of %zu places: nothing is left attached", what,
+			done, n);
+	if (o->progress)
+		o->progress(o->progress_data, what, done, n);
+	return 0;
+}
+
 static int start(struct cul_probe_run *run, struct cul_error *err)
 {
 	int r = cul_probe_select(run, err);
@@ -32,6 +47,8 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 		r = cul_probe_arm(run, err);
 	if (r)
 		return r;
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, NULL, 0, 0);
 	r = cul_probe_say_attached(run);
 	if (r)
 		return cul_stream_failed(r, err);

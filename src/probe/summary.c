@@ -93,6 +93,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
 	struct cul_probe_totals sum = {0}, one;
+	bool present = false; /* one of the function's sites is probed */
 	int r;
 
 	if (!functions)
@@ -104,6 +105,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
 			return r;
+		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
 		add_misses(run, (unsigned)i, f);
@@ -116,7 +118,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 		if (f->calls || f->missed || f->missed_returns)
 			n++;
 		else
-			silent++;
+			silent += present;
+		present = false;
 		if (n < n_sites)
 			memset(&functions[n], 0, sizeof(*functions));
 	}
@@ -156,9 +159,16 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 static void detach(struct cul_probe_run *run)
 {
 	uint64_t start = cul_clock_now();
+	size_t n = run->links.len;
 
-	while (run->links.len)
+	while (run->links.len) {
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
+		if (run->options->progress)
+			run->options->progress(
+				run->options->progress_data, "detaching", n - run->links.len, n);
+	}
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, NULL, 0, 0);
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
 	run->detached_ns = cul_clock_now() - start;
