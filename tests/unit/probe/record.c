@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "record.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,16 +124,4 @@ void record_init(struct record *r)
 
 	memset(r, 0, sizeof(*r));
 	r->sink.ops = &ops;
-}
-
-unsigned open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
-	return n;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "../support/files.h"
 #include "report/model.h"
 
 enum { RECORD_CALLS = 16, RECORD_ARGS = 6, RECORD_GROUPS = 8 };
@@ -39,7 +40,5 @@ struct record {
 };
 
 void record_init(struct record *r);
-
-unsigned open_files(void);
 
 #endif
