@@ -163,6 +163,7 @@ enum {
 /* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
 struct cul_probe_offsets {
 	__u32 known;
+	__u32 task_tgid;                     /* struct task_struct */
 	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
 	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */
 	__u32 dentry_sb, sb_type, type_name; /* d_sb->s_type->name */

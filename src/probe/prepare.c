@@ -120,6 +120,8 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 {
 	bool wanted = false;
 
+	if (run->only_pid)
+		offset_of(run, "task_struct", "tgid", &o->task_tgid);
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		for (size_t a = 0; a < run->plans[i].n_args; a++)
 			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;

@@ -40,10 +40,11 @@ struct cul_probe_run {
 	struct cul_probe_program program;
 	bool opened; /* the program is */
 	CUL_VEC(struct cul_probe_link) links;
+	struct cul_attachment fork_link; /* tells of the children of only_pid */
 	struct cul_kretprobes *kretprobes;
 	struct cul_child child;
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
-	pid_t only_pid; /* the kernel's functions, called by this process */
+	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
 	int pid_fd;
 	bool returns;
 	uint64_t attach_ns;
