@@ -35,6 +35,11 @@ static __always_inline int is_others(void)
 	return !bpf_map_lookup_elem(&followed, &tgid);
 }
 
+static __always_inline int is_wanted(__u64 cpu)
+{
+	return cpus[cpu / 64 % 64] >> cpu % 64 & 1;
+}
+
 /* The words are in place. */
 static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 caller,
 	const struct cul_pt_regs *regs)
@@ -47,6 +52,8 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	if (!sum || !recipe)
 		return 0;
 	note_task(e);
+	if (some_cpus && !is_wanted(e->in.cpu))
+		return 0;
 	if (e->in.pid == own_tgid) {
 		sum->own++;
 		return 0;

@@ -110,7 +110,7 @@ struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u32 bar; /* cul_probe_bar() */
+	__u32 bar; /* bpf/bars.h */
 	__u64 by[CUL_PROBE_BY];
 };
 
@@ -140,12 +140,6 @@ struct cul_probe_event {
 	__s16 got[CUL_PROBE_FETCHES];   /* bytes fetched, or a negative errno */
 	__s16 after[CUL_PROBE_FETCHES]; /* the same at the return */
 };
-
-/*
- * Bars of a histogram: sixteen to a power of two, so that both logarithmic and linear pictures can
- * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
- */
-enum { CUL_PROBE_BARS = 16 * 61 };
 
 /*
  * Each program is a template: user space takes its instructions, puts a number in the place of each

@@ -9,8 +9,10 @@
 #include "bpf/helpers.h"
 #include "bpf/probe.h"
 
-const volatile __u32 user_target;   /* a process's functions: all memory is user memory */
-const volatile __u32 own_tgid;      /* culprit: its calls are counted apart */
+const volatile __u32 user_target; /* a process's functions: all memory is user memory */
+const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
+const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
+const volatile __u64 cpus[64];
 const volatile __u32 only_followed; /* calls of the processes in `followed`; 0: of all */
 const volatile __u32 returns;       /* a call is told when it returns */
 const volatile __u32 carry;         /* what is fetched at the entry is kept until the return */

@@ -16,6 +16,7 @@
 
 /* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
 _Static_assert(sizeof(struct cul_probe_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_cpus) == sizeof(((struct probe_bpf__rodata *)0)->cpus), "");
 _Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
 
 enum {
@@ -111,6 +112,10 @@ static void set_constants(
 	skel->rodata->user_target = config->user_target;
 	skel->rodata->own_tgid = (__u32)getpid();
 	skel->rodata->only_followed = config->only_pid != 0;
+	if (config->cpus) {
+		skel->rodata->some_cpus = 1;
+		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
+	}
 	skel->rodata->returns = config->returns;
 	skel->rodata->carry = config->carry;
 	skel->rodata->diff = config->diff;

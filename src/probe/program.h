@@ -54,7 +54,8 @@ struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
 	bool user_target, returns, carry, diff, errors_only;
-	pid_t only_pid; /* 0: calls of all processes */
+	pid_t only_pid;              /* 0: calls of all processes */
+	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, comm, caller, regs;
 	unsigned by_at, by_words, measure_at; /* among the values */

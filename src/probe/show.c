@@ -114,6 +114,13 @@ static const uint64_t *words_of(
 	return sources + arg->source;
 }
 
+/* An expression that met what could not be read has no value. */
+static bool is_fault(const struct cul_plan_arg *arg, const struct cul_probe_event *e)
+{
+	return arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
+	       e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1;
+}
+
 static void show_value(const struct cul_plan_arg *arg, const struct cul_probe_event *e,
 	struct cul_scope *scope, struct cul_str *out, struct cul_shown *shown, const char **why)
 {
@@ -124,8 +131,7 @@ static void show_value(const struct cul_plan_arg *arg, const struct cul_probe_ev
 		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
 		return;
 	}
-	if (arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
-		e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1) {
+	if (is_fault(arg, e)) {
 		*why = "unreadable";
 		return;
 	}
@@ -153,14 +159,15 @@ void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 		fetched(plan, e, arg->fetch, at_return, &size);
 	if (bytes) {
 		show_fetched(plan, arg, bytes, size, scope, out);
-	} else if (words && !*words) {
+	} else if (words && !*words && !is_fault(arg, e)) {
 		cul_str_add(out, "NULL");
 	} else {
 		/* The pointer at least. */
-		print(out, arg->type, words, words ? 8 : 0, scope);
+		if (!is_fault(arg, e))
+			print(out, arg->type, words, words ? 8 : 0, scope);
 		*why = "unreadable";
 	}
-	shown->text = cul_str_text(out);
+	shown->text = out->len ? cul_str_text(out) : NULL;
 }
 
 const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_event *e)
