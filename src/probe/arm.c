@@ -366,6 +366,24 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	}
 }
 
+/* Before anything is probed: a child that is forked meanwhile is not missed. */
+static int follow_process(struct cul_probe_run *run, struct cul_error *err)
+{
+	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_FORK};
+	int fd, r;
+
+	if (!run->only_pid)
+		return 0;
+	fd = cul_probe_program_make(&run->program, &instance, err);
+	if (fd < 0)
+		return fd;
+	r = cul_attach_raw_tracepoint(fd, "sched_process_fork", 0, &run->fork_link, err);
+	if (r)
+		return r;
+	r = cul_probe_program_follow(&run->program, run->only_pid);
+	return r ? cul_fail(err, r, "following process %d: %s", run->only_pid, cul_strerror(r)) : 0;
+}
+
 /* What the kernel says of one place: of another it may say something else. */
 static bool is_refusal(int code)
 {
@@ -433,7 +451,9 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	if (!a.ways || !run->absent)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	choose(&a);
-	r = arm_all(&a, err);
+	r = follow_process(run, err);
+	if (!r)
+		r = arm_all(&a, err);
 	if (r)
 		return r;
 	run->start_ns = run->rated_ns = cul_clock_now();
@@ -453,6 +473,7 @@ void cul_probe_disarm(struct cul_probe_run *run)
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
 	back_to(run, 0);
+	cul_attachment_detach(&run->fork_link);
 	free(run->links.data);
 	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)

@@ -118,15 +118,25 @@ static bool offset_of(struct cul_probe_run *run, const char *tag, const char *pa
 	return t != NULL;
 }
 
-/* Where paths are in the kernel's structs; only asked when an argument is one. */
+static bool has_paths(const struct cul_probe_recipe *r)
+{
+	for (unsigned i = 0; i < r->n_fetches; i++)
+		if (r->fetch[i].kind != CUL_FETCH_MEM && r->fetch[i].kind != CUL_FETCH_STR)
+			return true;
+	return false;
+}
+
+/* Where paths are in the kernel's structs; only asked when something is one. */
 static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 {
 	bool wanted = false;
 
-	for (size_t i = 0; i < run->sites.sites.len; i++)
-		for (size_t a = 0; a < run->plans[i].n_args; a++)
-			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;
-	o->known = wanted && offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
+	if (run->only_pid)
+		offset_of(run, "task_struct", "tgid", &o->task_tgid);
+	for (size_t i = 0; !wanted && i < run->sites.sites.len; i++)
+		wanted = has_paths(&run->plans[i].recipe);
+	o->known = wanted && offset_of(run, "file", "f_path", &o->file_path) &&
+		   offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
 		   offset_of(run, "file", "f_path.mnt", &o->file_mnt) &&
 		   offset_of(run, "dentry", "d_parent", &o->dentry_parent) &&
 		   offset_of(run, "dentry", "d_name.name", &o->dentry_name) &&

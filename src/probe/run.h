@@ -43,10 +43,11 @@ struct cul_probe_run {
 	bool opened;  /* the program is */
 	bool *absent; /* by site: the kernel refused it when it was to be attached */
 	CUL_VEC(struct cul_probe_link) links;
+	struct cul_attachment fork_link; /* tells of the children of only_pid */
 	struct cul_kretprobes *kretprobes;
 	struct cul_child child;
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
-	pid_t only_pid; /* the kernel's functions, called by this process */
+	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
 	int pid_fd;
 	struct cul_cpus cpus; /* --cpu */
 	bool returns;

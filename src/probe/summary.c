@@ -104,8 +104,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cu
 
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
-			return cul_fail(err, r, "reading what the kernel counted: %s",
-				cul_strerror(r));
+			return cul_fail(
+				err, r, "reading what the kernel counted: %s", cul_strerror(r));
 		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);

@@ -56,6 +56,7 @@ static const struct cul_probe_fetch *fetch_of(const struct cul_plan *p, size_t a
 static void each_kind_has_its_form(void **state)
 {
 	struct cul_plan p = plan(OWN_PLAIN, all);
+	const struct cul_probe_fetch *text;
 
 	assert_true(p.typed && p.has_ret);
 	assert_int_equal(p.n_args, 6);
@@ -75,11 +76,12 @@ static void each_kind_has_its_form(void **state)
 	assert_int_equal(fetch_of(&p, 3)->kind, CUL_FETCH_FILE);
 	assert_int_equal(fetch_of(&p, 4)->kind, CUL_FETCH_DENTRY);
 	assert_int_equal(p.args[4].form, CUL_FORM_PATH);
-	assert_int_equal(p.args[5].form, CUL_FORM_NAME);
-	assert_int_equal(fetch_of(&p, 5)->kind, CUL_FETCH_STR);
-	assert_int_equal(fetch_of(&p, 5)->offset, 8);
-	assert_int_equal(p.recipe.fetch[fetch_of(&p, 5)->through - 1].kind, CUL_FETCH_MEM);
-	assert_int_equal(p.recipe.fetch[fetch_of(&p, 5)->through - 1].source, 5);
+	assert_int_equal(p.args[5].form, CUL_FORM_FAMILIAR);
+	text = &p.recipe.fetch[p.args[5].pieces[0].fetch];
+	assert_int_equal(text->kind, CUL_FETCH_STR);
+	assert_int_equal(text->offset + p.recipe.fetch[text->through - 1].offset, 8);
+	assert_int_equal(p.recipe.fetch[text->through - 1].kind, CUL_FETCH_MEM);
+	assert_int_equal(p.recipe.fetch[text->through - 1].source, 5);
 }
 
 /* A process's `struct file` is any struct. */

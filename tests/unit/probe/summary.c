@@ -230,7 +230,8 @@ static void counts_that_cannot_be_read_are_no_zeros(void **state)
 		r = cul_probe_summary(&own.run, &err);
 		cul_sys_fail_none();
 		assert_true(!r || r == -EPERM);
-		if (r && !strstr(err.text, "groups") && !strstr(err.text, "what the kernel counted"))
+		if (r && !strstr(err.text, "groups") &&
+			!strstr(err.text, "what the kernel counted"))
 			fail_msg("%d: '%s'", n, err.text);
 	}
 	assert_int_equal(r, 0);
