@@ -470,12 +470,27 @@ void cul_probe_disarm(struct cul_probe_run *run)
 	run->end_ns = cul_clock_now();
 }
 
+void cul_probe_detach(struct cul_probe_run *run)
+{
+	const struct cul_probe_options *o = run->options;
+	size_t n = run->links.len;
+
+	while (run->links.len) {
+		if (o->progress)
+			o->progress(o->progress_data, "detaching", n - run->links.len, n);
+		back_to(run, run->links.len - 1);
+	}
+	cul_kretprobes_free(run->kretprobes);
+	run->kretprobes = NULL;
+	if (o->progress)
+		o->progress(o->progress_data, NULL, 0, 0);
+}
+
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
-	back_to(run, 0);
+	cul_probe_detach(run);
 	cul_attachment_detach(&run->fork_link);
 	free(run->links.data);
-	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
 	for (size_t i = 0; run->generated && i < run->sites.sites.len; i++)

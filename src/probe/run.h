@@ -94,6 +94,8 @@ static inline bool cul_probe_returns(const struct cul_site *site)
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);
+/* Closes all that was attached, which may take the kernel seconds. */
+void cul_probe_detach(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);
 
 /* attached.c: the first line. */

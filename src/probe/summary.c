@@ -160,18 +160,8 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 static void detach(struct cul_probe_run *run)
 {
 	uint64_t start = cul_clock_now();
-	size_t n = run->links.len;
 
-	while (run->links.len) {
-		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
-		if (run->options->progress)
-			run->options->progress(
-				run->options->progress_data, "detaching", n - run->links.len, n);
-	}
-	if (run->options->progress)
-		run->options->progress(run->options->progress_data, NULL, 0, 0);
-	cul_kretprobes_free(run->kretprobes);
-	run->kretprobes = NULL;
+	cul_probe_detach(run);
 	run->detached_ns = cul_clock_now() - start;
 }
 
