@@ -46,6 +46,7 @@ struct cul_probe_run {
 	pid_t only_pid; /* the kernel's functions, called by this process */
 	int pid_fd;
 	bool returns;
+	unsigned words; /* of arguments: so many are taken at the entry */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
