@@ -15,7 +15,7 @@ import watch_run
 
 ENABLED = f"{probe_tools.TRACING}/enabled_functions"
 LISTED = f"{probe_tools.TRACING}/available_filter_functions"
-PATIENCE = 40
+PATIENCE = 100
 SETTLE = 0.1
 
 
