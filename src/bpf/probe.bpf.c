@@ -27,7 +27,19 @@ static __always_inline void note_task(struct cul_probe_event *e, __u64 id)
 
 static __always_inline int is_others(__u64 id)
 {
-	return only_tgid && id >> 32 != only_tgid;
+	__u32 tgid = id >> 32;
+
+	return only_followed && !bpf_map_lookup_elem(&followed, &tgid);
+}
+
+static __always_inline int is_elsewhere(void)
+{
+	__u64 cpu;
+
+	if (!some_cpus)
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	return !(cpus[cpu / 64 % 64] >> cpu % 64 & 1);
 }
 
 /*
@@ -44,6 +56,8 @@ static __always_inline int count_alone(__u32 site, __u64 id)
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
 
 	if (!sum)
+		return 0;
+	if (is_elsewhere())
 		return 0;
 	if (id >> 32 == own_tgid) {
 		sum->own++;
@@ -97,6 +111,8 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 		if (!recipe)
 			return 0;
 	}
+	if (is_elsewhere())
+		return 0;
 	if (id >> 32 == own_tgid) {
 		sum->own++;
 		return 0;
@@ -347,4 +363,17 @@ int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 			s->event.in.words[i] =
 				((volatile struct bpf_raw_tracepoint_args *)ctx)->args[i];
 	return enter(ctx, s, own_site(ctx), id, 0, 0, 0);
+}
+
+/* sched_process_fork: a child of a followed process is followed, a new thread is already. */
+SEC("culprit/fork")
+int probe_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 parent = 0, child = 0;
+
+	bpf_probe_read_kernel(&parent, sizeof(parent), (void *)(ctx->args[0] + offsets.task_tgid));
+	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
+	if (child != parent && bpf_map_lookup_elem(&followed, &parent))
+		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
+	return 0;
 }

@@ -34,6 +34,7 @@ enum cul_probe_fetch_kind {
 	CUL_FETCH_STR,    /* a string of at most size-1 characters */
 	CUL_FETCH_DENTRY, /* names from a struct dentry up: NUL separated, the innermost first */
 	CUL_FETCH_FILE,   /* the same from a struct file, across mounts */
+	CUL_FETCH_PATH,   /* the same from a struct path */
 };
 
 /* One copy from memory. Its place in the payload is fixed, whether it succeeds or not. */
@@ -44,7 +45,7 @@ struct cul_probe_fetch {
 	__u8 at_return;  /* fetched when the call returns, not at its entry */
 	__u16 offset;    /* through: of the pointer in that fetch's bytes; else added to source */
 	__u16 pos, size; /* in the payload */
-	__u16 pad;
+	__u16 add;       /* through: to that pointer */
 };
 
 enum cul_probe_ret { CUL_RET_NONE, CUL_RET_INT32, CUL_RET_INT64, CUL_RET_POINTER };
@@ -111,7 +112,7 @@ struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u32 bar; /* cul_probe_bar() */
+	__u32 bar; /* bpf/bars.h */
 	__u64 by[CUL_PROBE_BY];
 };
 
@@ -143,12 +144,6 @@ struct cul_probe_event {
 };
 
 /*
- * Bars of a histogram: sixteen to a power of two, so that both logarithmic and linear pictures can
- * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
- */
-enum { CUL_PROBE_BARS = 16 * 61 };
-
-/*
  * Each program is a template: user space takes its instructions, puts a number in the place of each
  * of these constants, its own code in the place of the function that returns CUL_PATCH_CODE, and
  * loads the result as often as it needs to.
@@ -165,7 +160,9 @@ enum {
 /* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
 struct cul_probe_offsets {
 	__u32 known;
+	__u32 task_tgid;                     /* struct task_struct */
 	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
+	__u32 file_path;                     /* f_path */
 	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */
 	__u32 dentry_sb, sb_type, type_name; /* d_sb->s_type->name */
 	__u32 mnt_root;                      /* struct vfsmount */
