@@ -88,7 +88,7 @@ static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_prob
 	}
 }
 
-static int say_functions(struct cul_probe_run *run, struct sums *sums)
+static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cul_error *err)
 {
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
@@ -104,7 +104,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
-			return r;
+			return cul_fail(
+				err, r, "reading what the kernel counted: %s", cul_strerror(r));
 		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
@@ -212,7 +213,7 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	int r = cul_probe_say_views(run, err);
 
 	if (!r)
-		r = say_functions(run, &sums);
+		r = say_functions(run, &sums, err);
 	if (r)
 		return r;
 	sum_misses(run, &sums);
