@@ -51,6 +51,7 @@ struct cul_probe_run {
 	int pid_fd;
 	struct cul_cpus cpus; /* --cpu */
 	bool returns;
+	unsigned words; /* of arguments: so many are taken at the entry */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;

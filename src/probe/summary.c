@@ -189,8 +189,9 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.detached_ns = run->detached_ns,
 	};
 
-	if (t->waited > t->returns)
-		loss.unreturned = t->waited - t->returns;
+	/* Those whose return was missed are told as such. */
+	if (t->waited > t->returns + sums->missed_returns)
+		loss.unreturned = t->waited - t->returns - sums->missed_returns;
 	if (sums->probe_unknown)
 		loss.misses_unknown_for =
 			"this kernel does not tell how often a probe was nested in another";

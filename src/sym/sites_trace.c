@@ -142,3 +142,14 @@ int cul_ksites_traceable(struct ksites *ks, struct cul_error *err)
 	return by_names(ks, list) ? cul_fail(err, -ENOMEM, "'%s': out of memory", ks->spec->text)
 				  : 0;
 }
+
+bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site)
+{
+	struct ksite one = {
+		.sym = {.name = site->symbol, .module = site->module, .addr = site->addr}};
+	const struct sites_spec spec = {.text = site->symbol};
+	struct ksites ks = {.k = k, .spec = &spec, .list = {.data = &one, .len = 1}};
+	struct cul_error err;
+
+	return !cul_ksites_traceable(&ks, &err) && one.notrace;
+}

@@ -27,6 +27,7 @@ static void open_program(enum cul_probe_view view)
 		.returns = true,
 		.groups = view != CUL_VIEW_CALLS,
 		.bars = view == CUL_VIEW_HIST,
+		.by_words = own.run.generated[OWN_PLAIN].by_words,
 		.on_event = cul_probe_on_event,
 		.data = &own.run};
 
