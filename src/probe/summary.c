@@ -201,8 +201,10 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 {
 	struct sums sums = {0};
-	int r = cul_probe_say_views(run, err);
+	int r = cul_probe_say_rate(run, run->end_ns);
 
+	if (!r)
+		r = cul_probe_say_views(run, err);
 	if (!r)
 		r = say_functions(run, &sums, err);
 	if (r)

@@ -38,14 +38,15 @@ for name in ("one", "two", "three"):
     os.unlink(f"{base}/{name}")
 """
 COMMAND = [sys.executable, "-I", "-S", "-B", "/tmp/opens.py"]
+ARGS = "dfd, filename, how->flags, how->mode"
 NAME_SHOWN = 100  # bytes of a name that surely are
 
 
-def straced(test):
-    """(directory, name, flags, mode, result) of each open of COMMAND, in order."""
+def straced(test, command):
+    """(directory, name, flags, mode, result) of each open of the command, in order."""
     with tempfile.NamedTemporaryFile("r") as out:
         subprocess.run(["strace", "-f", "-X", "raw", "-s", "4096", "-e", "trace=open,openat",
-                        "-o", out.name] + COMMAND, check=True)
+                        "-o", out.name] + command, check=True, stdout=subprocess.DEVNULL)
         text = out.read()
     opens = []
     for line in text.splitlines():
@@ -78,22 +79,39 @@ def opens(test):
     os.makedirs("/tmp/probe-opens", exist_ok=True)
     with open(COMMAND[-1], "w") as f:
         f.write(OPENS)
-    straced(test)  # the first run fills caches
-    witness = straced(test)
-    args = "dfd, filename, how->flags, how->mode"
-    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--ret", "--args", args, "--", *COMMAND).wait()
+    straced(test, COMMAND)  # the first run fills caches
+    witness = straced(test, COMMAND)
+    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--ret", "--args", ARGS, "--", *COMMAND).wait()
     test.same((run.status, run.loss["end"], run.loss.get("command_exit")), (0, "command", 0), "end")
     seen = probed(run.calls())
     test.same(len(seen), len(witness), "opens")
     for ours, theirs in zip(shortened(seen), shortened(witness)):
         test.same(ours, theirs, "open")
     failing = [o for o in shortened(witness) if isinstance(o[4], str)]
-    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--errors", "--args", args, "--", *COMMAND).wait()
+    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--errors", "--args", ARGS, "--", *COMMAND).wait()
     test.same(shortened(probed(run.calls())), failing, "--errors")
     f = run.function("do_sys_openat2")
     test.same((f["calls"], f["errors"], f["matched"]), (len(witness), len(failing), len(failing)),
               "--errors: counts")
     test.check(run.calls() and run.calls()[0]["stack"], "--errors: no stack")
+    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--if",
+                        'filename ~ "/tmp/probe-opens*" && ret < 0', "--args", ARGS, "--", *COMMAND).wait()
+    test.same(shortened(probed(run.calls())),
+              [o for o in failing if o[1].startswith("/tmp/probe-opens")], "--if")
+    test.same(run.function("do_sys_openat2")["calls"], len(witness), "--if: calls")
+
+
+@case("probe: the opens of a command's children too, in the order that strace -f has")
+def children(test):
+    command = ["sh", "-c", "cat /etc/hostname /nonexistent 2>/dev/null; ls /etc/ >/dev/null; cat /etc/passwd"]
+    straced(test, command)
+    witness = shortened(straced(test, command))
+    run = culprit.Probe(test, "--kernel", "do_sys_openat2", "--ret", "--args", ARGS, "--", *command).wait()
+    seen = shortened(probed(run.calls()))
+    test.same(len(seen), len(witness), "opens")
+    for ours, theirs in zip(seen, witness):
+        test.same(ours, theirs, "open")
+    test.same({c["comm"] for c in run.calls()}, {"sh", "cat", "ls"}, "commands")
 
 
 @case("probe: schedule() is counted as a probe of the kernel's own counts it")

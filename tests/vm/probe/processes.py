@@ -122,6 +122,18 @@ def threads(test):
         test.check(g["by"][1]["value"] in (0, 1, 3), f"a group by {g['by']}")
 
 
+@case("probe, processes: its own stack, by the source's order")
+def stack(test):
+    run, books = traced(test, "call_fails", "call_nest", "--stack", "user", count=1)
+    frames = {c["where"]["function"]: [f["function"] for f in c["stack"] if f["user"]]
+              for c in run.calls() if c["stack"]}
+    for name in ("call_fails", "call_nest"):
+        told = frames.get(name, [])
+        # Frame pointers do not tell the direct caller at a function's first instruction.
+        test.check(told[:1] == [name] and {"victim_run", "main"} <= set(told) and
+                   told.index("victim_run") < told.index("main"), f"{name}: the stack is {told}")
+
+
 @case("probe, processes: killed while probed")
 def killed(test):
     victim = subprocess.Popen([CALLS, "--wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -78,6 +78,16 @@ def histogram(test):
     test.check(all(b["high"] == b["low"] + 4 for b in h["bars"] if b["low"] < 32), "a bar's width")
 
 
+@case("probe, views: --hist of numbers below and above zero")
+def negative(test):
+    run = culprit.probe(test, "victim:exec_me", "--hist", "a - 10", "--linear", "-12,12,4")
+    victim.perform("exec_me", 20)
+    run.end()
+    h = run.of("histogram")[0]
+    test.same(bars(h), dict(collections.Counter((v - 10) // 4 * 4 for v in range(1, 21))), "bars")
+    test.same((h["calls"], h["min"], h["max"]), (20, -9, 10), "calls, min, max")
+
+
 @case("probe, views: --hist of a result by another value, and of times")
 def histograms(test):
     victim.reset()
