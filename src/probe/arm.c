@@ -347,6 +347,23 @@ static void back_to(struct cul_probe_run *run, size_t n)
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
 }
 
+/* The kernel does not say whose place it was, nor of a function that it is notrace. */
+static int fail_named(struct cul_probe_run *run, size_t i, int r, struct cul_error *err)
+{
+	const struct cul_site *site = site_of(run, i);
+	const struct cul_error why = *err;
+	struct cul_error ignored;
+
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r == -EINVAL && !run->pid && cul_probe_returns(site) &&
+		cul_sites_is_notrace(cul_scope_kernel_names(run->scope, &ignored), site))
+		return cul_fail(err, -EADDRNOTAVAIL,
+			"%s [%s] cannot be probed: notrace: ftrace does not know it", site->symbol,
+			site->module);
+	return cul_fail(err, r, "%s [%s]: %s", site->symbol, site->module, why.text);
+}
+
 static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 {
 	size_t before = a->run->links.len;
@@ -411,8 +428,10 @@ static int arm_one_of_many(struct arming *a, size_t i, size_t *refused, struct c
 	if (r)
 		return r;
 	r = arm_one(a, i, err);
-	if (!is_refusal(r) || ++*refused == run->sites.sites.len)
-		return r;
+	if (r && (!is_refusal(r) || ++*refused == run->sites.sites.len))
+		return fail_named(run, i, r, err);
+	if (!r)
+		return 0;
 	back_to(run, before);
 	run->absent[i] = true;
 	/* "kprobe at 0x...: " is told by the function's name. */

@@ -143,7 +143,8 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 			plan, &plan->ret, e, false, run->scope, &texts.ret, &call.ret, &ignored);
 	if (e->in.caller)
 		cul_scope_where(run->scope, e->in.caller - 1, run->pid != 0, &call.caller);
-	for (; tail->regs && call.n_regs < run->arch->n_regs; call.n_regs++)
+	for (; tail->regs && call.n_regs < run->arch->n_regs && call.n_regs < CUL_PROBE_REGS;
+		call.n_regs++)
 		regs[call.n_regs] = (struct cul_probe_reg){
 			run->arch->reg_names[call.n_regs], tail->regs[call.n_regs]};
 	if (tail->n_frames) {

@@ -388,7 +388,7 @@ static int add_list(
 			break;
 	}
 	if (r < 0)
-		cul_error_prefix(err, option);
+		cul_error_prefix(err, "%s", option);
 	return r;
 }
 

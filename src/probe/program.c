@@ -158,7 +158,15 @@ static int load_templates(struct cul_probe_program *p,
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .cookie = (long)p,
 		.prog_prepare_load_fn = take_template);
-	int id = libbpf_register_prog_handler("culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler), r;
+	/*
+	 * One that stays, since libbpf 1.1 frees its list with the last one and keeps using it
+	 * (libbpf_unregister_prog_handler(): reallocarray() to nothing).
+	 */
+	int keeper = libbpf_register_prog_handler("keeper", BPF_PROG_TYPE_KPROBE, 0, NULL);
+	int id = keeper < 0 ? keeper
+			    : libbpf_register_prog_handler(
+				      "culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler);
+	int r;
 
 	p->skel = id >= 0 ? probe_bpf__open() : NULL;
 	if (p->skel) {

@@ -88,7 +88,7 @@ static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_prob
 	}
 }
 
-static int say_functions(struct cul_probe_run *run, struct sums *sums)
+static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cul_error *err)
 {
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
@@ -104,7 +104,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
-			return r;
+			return cul_fail(
+				err, r, "reading what the kernel counted: %s", cul_strerror(r));
 		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
@@ -198,8 +199,9 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.detached_ns = run->detached_ns,
 	};
 
-	if (t->waited > t->returns)
-		loss.unreturned = t->waited - t->returns;
+	/* Those whose return was missed are told as such. */
+	if (t->waited > t->returns + sums->missed_returns)
+		loss.unreturned = t->waited - t->returns - sums->missed_returns;
 	if (sums->probe_unknown)
 		loss.misses_unknown_for =
 			"this kernel does not tell how often a probe was nested in another";
@@ -212,7 +214,7 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	int r = cul_probe_say_views(run, err);
 
 	if (!r)
-		r = say_functions(run, &sums);
+		r = say_functions(run, &sums, err);
 	if (r)
 		return r;
 	sum_misses(run, &sums);

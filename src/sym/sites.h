@@ -86,6 +86,11 @@ enum { CUL_SITES_MOST = 20000 };
 int cul_sites_kernel(
 	struct cul_kernel *k, const char *spec, struct cul_sites *out, struct cul_error *err);
 /*
+ * Whether ftrace does not list the kernel's function of that site, which makes the kernel refuse
+ * any probe there. False also where the list cannot be read. Takes a while: reads all of it.
+ */
+bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site);
+/*
  * Without a library's name: those of the executable, and when it has none of that name those of all
  * libraries.
  */

@@ -164,3 +164,14 @@ void cul_sites_give_ahead(struct cul_kernel *k, struct cul_ftrace_ahead *ahead)
 	cul_ftrace_ahead_free(k->ftrace_ahead);
 	k->ftrace_ahead = ahead;
 }
+
+bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site)
+{
+	struct ksite one = {
+		.sym = {.name = site->symbol, .module = site->module, .addr = site->addr}};
+	const struct sites_spec spec = {.text = site->symbol};
+	struct ksites ks = {.k = k, .spec = &spec, .list = {.data = &one, .len = 1}};
+	struct cul_error err;
+
+	return !cul_ksites_traceable(&ks, &err) && one.notrace;
+}

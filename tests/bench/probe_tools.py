@@ -90,5 +90,5 @@ def all_of_them(scratch):
         Prober(MANY, "culprit",
                ["build/culprit", "probe", *GLOBS, "--count", "--stack", "none"]),
         Prober(MANY, "culprit by stack", ["build/culprit", "probe", *GLOBS, "--count"]),
-        _bpftrace(MANY, "kprobe", many + " { @ = count(); }"),
+        _bpftrace(MANY, "kprobe", many + " { @[func] = count(); }"),
     ]
