@@ -14,14 +14,15 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-static __always_inline void note_task(struct cul_probe_event *e, __u64 id)
+/* What expressions ask of the task, and once a call has passed them, what its record tells. */
+static __always_inline void note_task(struct cul_probe_event *e, __u64 id, int task, int comm)
 {
-	if (want_task) {
+	if (task) {
 		e->in.pid = id >> 32;
 		e->in.tid = (__u32)id;
 		e->in.cpu = bpf_get_smp_processor_id();
 	}
-	if (want_comm)
+	if (comm)
 		bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 }
 
@@ -106,11 +107,6 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 
 	if (!sum)
 		return 0;
-	if (want_events) {
-		recipe = bpf_map_lookup_elem(&recipes, &site);
-		if (!recipe)
-			return 0;
-	}
 	if (is_elsewhere())
 		return 0;
 	if (id >> 32 == own_tgid) {
@@ -118,7 +114,7 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 		return 0;
 	}
 	sum->calls++;
-	note_task(e, id);
+	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
 	if (!expression(s)) {
@@ -128,10 +124,16 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.ret = e->in.dur = 0;
-	if (want_events && !returns)
-		e->ns = e->sent_ns = bpf_ktime_get_ns();
-	if (recipe)
+	if (want_events) {
+		recipe = bpf_map_lookup_elem(&recipes, &site);
+		if (!recipe)
+			return 0;
+		if (!returns) {
+			e->ns = e->sent_ns = bpf_ktime_get_ns();
+			note_task(e, id, !want_task, !want_comm);
+		}
 		fetch(s, recipe, e->got, 0, 0);
+	}
 	if (!returns) {
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
@@ -197,7 +199,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		return 0;
 	}
 	sum->returns++;
-	note_task(e, id);
+	note_task(e, id, want_task, want_comm);
 	e->sent_ns = bpf_ktime_get_ns();
 	recall(s, recipe, c);
 	e->in.dur = e->sent_ns - e->ns;
@@ -212,6 +214,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		sum->filtered++;
 		return 0;
 	}
+	if (want_events)
+		note_task(e, id, !want_task, !want_comm);
 	if (carry)
 		fetch(s, recipe, e->got, 0, 1);
 	if (diff) {

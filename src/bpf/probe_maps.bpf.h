@@ -21,7 +21,7 @@ const volatile __u32 diff;          /* pointees are fetched again at the return 
 const volatile __u32 errors_only;
 const volatile __u64 slow_ns;
 const volatile __u32 want_events, want_groups, want_bars;
-const volatile __u32 want_task; /* pid, tid, cpu */
+const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
 const volatile __u32 by_at, n_by, measure_at; /* among the values */

@@ -155,7 +155,7 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 	const struct cul_probe_options *o = run->options;
 	bool calls = o->view == CUL_VIEW_CALLS;
 
-	config->task = config->comm = config->keep = calls;
+	config->keep = calls;
 	run->words = 0;
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		const struct cul_generated *g = &run->generated[i];

@@ -13,8 +13,9 @@ Prober = collections.namedtuple("Prober", "view tool argv setup undo")
 Prober.__new__.__defaults__ = ("", "")
 
 TRACING = "/sys/kernel/tracing"
-KPROBE = f"echo 'p:bench/call {FUNCTION} resource=%si:u32' >> {TRACING}/kprobe_events"
-NO_KPROBE = f"echo -:bench/call >> {TRACING}/kprobe_events"
+NO_KPROBE = f"echo -:bench/call >> {TRACING}/kprobe_events 2>/dev/null"
+KPROBE = (f"{NO_KPROBE}; echo 'p:bench/call {FUNCTION} resource=%si:u32' "
+          f">> {TRACING}/kprobe_events")
 WAIT = "trap 'exit 0' INT TERM; while :; do sleep 0.01; done"
 PRINTED = '"%s %d %d %p %u %p %p\\n", comm, pid, cpu, {}'
 BY_BTF = PRINTED.format("args->tsk, args->resource, args->new_rlim, args->old_rlim")
@@ -90,5 +91,5 @@ def all_of_them(scratch):
         Prober(MANY, "culprit",
                ["build/culprit", "probe", *GLOBS, "--count", "--stack", "none"]),
         Prober(MANY, "culprit by stack", ["build/culprit", "probe", *GLOBS, "--count"]),
-        _bpftrace(MANY, "kprobe", many + " { @ = count(); }"),
+        _bpftrace(MANY, "kprobe", many + " { @[func] = count(); }"),
     ]
