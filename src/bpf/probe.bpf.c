@@ -38,6 +38,7 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
 	struct cul_probe_event *e = &s->event;
 	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	__u64 paired = PATCHED(CUL_PATCH_PAIRED);
 
 	if (!sum || !recipe)
 		return 0;
@@ -53,12 +54,13 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	e->in.ret = e->in.dur = 0;
 	e->in.faults = 0;
 	e->ns = e->sent_ns = bpf_ktime_get_ns();
-	if (!expression(s)) {
+	/* What never comes back is no error and not slow. */
+	if (!expression(s) || (!paired && (errors_only || slow_ns))) {
 		sum->filtered++;
 		return 0;
 	}
 	fetch(s, recipe, e->got, 0, 0);
-	if (!returns) {
+	if (!returns || !paired) {
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
 	}
@@ -95,8 +97,9 @@ static __always_inline int is_error(__s64 ret, __u32 kind)
 	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
 }
 
+/* `here`: registers that the expressions speak of, in place of those at the entry; 0: none. */
 static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 ret,
-	const struct cul_pt_regs *regs)
+	const struct cul_pt_regs *regs, __u64 here)
 {
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
@@ -119,6 +122,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	sum->returns++;
 	__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
 	__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
+	if (here)
+		e->in.words[0] = here;
 	e->in.faults = c->faults;
 	e->in.caller = c->caller;
 	e->ns = c->ns;
@@ -192,10 +197,18 @@ int probe_return(struct cul_pt_regs *ctx)
 
 	if (!s || !live || is_others())
 		return 0;
-	return leave(ctx, s, own_site(ctx), ctx->sp - 8, ctx->ax, ctx);
+	return leave(ctx, s, own_site(ctx), ctx->sp - 8, ctx->ax, ctx, 0);
 }
 
-/* The instruction after the one that is probed: the same task, whatever it did to its stack. */
+/* One task, whatever the instruction did to its stack; idle tasks have a number for all CPUs. */
+static __always_inline __u64 instruction_key(void)
+{
+	__u64 tid = (__u32)bpf_get_current_pid_tgid();
+
+	return tid ? tid : 1ull << 32 | bpf_get_smp_processor_id();
+}
+
+/* The instruction after the one that is probed. */
 SEC("culprit/after")
 int probe_after(struct cul_pt_regs *ctx)
 {
@@ -203,9 +216,10 @@ int probe_after(struct cul_pt_regs *ctx)
 
 	if (!s || !live || is_others())
 		return 0;
-	return leave(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), ctx->ax, ctx);
+	return leave(ctx, s, own_site(ctx), instruction_key(), ctx->ax, ctx, (__u64)ctx);
 }
 
+/* An instruction has registers, and nothing else that is known of it. */
 SEC("culprit/before")
 int probe_before(struct cul_pt_regs *ctx)
 {
@@ -213,8 +227,8 @@ int probe_before(struct cul_pt_regs *ctx)
 
 	if (!s || !live || is_others())
 		return 0;
-	words_of_regs(s, ctx);
-	return enter(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), 0, ctx);
+	s->event.in.words[0] = (__u64)ctx;
+	return enter(ctx, s, own_site(ctx), instruction_key(), 0, ctx);
 }
 
 /* Both have the same place on the stack as their context: the trampoline's frame. */
@@ -241,7 +255,7 @@ int probe_fexit(__u64 *ctx)
 	if (!s || !live || is_others())
 		return 0;
 	bpf_get_func_ret(ctx, &ret);
-	return leave(ctx, s, own_site(ctx), (__u64)ctx, ret, 0);
+	return leave(ctx, s, own_site(ctx), (__u64)ctx, ret, 0, 0);
 }
 
 SEC("culprit/tracepoint")

@@ -35,6 +35,7 @@ enum cul_probe_fetch_kind {
 	CUL_FETCH_DENTRY, /* names from a struct dentry up: NUL separated, the innermost first */
 	CUL_FETCH_FILE,   /* the same from a struct file, across mounts */
 	CUL_FETCH_PATH,   /* the same from a struct path */
+	CUL_FETCH_REGS,   /* the registers at an instruction: the first word is where they are */
 };
 
 /* One copy from memory. Its place in the payload is fixed, whether it succeeds or not. */
@@ -158,6 +159,7 @@ enum {
 	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
 	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
 	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734005,  /* 1: this site comes back, if calls are told then */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

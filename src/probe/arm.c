@@ -23,6 +23,7 @@ struct way {
 struct made {
 	enum cul_probe_template from;
 	enum bpf_attach_type attach;
+	bool paired;
 	const struct cul_bpf_code *code;
 	int fd;
 };
@@ -118,6 +119,7 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 		.from = from,
 		.site = CUL_SITE_BY_COOKIE,
 		.args = CUL_PROBE_WORDS,
+		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
 		.code = code,
 		.attach = attach,
 	};
@@ -126,7 +128,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 
 	for (size_t j = 0; j < a->made.len; j++) {
 		m = &a->made.data[j];
-		if (m->from == from && m->attach == attach && same_code(m->code, code))
+		if (m->from == from && m->attach == attach && m->paired == instance.paired &&
+			same_code(m->code, code))
 			return m->fd;
 	}
 	fd = cul_probe_program_make(&a->run->program, &instance, err);
@@ -135,7 +138,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	m = cul_vec_push(&a->made);
 	if (!m)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	*m = (struct made){.from = from, .attach = attach, .code = code, .fd = fd};
+	*m = (struct made){
+		.from = from, .attach = attach, .paired = instance.paired, .code = code, .fd = fd};
 	return fd;
 }
 
@@ -147,6 +151,7 @@ static int arm_fentry_one(
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
 		.args = (unsigned)run->plans[i].n_args,
+		.paired = run->returns,
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
@@ -237,6 +242,34 @@ static int arm_multi(struct arming *a, struct cul_error *err)
 	int r = a->run->returns ? arm_multi_way(a, true, err) : 0;
 
 	return r ? r : arm_multi_way(a, false, err);
+}
+
+/* `step` behind the site. */
+static int arm_place(struct arming *a, size_t i, unsigned step, int fd, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int r = fd;
+
+	if (fd >= 0)
+		r = run->pid ? cul_attach_uprobe(fd, site->path, site->file_offset + step, run->pid,
+				       i, false, &attachment, err)
+			     : cul_attach_kprobe(fd, site->addr + step, i, false, &attachment, err);
+	/* The second of two is to the first what a return is to a call. */
+	attachment.at_return = step != 0;
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+/* The one behind it first, as with returns. */
+static int arm_instruction(struct arming *a, size_t i, struct cul_error *err)
+{
+	int r = 0;
+
+	if (a->run->after)
+		r = arm_place(a, i, a->run->plans[i].step,
+			shared_program(a, i, CUL_TEMPLATE_AFTER, 0, err), err);
+	return r ? r : arm_place(a, i, 0, shared_program(a, i, CUL_TEMPLATE_BEFORE, 0, err), err);
 }
 
 static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
@@ -343,6 +376,8 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	size_t before = a->run->links.len;
 	int r;
 
+	if (site_of(a->run, i)->kind == CUL_SITE_INSIDE)
+		return arm_instruction(a, i, err);
 	switch (a->ways[i].kind) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);

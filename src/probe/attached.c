@@ -26,7 +26,6 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		.refused = refused,
 		.n_sites = run->sites.sites.len,
 		.n_refused = run->sites.refused.len,
-		.returns = run->returns,
 		.pid = run->pid,
 		.only_pid = run->only_pid,
 		.took_ns = run->attach_ns,
@@ -47,6 +46,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		const struct cul_site *site = &run->sites.sites.data[i];
 
 		attached.n_functions += !i || strcmp(site->name, site[-1].name) != 0;
+		attached.returns |= run->returns && cul_probe_returns(site);
 		attached.n_clones += site->kind == CUL_SITE_CLONE;
 		attached.n_inlined += site->kind == CUL_SITE_INLINED;
 	}
@@ -61,6 +61,10 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 	if (attached.n_functions == 1 && run->plans[0].typed) {
 		cul_signature_print(
 			&signature, run->sites.sites.data[0].name, &run->plans[0].signature);
+		attached.signature = cul_str_text(&signature);
+	}
+	if (attached.n_sites == 1 && run->insn.len) {
+		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
 	return run->sink->ops->probe_attached(run->sink, &attached);

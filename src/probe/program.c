@@ -287,6 +287,7 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	patch(insns, n, CUL_PATCH_SITE, instance->site);
 	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
 	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
+	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
 	if (at == t->n)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);

@@ -73,6 +73,7 @@ struct cul_probe_instance {
 	int32_t site;                    /* or CUL_SITE_BY_COOKIE */
 	unsigned args;                   /* words of arguments */
 	unsigned scratch;                /* below config.n_scratches */
+	bool paired;                     /* calls are told when they return, if the run does so */
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
 	enum bpf_attach_type attach;     /* 0: none is expected */
 	uint32_t btf_id;                 /* fentry, fexit: the function */

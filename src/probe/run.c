@@ -172,6 +172,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
 		.child = {.signal_fd = -1, .entry_fd = -1},
+		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,
 	};
 	struct cul_error own;

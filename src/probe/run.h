@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "expr/scope.h"
 #include "probe/generate.h"
+#include "probe/instruction.h"
 #include "probe/plan.h"
 #include "probe/probe.h"
 #include "probe/program.h"
@@ -45,7 +46,9 @@ struct cul_probe_run {
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
 	pid_t only_pid; /* the kernel's functions, called by this process */
 	int pid_fd;
-	bool returns;
+	bool returns, after;
+	struct cul_instruction_regs regs;
+	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
@@ -75,6 +78,12 @@ enum { CUL_PROBE_FENTRY_MOST = 8 }; /* sites: each takes programs of its own */
 static inline bool cul_probe_returns(const struct cul_site *site)
 {
 	return site->kind <= CUL_SITE_CLONE;
+}
+
+/* Whether a run tells of it only then, if it tells so of any. */
+static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const struct cul_site *site)
+{
+	return run->after || (run->returns && cul_probe_returns(site));
 }
 
 /* arm.c: programs and attachments; and back. */

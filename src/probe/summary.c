@@ -39,7 +39,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->timed = returns;
+	f->timed = returns && t->waited;
 	/* Those that were filtered at the entry are not waited for. */
 	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;

@@ -53,6 +53,8 @@ struct cul_probe_arg {
 struct cul_probe_reg {
 	const char *name;
 	uint64_t value;
+	bool changed; /* by the instruction; `before` is valid */
+	uint64_t before;
 };
 
 struct cul_probe_call {
@@ -75,8 +77,9 @@ struct cul_probe_call {
 	const char *error;                /* "ENOENT": the returned value is this error; NULL */
 	uint64_t dur_ns;                  /* with `returned` */
 	struct cul_where caller;          /* addr 0: not known */
-	const struct cul_probe_reg *regs; /* --after */
+	const struct cul_probe_reg *regs; /* of an instruction */
 	size_t n_regs;
+	bool regs_after; /* once it has run */
 	const struct cul_frame *frames;
 	size_t n_frames;
 	uint64_t same_stack_as; /* number of the earlier call with these frames; 0: the first */

@@ -86,6 +86,8 @@ static void add_regs(struct json_object *o, const struct cul_probe_call *call)
 
 		cul_json_string(r, "name", call->regs[i].name);
 		cul_json_hex(r, "value", call->regs[i].value);
+		if (call->regs[i].changed)
+			cul_json_hex(r, "before", call->regs[i].before);
 		json_object_array_add(array, r);
 	}
 }
