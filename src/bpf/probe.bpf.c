@@ -30,9 +30,39 @@ static __always_inline int is_others(void)
 	return only_tgid && bpf_get_current_pid_tgid() >> 32 != only_tgid;
 }
 
-/* The words are in place. */
-static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 caller,
-	const struct cul_pt_regs *regs)
+static __always_inline int is_error(__s64 ret, __u32 kind)
+{
+	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
+}
+
+/*
+ * A number for each call, on whatever CPU: user space makes the addition one that gives the old
+ * value back, which the compiler does not know of for the kernels that it is told to write for.
+ */
+static __always_inline __u64 take_number(void)
+{
+	__u64 n = 1, *seen = &inject_seen;
+
+	__asm__ volatile("lock *(u64 *)(%1 + 0) += %0" : "+r"(n) : "r"(seen) : "memory");
+	return n;
+}
+
+static __always_inline void inject(struct cul_pt_regs *ctx, struct cul_probe_event *e,
+	struct cul_probe_totals *sum, __u32 kind)
+{
+	if (inject_every > 1 && (take_number() + 1) % inject_every)
+		return;
+	bpf_override_return((struct pt_regs *)ctx, inject_ret);
+	e->in.ret = inject_ret;
+	e->flags |= CUL_CALL_INJECTED;
+	if (is_error(inject_ret, kind))
+		e->flags |= CUL_CALL_ERROR;
+	sum->injected++;
+}
+
+/* The words are in place. `injects`: a constant, since only some kernels have what it takes. */
+static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __u64 sp,
+	__u64 caller, const struct cul_pt_regs *regs, int injects)
 {
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
@@ -60,6 +90,8 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 		return 0;
 	}
 	fetch(s, recipe, e->got, 0, 0);
+	if (injects)
+		inject(ctx, e, sum, recipe->ret);
 	if (!returns || !paired) {
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
@@ -86,15 +118,16 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	return 0;
 }
 
+static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 caller,
+	const struct cul_pt_regs *regs)
+{
+	return enter_as(ctx, s, site, sp, caller, regs, 0);
+}
+
 /* `v` as its type has it: what lies above 32 bits is not defined. */
 static __always_inline __s64 extend(__u64 v, __u32 kind)
 {
 	return kind == CUL_RET_INT32 ? (__s64)(__s32)v : (__s64)v;
-}
-
-static __always_inline int is_error(__s64 ret, __u32 kind)
-{
-	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
 }
 
 /* `here`: registers that the expressions speak of, in place of those at the entry; 0: none. */
@@ -187,6 +220,21 @@ int probe_entry(struct cul_pt_regs *ctx)
 	if (want_caller)
 		read_memory(&caller, sizeof(caller), ctx->sp);
 	return enter(ctx, s, own_site(ctx), ctx->sp, caller, ctx);
+}
+
+/* kprobe: the function's body is left out */
+SEC("culprit/inject")
+int probe_inject(struct cul_pt_regs *ctx)
+{
+	struct scratch *s = own_scratch();
+	__u64 caller = 0;
+
+	if (!s || !live || is_others())
+		return 0;
+	words_of_regs(s, ctx);
+	if (want_caller)
+		read_memory(&caller, sizeof(caller), ctx->sp);
+	return enter_as(ctx, s, own_site(ctx), ctx->sp, caller, ctx, 1);
 }
 
 /* kretprobe and its kin: the return address is popped already */

@@ -73,6 +73,7 @@ struct cul_probe_totals {
 	__u64 ungrouped;      /* matched, but the table of groups was full */
 	__u64 errors;         /* returned an error, matched */
 	__u64 matched;        /* passed all filters */
+	__u64 injected;       /* of those: returned at once, as --inject says */
 	__u64 sum_ns, max_ns; /* of dur, of those matched */
 };
 
@@ -124,9 +125,10 @@ struct cul_probe_tally {
 enum cul_probe_flags {
 	CUL_CALL_RETURN = 1, /* ret and dur are valid */
 	CUL_CALL_ERROR = 2,
-	CUL_CALL_USER = 4,   /* the CPU was in user mode */
-	CUL_CALL_REGS = 8,   /* the registers stand before the frames */
-	CUL_CALL_AFTER = 16, /* pointees were fetched again at the return (--diff) */
+	CUL_CALL_USER = 4,      /* the CPU was in user mode */
+	CUL_CALL_REGS = 8,      /* the registers stand before the frames */
+	CUL_CALL_INJECTED = 32, /* overridden: `ret` is what we made it return */
+	CUL_CALL_AFTER = 16,    /* pointees were fetched again at the return (--diff) */
 };
 
 /* One call. What follows it: payload, payload after, registers, frames. */

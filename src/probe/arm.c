@@ -67,7 +67,7 @@ static void choose(struct arming *a)
 			a->ways[i].kind = CUL_ATTACH_UPROBE;
 		else if (site->kind == CUL_SITE_TRACEPOINT)
 			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
-		else if (!function)
+		else if (!function || run->inject.every)
 			a->ways[i].kind = CUL_ATTACH_KPROBE;
 		else if (run->options->maxactive && run->returns)
 			a->ways[i].kind = CUL_ATTACH_TRACEFS;
@@ -288,7 +288,8 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(
+		a, i, run->inject.every ? CUL_TEMPLATE_INJECT : CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }

@@ -152,7 +152,9 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 		.tid = (int)e->in.tid,
 		.comm = comm,
 		.args = texts.args,
-		.returned = e->flags & CUL_CALL_RETURN && !run->after,
+		.returned =
+			(e->flags & CUL_CALL_RETURN && !run->after) || e->flags & CUL_CALL_INJECTED,
+		.injected = e->flags & CUL_CALL_INJECTED,
 		.error = cul_plan_error(plan, e),
 		.dur_ns = e->in.dur,
 		.regs = regs,

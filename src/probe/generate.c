@@ -87,7 +87,7 @@ static int fixed_name(
 	if ((input == IN_RET || input == IN_DUR) && !g->returns)
 		return cul_fail(err, -EINVAL,
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
-			"not",
+			"not, nor what --inject keeps from being called",
 			input_names[input]);
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -EINVAL, "'ret': the function returns nothing");

@@ -66,6 +66,8 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 	struct cul_generated *g = &run->generated[i];
 	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
 
+	if (!r && run->inject.every)
+		r = cul_inject_check(site, err);
 	if (!r && site->kind == CUL_SITE_INSIDE)
 		r = plan_instruction(run, i, err);
 	else if (!r && run->after)
@@ -75,7 +77,8 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 			site->name, site->name);
 	if (r || !has_expressions(o))
 		return r;
-	r = cul_generate(o, &run->plans[i], cul_probe_returns(site), run->scope, g, err);
+	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
+		run->scope, g, err);
 	if (!r && g->uses_late && !run->returns) {
 		/* From here on calls are told at their return, and planned so. */
 		run->returns = true;
@@ -202,6 +205,8 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.by_at = run->generated[0].by_at,
 		.by_words = run->generated[0].by_words,
 		.measure_at = run->generated[0].measure_at,
+		.inject_ret = run->inject.ret,
+		.inject_every = run->inject.every,
 		.kernel_stack = o->want_kernel_stack,
 		.user_stack = o->want_user_stack,
 		.on_event = cul_probe_on_event,
@@ -230,8 +235,13 @@ static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
 
 int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = plan_all(run, err);
+	const char *inject = run->options->inject;
+	int r = inject ? cul_inject_parse(inject, &run->inject, err) : 0;
 
+	if (!r && inject)
+		r = cul_inject_allowed(err);
+	if (!r)
+		r = plan_all(run, err);
 	if (!r)
 		r = open_program(run, err);
 	if (r)

@@ -35,6 +35,7 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_before",
 	"probe_after",
 	"probe_tracepoint",
+	"probe_inject",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -124,6 +125,8 @@ static void set_constants(
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
 	skel->rodata->ring_bytes = ring_bytes;
+	skel->rodata->inject_ret = config->inject_ret;
+	skel->rodata->inject_every = config->inject_every;
 	memcpy((void *)&skel->rodata->offsets, &config->offsets, sizeof(config->offsets));
 }
 
@@ -203,6 +206,14 @@ static void patch(struct bpf_insn *insns, size_t n, int32_t from, int32_t to)
 	for (size_t i = 0; i < n; i++)
 		if (is_constant(&insns[i], from))
 			insns[i].imm = to;
+}
+
+/* Additions that give the old value back (kernel 5.12), which -mcpu=v2 does not have. */
+static void fetch_add(struct bpf_insn *insns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) && insns[i].imm == BPF_ADD)
+			insns[i].imm = BPF_ADD | BPF_FETCH;
 }
 
 /* Where the function to be replaced begins: the last one, `return CUL_PATCH_CODE`. */
@@ -287,6 +298,8 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	patch(insns, n, CUL_PATCH_SITE, instance->site);
 	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
 	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
+	if (instance->from == CUL_TEMPLATE_INJECT)
+		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
 	if (at == t->n)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
@@ -342,6 +355,7 @@ int cul_probe_program_totals(
 		out->ungrouped += all[cpu].ungrouped;
 		out->errors += all[cpu].errors;
 		out->matched += all[cpu].matched;
+		out->injected += all[cpu].injected;
 		out->sum_ns += all[cpu].sum_ns;
 		if (all[cpu].max_ns > out->max_ns)
 			out->max_ns = all[cpu].max_ns;

@@ -28,6 +28,7 @@ enum cul_probe_template {
 	CUL_TEMPLATE_BEFORE, /* an instruction, and the one after it */
 	CUL_TEMPLATE_AFTER,
 	CUL_TEMPLATE_TRACEPOINT,
+	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
 	CUL_TEMPLATES,
 };
 
@@ -58,6 +59,8 @@ struct cul_probe_program_config {
 	bool events, groups, bars, comm, caller, regs;
 	unsigned by_at, by_words, measure_at; /* among the values */
 	bool kernel_stack, user_stack;
+	int64_t inject_ret;
+	uint64_t inject_every; /* 0: nothing is injected */
 	struct cul_probe_offsets offsets;
 	cul_rings_fn *on_event;
 	void *data;

@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "expr/scope.h"
 #include "probe/generate.h"
+#include "probe/inject.h"
 #include "probe/instruction.h"
 #include "probe/plan.h"
 #include "probe/probe.h"
@@ -47,6 +48,7 @@ struct cul_probe_run {
 	pid_t only_pid; /* the kernel's functions, called by this process */
 	int pid_fd;
 	bool returns, after;
+	struct cul_inject inject; /* every 0: nothing is */
 	struct cul_instruction_regs regs;
 	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
 	uint64_t attach_ns;

@@ -231,7 +231,8 @@ const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul
 
 const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_event *e)
 {
-	if (plan->recipe.ret == CUL_RET_NONE || !(e->flags & CUL_CALL_RETURN) || e->in.ret >= 0 ||
+	if (plan->recipe.ret == CUL_RET_NONE ||
+		!(e->flags & (CUL_CALL_RETURN | CUL_CALL_INJECTED)) || e->in.ret >= 0 ||
 		e->in.ret < -MAX_ERRNO)
 		return NULL;
 	return cul_errname((int)-e->in.ret);

@@ -31,6 +31,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->ungrouped += one->ungrouped;
 	sum->errors += one->errors;
 	sum->matched += one->matched;
+	sum->injected += one->injected;
 	sum->sum_ns += one->sum_ns;
 	if (one->max_ns > sum->max_ns)
 		sum->max_ns = one->max_ns;
@@ -169,6 +170,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 	struct cul_probe_loss loss = {
 		.calls = t->calls,
 		.own = t->own,
+		.injecting = run->inject.every != 0,
+		.injected = t->injected,
 		.matched = t->matched,
 		.filtered = t->filtered,
 		.shown = run->shown,

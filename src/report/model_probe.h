@@ -73,6 +73,7 @@ struct cul_probe_call {
 	const struct cul_probe_arg *args;
 	size_t n_args;
 	bool returned;
+	bool injected;                    /* was not called: --inject had it return at once */
 	struct cul_shown ret;             /* text NULL with `returned`: void, or not to be seen */
 	const char *error;                /* "ENOENT": the returned value is this error; NULL */
 	uint64_t dur_ns;                  /* with `returned` */
@@ -136,11 +137,13 @@ struct cul_probe_function {
 
 struct cul_probe_loss {
 	uint64_t calls;
-	uint64_t matched;    /* of `calls`: passed the filters */
-	uint64_t filtered;   /* of `calls` */
-	uint64_t shown;      /* of `matched`: told one by one */
-	uint64_t dropped;    /* of `matched`: ring full */
-	uint64_t ungrouped;  /* of `matched`: table of groups full */
+	uint64_t matched;   /* of `calls`: passed the filters */
+	uint64_t filtered;  /* of `calls` */
+	uint64_t shown;     /* of `matched`: told one by one */
+	uint64_t dropped;   /* of `matched`: ring full */
+	uint64_t ungrouped; /* of `matched`: table of groups full */
+	bool injecting;
+	uint64_t injected;   /* of `matched`: not called, by --inject */
 	uint64_t own;        /* calls by culprit itself, which are not among `calls` */
 	uint64_t unreturned; /* calls that had not come back at the end */
 	uint64_t lone;       /* calls too many to remember until their return */

@@ -119,6 +119,8 @@ int cul_json_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
 		cul_json_shown(o, "ret", &call->ret);
 		cul_json_string(o, "error", call->error);
 		cul_json_time(o, "dur", call->dur_ns);
+		if (call->injected)
+			cul_json_bool(o, "injected", true);
 	}
 	if (call->caller.addr)
 		cul_json_place(o, "caller", &call->caller);
@@ -282,6 +284,8 @@ int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 	cul_json_u64(o, "shown", l->shown);
 	cul_json_u64(o, "dropped", l->dropped);
 	cul_json_u64(o, "ungrouped", l->ungrouped);
+	if (l->injecting)
+		cul_json_u64(o, "injected", l->injected);
 	cul_json_u64(o, "own", l->own);
 	cul_json_u64(o, "unreturned", l->unreturned);
 	cul_json_u64(o, "lone", l->lone);

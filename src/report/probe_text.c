@@ -281,7 +281,11 @@ static void add_return(struct cul_text_sink *t, const struct cul_probe_call *cal
 				call->ret.text ? " " : "", call->error);
 		put(t, &gap);
 	}
-	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, cul_text_duration(dur, call->dur_ns));
+	if (call->injected)
+		cul_cell_add(&t->cell, &t->style, CUL_INK_WARNING, "(injected)");
+	else
+		cul_cell_add(
+			&t->cell, &t->style, CUL_INK_PLAIN, cul_text_duration(dur, call->dur_ns));
 	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
