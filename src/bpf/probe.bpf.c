@@ -27,7 +27,17 @@ static __always_inline void note_task(struct cul_probe_event *e)
 
 static __always_inline int is_others(void)
 {
-	return only_tgid && bpf_get_current_pid_tgid() >> 32 != only_tgid;
+	__u32 tgid;
+
+	if (!only_followed)
+		return 0;
+	tgid = bpf_get_current_pid_tgid() >> 32;
+	return !bpf_map_lookup_elem(&followed, &tgid);
+}
+
+static __always_inline int is_wanted(__u64 cpu)
+{
+	return cpus[cpu / 64 % 64] >> cpu % 64 & 1;
 }
 
 static __always_inline int is_error(__s64 ret, __u32 kind)
@@ -73,6 +83,8 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	if (!sum || !recipe)
 		return 0;
 	note_task(e);
+	if (some_cpus && !is_wanted(e->in.cpu))
+		return 0;
 	if (e->in.pid == own_tgid) {
 		sum->own++;
 		return 0;
@@ -320,4 +332,17 @@ int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 			s->event.in.words[i] =
 				((volatile struct bpf_raw_tracepoint_args *)ctx)->args[i];
 	return enter(ctx, s, own_site(ctx), 0, 0, 0);
+}
+
+/* sched_process_fork: a child of a followed process is followed, a new thread is already. */
+SEC("culprit/fork")
+int probe_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 parent = 0, child = 0;
+
+	bpf_probe_read_kernel(&parent, sizeof(parent), (void *)(ctx->args[0] + offsets.task_tgid));
+	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
+	if (child != parent && bpf_map_lookup_elem(&followed, &parent))
+		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
+	return 0;
 }

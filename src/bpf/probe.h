@@ -113,7 +113,7 @@ struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u32 bar; /* cul_probe_bar() */
+	__u32 bar; /* bpf/bars.h */
 	__u64 by[CUL_PROBE_BY];
 };
 
@@ -146,12 +146,6 @@ struct cul_probe_event {
 };
 
 /*
- * Bars of a histogram: sixteen to a power of two, so that both logarithmic and linear pictures can
- * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
- */
-enum { CUL_PROBE_BARS = 16 * 61 };
-
-/*
  * Each program is a template: user space takes its instructions, puts a number in the place of each
  * of these constants, its own code in the place of the function that returns CUL_PATCH_CODE, and
  * loads the result as often as it needs to.
@@ -168,6 +162,7 @@ enum {
 /* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
 struct cul_probe_offsets {
 	__u32 known;
+	__u32 task_tgid;                     /* struct task_struct */
 	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
 	__u32 file_path;                     /* f_path */
 	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* How each site is to be attached. */
@@ -401,10 +402,60 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	}
 }
 
+/* Before anything is probed: a child that is forked meanwhile is not missed. */
+static int follow_process(struct cul_probe_run *run, struct cul_error *err)
+{
+	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_FORK};
+	int fd, r;
+
+	if (!run->only_pid)
+		return 0;
+	fd = cul_probe_program_make(&run->program, &instance, err);
+	if (fd < 0)
+		return fd;
+	r = cul_attach_raw_tracepoint(fd, "sched_process_fork", 0, &run->fork_link, err);
+	if (r)
+		return r;
+	r = cul_probe_program_follow(&run->program, run->only_pid);
+	return r ? cul_fail(err, r, "following process %d: %s", run->only_pid, cul_strerror(r)) : 0;
+}
+
+/* What the kernel says of one place: of another it may say something else. */
+static bool is_refusal(int code)
+{
+	return code == -EINVAL || code == -EILSEQ || code == -ENOENT || code == -EBUSY ||
+	       code == -EADDRNOTAVAIL || code == -EOPNOTSUPP || code == -ENOTSUP;
+}
+
+/* Of many, those that the kernel refuses are left out, and said so. */
+static int arm_one_of_many(struct arming *a, size_t i, size_t *refused, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	size_t before = run->links.len;
+	struct cul_error why = {0};
+	const char *text;
+	int r = cul_probe_step(run, "attaching", i, err);
+
+	if (r)
+		return r;
+	r = arm_one(a, i, err);
+	if (!is_refusal(r) || ++*refused == run->sites.sites.len)
+		return r;
+	back_to(run, before);
+	run->absent[i] = true;
+	/* "kprobe at 0x...: " is told by the function's name. */
+	text = strstr(err->text, " at 0x") ? strstr(err->text, ": ") : NULL;
+	why.code = r;
+	snprintf(why.text, sizeof(why.text), "%s", text ? text + 2 : err->text);
+	r = cul_probe_leave_out(run, i, &why);
+	return r ? cul_fail(err, r, "out of memory") : 0;
+}
+
 static int arm_all(struct arming *a, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
 	int r = arm_multi(a, err);
+	size_t refused = 0;
 
 	if (r && r != -EPERM) {
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
@@ -415,7 +466,7 @@ static int arm_all(struct arming *a, struct cul_error *err)
 		r = 0;
 	}
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
-		r = arm_one(a, i, err);
+		r = arm_one_of_many(a, i, &refused, err);
 	return r;
 }
 
@@ -427,18 +478,21 @@ static void arming_free(struct arming *a)
 
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
 	__attribute__((cleanup(arming_free))) struct arming a = {
 		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
 	int r;
 
-	if (!a.ways)
+	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
+	if (!a.ways || !run->absent)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	choose(&a);
-	r = arm_all(&a, err);
+	r = follow_process(run, err);
+	if (!r)
+		r = arm_all(&a, err);
 	if (r)
 		return r;
-	run->start_ns = run->rated_ns = cul_probe_now();
+	run->start_ns = run->rated_ns = cul_clock_now();
 	run->attach_ns = run->start_ns - start;
 	cul_probe_program_go_live(&run->program, true);
 	return 0;
@@ -449,12 +503,13 @@ void cul_probe_disarm(struct cul_probe_run *run)
 	if (run->end_ns || !run->opened)
 		return;
 	cul_probe_program_go_live(&run->program, false);
-	run->end_ns = cul_probe_now();
+	run->end_ns = cul_clock_now();
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
 	back_to(run, 0);
+	cul_attachment_detach(&run->fork_link);
 	free(run->links.data);
 	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)
@@ -463,4 +518,5 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 		cul_generated_free(&run->generated[i]);
 	free(run->generated);
 	free(run->plans);
+	free(run->absent);
 }

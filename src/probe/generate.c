@@ -85,12 +85,12 @@ static int fixed_name(
 	struct cul_name name = {.kind = CUL_NAME_INPUT, .input = input};
 
 	if ((input == IN_RET || input == IN_DUR) && !g->returns)
-		return cul_fail(err, -EINVAL,
+		return cul_fail(err, -ENOENT,
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
 			"not, nor what --inject keeps from being called",
 			input_names[input]);
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
-		return cul_fail(err, -EINVAL, "'ret': the function returns nothing");
+		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);
 	name.is_code_address = input == IN_CALLER;
 	if (!name.type)
@@ -128,7 +128,7 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 	if (!name.type)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	if (a->source < 0)
-		return cul_fail(err, -ENOTSUP, "'%s' is %s", a->name ? a->name : "the argument",
+		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
 				: "not where a probe can see it");

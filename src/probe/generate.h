@@ -34,7 +34,8 @@ struct cul_generated {
 	bool uses_late; /* what only the return knows */
 };
 
-/* `returns`: the call is told when it returns. Errors carry the option and a caret. */
+/* `returns`: the call is told when it returns. Errors carry the option and a caret. -ENOENT: such a
+ * call has no such thing, another function may. */
 int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
 	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err);
 void cul_generated_free(struct cul_generated *g);

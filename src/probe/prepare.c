@@ -91,7 +91,7 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 }
 
 /* One of many that has no such argument is left out, and said so. */
-static int leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why)
+int cul_probe_leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why)
 {
 	struct cul_site_refused *refused = cul_vec_push(&run->sites.refused);
 	const struct cul_site *site = site_of(run, i);
@@ -117,13 +117,16 @@ static int plan_all(struct cul_probe_run *run, struct cul_error *err)
 	if (!run->plans || !run->generated)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
+		r = cul_probe_step(run, "preparing", i, err);
+		if (r)
+			return r;
 		run->sites.sites.data[kept] = *site_of(run, i);
 		r = plan_site(run, kept, &why);
 		if (!r) {
 			kept++;
 			continue;
 		}
-		if (n == 1 || r != -ENOENT || leave_out(run, kept, &why))
+		if (n == 1 || r != -ENOENT || cul_probe_leave_out(run, kept, &why))
 			return cul_fail(err, r, "%s", why.text);
 		memset(&run->plans[kept], 0, sizeof(run->plans[kept]));
 	}
@@ -167,6 +170,8 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 {
 	bool wanted = false;
 
+	if (run->only_pid)
+		offset_of(run, "task_struct", "tgid", &o->task_tgid);
 	for (size_t i = 0; !wanted && i < run->sites.sites.len; i++)
 		wanted = has_paths(&run->plans[i].recipe);
 	o->known = wanted && offset_of(run, "file", "f_path", &o->file_path) &&
@@ -196,6 +201,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.diff = o->diff,
 		.errors_only = o->errors,
 		.only_pid = run->only_pid,
+		.cpus = o->cpus ? &run->cpus : NULL,
 		.slow_ns = o->slow_ns,
 		.events = calls,
 		.groups = o->view == CUL_VIEW_COUNT || o->view == CUL_VIEW_HIST,

@@ -16,6 +16,7 @@
 
 /* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
 _Static_assert(sizeof(struct cul_probe_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_cpus) == sizeof(((struct probe_bpf__rodata *)0)->cpus), "");
 _Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
 
 enum {
@@ -24,6 +25,7 @@ enum {
 	GROUPS = 8192,
 	GROUPS_MEMORY = 16 << 20, /* all CPUs */
 	STACKS = 8192,
+	FOLLOWED = 16384,
 };
 
 /* In the order of enum cul_probe_template. */
@@ -36,6 +38,7 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_after",
 	"probe_tracepoint",
 	"probe_inject",
+	"probe_fork",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -91,6 +94,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.scratches, config->n_scratches);
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
+	if (config->only_pid)
+		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
 	if (config->returns) {
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
@@ -107,7 +112,11 @@ static void set_constants(
 {
 	skel->rodata->user_target = config->user_target;
 	skel->rodata->own_tgid = (__u32)getpid();
-	skel->rodata->only_tgid = (__u32)config->only_pid;
+	skel->rodata->only_followed = config->only_pid != 0;
+	if (config->cpus) {
+		skel->rodata->some_cpus = 1;
+		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
+	}
 	skel->rodata->returns = config->returns;
 	skel->rodata->carry = config->carry;
 	skel->rodata->diff = config->diff;
@@ -266,7 +275,8 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT;
+	bool tracepoint =
+		instance->from == CUL_TEMPLATE_TRACEPOINT || instance->from == CUL_TEMPLATE_FORK;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -301,13 +311,13 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	if (instance->from == CUL_TEMPLATE_INJECT)
 		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
-	if (at == t->n)
+	if (at == t->n && instance->from != CUL_TEMPLATE_FORK)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
 		memcpy(insns + at, instance->code->insns, extra * sizeof(*insns));
 		n = at + extra;
-	} else {
+	} else if (at < n) {
 		insns[at].imm = 1;
 	}
 	fd = load(instance, insns, n, err);
@@ -319,6 +329,13 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	return *slot = fd;
+}
+
+int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
+{
+	__u32 tgid = (__u32)pid;
+
+	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
 }
 
 int cul_probe_program_set_recipe(

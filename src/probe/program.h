@@ -29,6 +29,7 @@ enum cul_probe_template {
 	CUL_TEMPLATE_AFTER,
 	CUL_TEMPLATE_TRACEPOINT,
 	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
+	CUL_TEMPLATE_FORK,   /* follows the children of a process */
 	CUL_TEMPLATES,
 };
 
@@ -54,7 +55,8 @@ struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
 	bool user_target, returns, carry, diff, errors_only;
-	pid_t only_pid;
+	pid_t only_pid;              /* 0: calls of all processes */
+	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, comm, caller, regs;
 	unsigned by_at, by_words, measure_at; /* among the values */
@@ -87,6 +89,8 @@ struct cul_probe_instance {
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err);
 
+/* With config.only_pid: calls of this process count too. */
+int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);

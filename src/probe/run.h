@@ -20,6 +20,8 @@
 #include "sym/sites.h"
 #include "trace/attach.h"
 #include "trace/child.h"
+#include "trace/cpus.h"
+#include "trace/gaps.h"
 #include "trace/kretprobe.h"
 #include "trace/seen.h"
 
@@ -40,17 +42,20 @@ struct cul_probe_run {
 	struct cul_plan *plans;          /* by site */
 	struct cul_generated *generated; /* by site */
 	struct cul_probe_program program;
-	bool opened; /* the program is */
+	bool opened;  /* the program is */
+	bool *absent; /* by site: the kernel refused it when it was to be attached */
 	CUL_VEC(struct cul_probe_link) links;
+	struct cul_attachment fork_link; /* tells of the children of only_pid */
 	struct cul_kretprobes *kretprobes;
 	struct cul_child child;
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
-	pid_t only_pid; /* the kernel's functions, called by this process */
+	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
 	int pid_fd;
 	bool returns, after;
 	struct cul_inject inject; /* every 0: nothing is */
 	struct cul_instruction_regs regs;
 	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
+	struct cul_cpus cpus; /* --cpu */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
@@ -59,17 +64,26 @@ struct cul_probe_run {
 	uint64_t rated_ns;
 	bool done, enough;
 	enum cul_end end;
-	CUL_VEC(char *) gaps;
+	struct cul_gaps gaps;
 };
 
-uint64_t cul_probe_now(void); /* CLOCK_MONOTONIC, ns */
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
-void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Between two sites of what may take long: tells how far it is. -EINTR with a sentence when the
+ * user wants it to end.
+ */
+int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err);
 
 /* select.c: scope, sites, and where the command stands. */
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);
 bool cul_probe_is_user(const struct cul_probe_run *run); /* a process's functions */
+
+/*
+ * Says of site `i`, one of many, that it is not probed: `why`, to the end of its first sentence.
+ * 0 or -ENOMEM.
+ */
+int cul_probe_leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why);
 
 /* prepare.c: plans, expressions, maps. */
 int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err);

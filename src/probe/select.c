@@ -33,13 +33,20 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 {
 	struct cul_kernel *k = cul_scope_kernel_names(run->scope, err);
 	int r = k ? cul_sites_kernel(k, spec, &run->sites, err) : -EPERM, other;
+	struct cul_error why;
 
 	if (r != -ENOENT && r != -ENXIO)
 		return r;
 	other = add_tracepoint(run, k, spec);
 	if (other == -ENOMEM)
 		return cul_fail(err, other, "out of memory");
-	return other ? r : 0;
+	if (!other)
+		return 0;
+	/* What stands before the colon may have been meant either way. */
+	why = *err;
+	return r == -ENXIO ? cul_fail(err, r, "no tracepoint is called '%s', and %.300s", spec,
+				     why.text)
+			   : r;
 }
 
 static int select_kernel(struct cul_probe_run *run, struct cul_error *err)
@@ -131,7 +138,10 @@ int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	pid_t pid = o->pid;
-	int r;
+	int r = o->cpus ? cul_cpus_named(o->cpus, &run->cpus, err) : 0;
+
+	if (r)
+		return r;
 
 	if (o->command) {
 		r = cul_child_start(o->command, &run->child, err);

@@ -173,6 +173,13 @@ static const uint64_t *words_of(
 	return sources + arg->source;
 }
 
+/* An expression that met what could not be read has no value. */
+static bool is_fault(const struct cul_plan_arg *arg, const struct cul_probe_event *e)
+{
+	return arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
+	       e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1;
+}
+
 static void show_value(const struct telling *t, const struct cul_plan_arg *arg, struct cul_str *out,
 	struct cul_shown *shown, const char **why)
 {
@@ -184,8 +191,7 @@ static void show_value(const struct telling *t, const struct cul_plan_arg *arg, 
 		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
 		return;
 	}
-	if (arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
-		e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1) {
+	if (is_fault(arg, e)) {
 		*why = "unreadable";
 		return;
 	}
@@ -208,14 +214,15 @@ void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 		return;
 	}
 	words = words_of(arg, e, &size);
-	if (words && !*words) {
+	if (words && !*words && !is_fault(arg, e)) {
 		cul_str_add(out, "NULL");
 	} else if (!show_pointee(&t, arg, out)) {
 		/* The pointer at least. */
-		print(&t, out, arg->type, words, words ? 8 : 0);
+		if (!is_fault(arg, e))
+			print(&t, out, arg->type, words, words ? 8 : 0);
 		*why = "unreadable";
 	}
-	shown->text = cul_str_text(out);
+	shown->text = out->len ? cul_str_text(out) : NULL;
 }
 
 const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul_probe_event *e)

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* Sums of the run, as the ledger has them. */
@@ -93,6 +94,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
 	struct cul_probe_totals sum = {0}, one;
+	bool present = false; /* one of the function's sites is probed */
 	int r;
 
 	if (!functions)
@@ -104,6 +106,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
 			return r;
+		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
 		add_misses(run, (unsigned)i, f);
@@ -116,7 +119,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 		if (f->calls || f->missed || f->missed_returns)
 			n++;
 		else
-			silent++;
+			silent += present;
+		present = false;
 		if (n < n_sites)
 			memset(&functions[n], 0, sizeof(*functions));
 	}
@@ -155,13 +159,20 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 /* Closing the links takes the kernel a while: it is told, and done before the ledger. */
 static void detach(struct cul_probe_run *run)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
+	size_t n = run->links.len;
 
-	while (run->links.len)
+	while (run->links.len) {
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
+		if (run->options->progress)
+			run->options->progress(
+				run->options->progress_data, "detaching", n - run->links.len, n);
+	}
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, NULL, 0, 0);
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
-	run->detached_ns = cul_probe_now() - start;
+	run->detached_ns = cul_clock_now() - start;
 }
 
 static int say_loss(struct cul_probe_run *run, const struct sums *sums)
@@ -182,8 +193,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.missed_returns = sums->missed_returns,
 		.recursion = sums->recursion,
 		.misses_known = !sums->probe_unknown && !sums->recursion_unknown,
-		.gaps = (const char *const *)run->gaps.data,
-		.n_gaps = run->gaps.len,
+		.gaps = (const char *const *)run->gaps.texts.data,
+		.n_gaps = run->gaps.texts.len,
 		.end = run->end,
 		.command_status = run->end == CUL_END_COMMAND ? run->child.status : -1,
 		.ran_ns = run->end_ns - run->start_ns,

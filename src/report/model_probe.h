@@ -37,7 +37,8 @@ struct cul_probe_attached {
 	bool returns; /* the way back is probed too */
 	int pid;      /* 0: the kernel's functions */
 	const char *process;
-	int only_pid;     /* the kernel's functions, called by this process alone; 0: by all */
+	int only_pid; /* the kernel's functions, called by this process and its children to come; 0:
+			 by all */
 	uint64_t took_ns; /* attaching */
 	const char *note; /* what it does not see; NULL */
 };

@@ -65,7 +65,10 @@ static int by_address(const void *a, const void *b)
 	return y->rank - x->rank;
 }
 
-/* What the loader has put where calls of the ifunc go through, when that is a function. */
+/*
+ * What the loader has put where calls of the ifunc go through, when that is code of the same file:
+ * before the file was relocated it is none. A stripped library has no symbol for it.
+ */
 static bool resolve(struct psites *ps, struct psite *c)
 {
 	struct cul_elf_symbol target;
@@ -75,12 +78,17 @@ static bool resolve(struct psites *ps, struct psite *c)
 		return false;
 	if (!ps->mem && cul_mem_process(cul_process_pid(ps->p), &ps->mem, NULL))
 		return false;
-	if (cul_mem_read(ps->mem, slot, &addr, sizeof(addr)) ||
-		cul_objfile_symbol_at(c->file, addr, &target) || target.addr != addr ||
-		!target.is_function || target.is_ifunc)
+	if (cul_mem_read(ps->mem, slot, &addr, sizeof(addr)) || addr == c->sym.addr ||
+		cul_process_object_at(ps->p, addr, NULL) != c->file)
 		return false;
+	c->chosen = c->sym.name;
+	if (!cul_objfile_symbol_at(c->file, addr, &target)) {
+		if (target.addr == addr && (!target.is_function || target.is_ifunc))
+			return false;
+		if (target.addr == addr)
+			c->chosen = target.name;
+	}
 	c->addr = addr;
-	c->chosen = target.name;
 	return true;
 }
 

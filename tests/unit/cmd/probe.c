@@ -82,7 +82,7 @@ static void test_defaults(void **state)
 	assert_null(fake.options.args);
 	assert_null(fake.options.by);
 	assert_null(fake.options.hist);
-	assert_null(fake.options.linear);
+	assert_int_equal(fake.options.scale.step, 0);
 	assert_null(fake.options.inject);
 	assert_false(fake.options.kernel || fake.options.returns || fake.options.diff ||
 		     fake.options.errors || fake.options.after);
@@ -138,7 +138,15 @@ static void test_views(void **state)
 	assert_int_equal(RUN("f", "--hist", "dur", "--linear", "0,100,10", "--by", "comm"), 0);
 	assert_int_equal(fake.options.view, CUL_VIEW_HIST);
 	assert_string_equal(fake.options.hist, "dur");
-	assert_string_equal(fake.options.linear, "0,100,10");
+	assert_int_equal(fake.options.scale.min, 0);
+	assert_int_equal(fake.options.scale.max, 100);
+	assert_int_equal(fake.options.scale.step, 10);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear=-0x10,-1,1"), 0);
+	assert_int_equal(fake.options.scale.min, -16);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear", "0,256,1"), 0);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear",
+				 "-9223372036854775808,9223372036854775807,0x100000000000000"),
+		0);
 	assert_int_equal(RUN("f", "--rate"), 0);
 	assert_int_equal(fake.options.view, CUL_VIEW_RATE);
 }
@@ -201,6 +209,13 @@ static void test_usage(void **state)
 		{{"f", "--by", "comm"}, "write --count --by EXPR"},
 		{{"f", "--rate", "--by", "comm"}, "write --count --by EXPR"},
 		{{"f", "--linear", "0,9,1"}, "write --hist EXPR --linear"},
+		{{"f", "--hist", "x", "--linear", "nonsense"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9,1,"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9,99999999999999999999"}, "three numbers"},
+		{{"f", "--hist", "x", "--linear", "0,9,0"}, "more than 0"},
+		{{"f", "--hist", "x", "--linear", "9,9,1"}, "MIN must be less than MAX"},
+		{{"f", "--hist", "x", "--linear", "0,257,1"}, "at most 256 bars"},
 		{{"f", "--count", "--rate"}, "exclude each other"},
 		{{"f", "--count", "--hist", "dur"}, "exclude each other"},
 		{{"f", "--count", "--count", "5"}, "end it by --for"},

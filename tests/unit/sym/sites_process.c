@@ -178,8 +178,9 @@ static void what_an_ifunc_has_chosen(void **state)
 	assert_int_equal(site->addr, told("function", "chosen", 0));
 	assert_string_equal(site->name, "chosen");
 	assert_string_equal(site->symbol, "plain_choice");
+	/* Without the debug symbols of the C library the one that was chosen has no name. */
 	site = only("libc.so.6:strlen");
-	assert_true(!strncmp(site->symbol, "__strlen_", 9));
+	assert_true(!strncmp(site->symbol, "__strlen_", 9) || !strcmp(site->symbol, "strlen"));
 	check_bytes(site);
 }
 
