@@ -54,9 +54,23 @@ size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *
 	return 0;
 }
 
-static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
-	const struct tail *tail, struct cul_frame *frames)
+void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
+	const char *comm, struct cul_where *out)
 {
+	if (!user || run->pid)
+		cul_scope_where(run->scope, addr, user, out);
+	else if (pid)
+		cul_users_where(&run->users, pid, comm, addr, out);
+	else
+		*out = (struct cul_where){.addr = addr};
+}
+
+/* `comm` has to live as long as the frames. */
+static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
+	const char *comm, const struct tail *tail, struct cul_frame *frames)
+{
+	if (!run->pid && e->n_user)
+		cul_users_open(&run->users, (pid_t)e->in.pid, comm);
 	for (size_t i = 0; i < tail->n_frames; i++) {
 		struct cul_frame *f = &frames[i];
 		uint64_t addr = tail->frames[i];
@@ -65,7 +79,8 @@ static void name_frames(struct cul_probe_run *run, const struct cul_probe_event 
 		f->user = i >= e->n_kernel;
 		f->method = i == 0 ? "regs" : f->user ? "fp" : "kernel";
 		/* A return address belongs to the call before it. */
-		cul_scope_where(run->scope, innermost ? addr : addr - 1, f->user, &f->where);
+		cul_probe_where(run, innermost ? addr : addr - 1, f->user, (pid_t)e->in.pid, comm,
+			&f->where);
 		f->where.addr = addr;
 		if (!innermost)
 			f->where.offset++;
@@ -178,7 +193,7 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 		if (!call.same_stack_as) {
 			size_t ours;
 
-			name_frames(run, e, tail, frames);
+			name_frames(run, e, comm, tail, frames);
 			ours = cul_probe_skip_ours(site, frames, tail->n_frames);
 			call.frames = frames + ours;
 			call.n_frames = tail->n_frames - ours;

@@ -17,6 +17,7 @@
 #include "probe/plan.h"
 #include "probe/probe.h"
 #include "probe/program.h"
+#include "probe/users.h"
 #include "sym/sites.h"
 #include "trace/attach.h"
 #include "trace/child.h"
@@ -38,6 +39,7 @@ struct cul_probe_run {
 	struct cul_sink *sink;
 	const struct cul_arch *arch;
 	struct cul_scope *scope;
+	struct cul_users users; /* whose frames are not the scope's */
 	struct cul_sites sites;
 	struct cul_plan *plans;          /* by site */
 	struct cul_generated *generated; /* by site */
@@ -113,6 +115,9 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
 /* How many of the innermost frames are not the function's, but of what probes it. */
+/* Names a frame. `user`: of that process. */
+void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
+	const char *comm, struct cul_where *out);
 size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
 
 /* rate.c: once a second, when it is asked for. */

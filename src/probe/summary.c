@@ -214,6 +214,12 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	struct sums sums = {0};
 	int r = cul_probe_say_views(run, err);
 
+	if (run->users.refused)
+		cul_gaps_add(&run->gaps,
+			"user frames are named in the first %d processes alone; -p PID --kernel "
+			"chooses one",
+			CUL_USERS_MOST);
+
 	if (!r)
 		r = say_functions(run, &sums);
 	if (r)

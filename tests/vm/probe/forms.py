@@ -4,11 +4,10 @@ import os
 import re
 import socket
 import subprocess
-import time
 
 import culprit
 import victim
-from harness import case, wait_for
+from harness import case
 
 
 def arg(call, name):
@@ -31,8 +30,8 @@ def sockets(test):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
-    run = culprit.probe(test, "tcp_v4_connect", "tcp_sendmsg", "security_socket_connect", "-p", str(os.getpid()),
-                        "--kernel")
+    run = culprit.probe(test, "tcp_v4_connect", "tcp_sendmsg", "unix_stream_connect",
+                        "-p", str(os.getpid()), "--kernel")
     client = socket.create_connection(("127.0.0.1", port))
     own = client.getsockname()[1]
     client.send(b"x")
@@ -43,7 +42,7 @@ def sockets(test):
     if test.same((len(connect), len(send)), (1, 1), "calls"):
         test.same(arg(connect[0], "uaddr"), f"inet 127.0.0.1:{port}", "address")
         test.same(arg(send[0], "sk"), f"tcp 127.0.0.1:{own} -> 127.0.0.1:{port} established", "sock")
-    unix = [(arg(c, "sock"), arg(c, "address")) for c in run.calls("security_socket_connect")]
+    unix = [(arg(c, "sock"), arg(c, "uaddr")) for c in run.calls("unix_stream_connect")]
     test.check(("unix stream", 'unix "/nowhere/at/all"') in unix, f"socket: {unix}")
     for s in server, client, missing:
         s.close()
@@ -126,3 +125,30 @@ def inject(test):
     test.same({c.get("error") for c in run.calls() if c.get("injected")}, {"EIO"}, "error")
     done = culprit.text("probe", "vfs_read", "--inject", "-EIO")
     test.check(done.returncode != 0 and "error_injection/list" in done.stderr, done.stderr)
+
+
+def read_frames(test, *args):
+    """Functions and files of the innermost user frames of calls of vfs_read by cat."""
+    run = culprit.probe(test, "vfs_read", "--stack", "user", *args)
+    if "--" not in args:
+        for _ in range(5):
+            subprocess.run(["cat", "/etc/hostname", "/etc/passwd"], stdout=subprocess.DEVNULL, check=True)
+        run.end()
+    else:
+        run.wait()
+    return [c["stack"][0] for c in run.calls() if c["comm"] == "cat" and c["stack"]]
+
+
+@case("forms: user frames of a command whose calls of the kernel are probed")
+def user_frames(test):
+    frames = read_frames(test, "--kernel", "--", "cat", "/etc/hostname", "/etc/passwd")
+    libc = [f for f in frames if f["module"].startswith("libc") and "read" in (f["function"] or "")]
+    test.check(libc, f"no read() of the C library: {frames[-3:]}")
+
+
+@case("forms: user frames of whoever it was, or the name of who is gone")
+def others_frames(test):
+    frames = read_frames(test)
+    test.check(frames, "no frame of cat")
+    for f in frames:
+        test.check(f["function"] or f["module"], f"neither function nor name: {f}")
