@@ -346,3 +346,12 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
 		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
 	return 0;
 }
+
+/* task_newtask(task, clone_flags): without CLONE_VM it has memory of its own. */
+SEC("culprit/child")
+int probe_child(struct bpf_raw_tracepoint_args *ctx)
+{
+	if (live && bpf_get_current_pid_tgid() >> 32 == parent_tgid && !(ctx->args[1] & 0x100))
+		__sync_fetch_and_add(&children, 1);
+	return 0;
+}

@@ -405,15 +405,24 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 /* Before anything is probed: a child that is forked meanwhile is not missed. */
 static int follow_process(struct cul_probe_run *run, struct cul_error *err)
 {
-	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_FORK};
+	const struct cul_probe_instance instance = {
+		.from = run->pid ? CUL_TEMPLATE_CHILD : CUL_TEMPLATE_FORK};
 	int fd, r;
 
-	if (!run->only_pid)
+	if (!run->only_pid && !run->pid)
 		return 0;
 	fd = cul_probe_program_make(&run->program, &instance, err);
 	if (fd < 0)
 		return fd;
-	r = cul_attach_raw_tracepoint(fd, "sched_process_fork", 0, &run->fork_link, err);
+	r = cul_attach_raw_tracepoint(
+		fd, run->pid ? "task_newtask" : "sched_process_fork", 0, &run->fork_link, err);
+	if (r && run->pid)
+		cul_gaps_add(&run->gaps,
+			"whether the process forks children, whose calls would "
+			"not be seen, is not known: %s",
+			cul_strerror(r));
+	if (run->pid)
+		return 0;
 	if (r)
 		return r;
 	r = cul_probe_program_follow(&run->program, run->only_pid);

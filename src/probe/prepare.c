@@ -201,6 +201,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.diff = o->diff,
 		.errors_only = o->errors,
 		.only_pid = run->only_pid,
+		.parent = run->pid,
 		.cpus = o->cpus ? &run->cpus : NULL,
 		.slow_ns = o->slow_ns,
 		.events = calls,

@@ -39,6 +39,7 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_tracepoint",
 	"probe_inject",
 	"probe_fork",
+	"probe_child",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -134,6 +135,7 @@ static void set_constants(
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
 	skel->rodata->ring_bytes = ring_bytes;
+	skel->rodata->parent_tgid = (__u32)config->parent;
 	skel->rodata->inject_ret = config->inject_ret;
 	skel->rodata->inject_every = config->inject_every;
 	memcpy((void *)&skel->rodata->offsets, &config->offsets, sizeof(config->offsets));
@@ -275,8 +277,9 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint =
-		instance->from == CUL_TEMPLATE_TRACEPOINT || instance->from == CUL_TEMPLATE_FORK;
+	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT ||
+			  instance->from == CUL_TEMPLATE_FORK ||
+			  instance->from == CUL_TEMPLATE_CHILD;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -311,7 +314,8 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	if (instance->from == CUL_TEMPLATE_INJECT)
 		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
-	if (at == t->n && instance->from != CUL_TEMPLATE_FORK)
+	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
+		instance->from != CUL_TEMPLATE_CHILD)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
@@ -329,6 +333,11 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	return *slot = fd;
+}
+
+uint64_t cul_probe_program_children(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
 }
 
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)

@@ -30,6 +30,7 @@ enum cul_probe_template {
 	CUL_TEMPLATE_TRACEPOINT,
 	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
 	CUL_TEMPLATE_FORK,   /* follows the children of a process */
+	CUL_TEMPLATE_CHILD,  /* counts those that a probed process forks */
 	CUL_TEMPLATES,
 };
 
@@ -56,6 +57,7 @@ struct cul_probe_program_config {
 	unsigned n_scratches; /* programs that may interrupt one another */
 	bool user_target, returns, carry, diff, errors_only;
 	pid_t only_pid;              /* 0: calls of all processes */
+	pid_t parent;                /* whose functions are probed; 0: nobody's */
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, comm, caller, regs;
@@ -94,6 +96,8 @@ int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
+/* Children that the process forked: they have its code, and no probes. */
+uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 /* Sums over all CPUs. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);

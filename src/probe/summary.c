@@ -3,6 +3,7 @@
  * The end of a run: exact counts by function, and what was lost.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,6 +215,15 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	struct sums sums = {0};
 	int r = cul_probe_say_views(run, err);
 
+	/*
+	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
+	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.
+	 */
+	if (run->pid && cul_probe_program_children(&run->program))
+		cul_gaps_add(&run->gaps,
+			"the process forked %" PRIu64 " time(s), and calls in its children are not "
+			"seen; -p PID probes one of them",
+			cul_probe_program_children(&run->program));
 	if (run->users.refused)
 		cul_gaps_add(&run->gaps,
 			"user frames are named in the first %d processes alone; -p PID --kernel "

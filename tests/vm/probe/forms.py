@@ -152,3 +152,19 @@ def others_frames(test):
     test.check(frames, "no frame of cat")
     for f in frames:
         test.check(f["function"] or f["module"], f"neither function nor name: {f}")
+
+
+@case("forms: children of a process have no probes, do not mind, and are told of")
+def children(test):
+    run = culprit.probe(test, "libc.so.6:getppid", "-p", str(os.getpid()))
+    for _ in range(3):
+        os.getppid()
+    child = os.fork()
+    if not child:
+        os._exit(0 if all(os.getppid() for _ in range(5)) else 1)
+    test.same(os.waitpid(child, 0)[1], 0, "status of the child")
+    for _ in range(2):
+        os.getppid()
+    run.end()
+    test.same(len(run.calls()), 5, "calls")
+    test.check(any("forked 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")
