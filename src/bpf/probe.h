@@ -98,17 +98,18 @@ struct cul_probe_inputs {
 	__u64 faults; /* bit i: values[i] was not readable */
 };
 
+/* No longer than what a view needs at the return: the time alone, the inputs too, all of it. */
 struct cul_probe_open {
-	__u64 words[CUL_PROBE_WORDS];
-	__u64 values[CUL_PROBE_VALUES];
-	__u64 faults;
 	__u64 ns;
 	__u64 caller;
+	__u64 faults;
+	__u64 words[CUL_PROBE_WORDS];
+	__u64 values[CUL_PROBE_VALUES];
 	__s16 got[CUL_PROBE_FETCHES];
-	__u8 payload[CUL_PROBE_PAYLOAD]; /* absent when nothing is carried */
+	__u8 payload[CUL_PROBE_PAYLOAD];
 };
 
-/* A group of calls, or one bar of a histogram. */
+/* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
 struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
@@ -155,7 +156,8 @@ enum {
 	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
 	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
 	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
-	CUL_PATCH_PAIRED = 0x51734005,  /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

@@ -15,11 +15,13 @@ const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
 const volatile __u64 cpus[64];
 const volatile __u32 only_followed; /* calls of the processes in `followed`; 0: of all */
 const volatile __u32 returns;       /* a call is told when it returns */
-const volatile __u32 carry;         /* what is fetched at the entry is kept until the return */
+const volatile __u32 keep;          /* words and values of the entry are kept until the return */
+const volatile __u32 carry;         /* and what was fetched there */
 const volatile __u32 diff;          /* pointees are fetched again at the return */
 const volatile __u32 errors_only;
 const volatile __u64 slow_ns;
 const volatile __u32 want_events, want_groups, want_bars;
+const volatile __u32 want_task; /* pid, tid, cpu */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
 const volatile __u32 by_at, n_by, measure_at; /* among the values */

@@ -40,6 +40,11 @@ static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
 	return &run->sites.sites.data[i];
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 {
 	const struct cul_site *site = site_of(run, i);
@@ -48,10 +53,13 @@ static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
 		plan->signature.is_variadic || plan->signature.ret_in_memory)
 		return false;
-	for (size_t a = 0; a < plan->n_args; a++)
-		if (plan->args[a].source != (int)a || plan->args[a].place.n_words != 1 ||
+	for (size_t a = 0; a < plan->signature.n_params; a++) {
+		const struct cul_arg_place *place = &plan->signature.params[a].place;
+
+		if (place->where != CUL_ARG_WORDS || place->word != a || place->n_words != 1 ||
 			a >= CUL_PROBE_REG_WORDS)
 			return false;
+	}
 	return true;
 }
 
@@ -119,8 +127,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_probe_instance instance = {
 		.from = from,
 		.site = CUL_SITE_BY_COOKIE,
-		.args = CUL_PROBE_WORDS,
 		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
+		.args = a->run->words,
 		.code = code,
 		.attach = attach,
 	};
@@ -151,8 +159,8 @@ static int arm_fentry_one(
 	const struct cul_probe_instance instance = {
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
-		.args = (unsigned)run->plans[i].n_args,
 		.paired = run->returns,
+		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
@@ -355,7 +363,7 @@ static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 	struct cul_probe_run *run = a->run;
 	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
 		.site = (int32_t)i,
-		.args = (unsigned)run->plans[i].signature.n_params,
+		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int fd = cul_probe_program_make(&run->program, &instance, err), r;
@@ -371,6 +379,23 @@ static void back_to(struct cul_probe_run *run, size_t n)
 {
 	while (run->links.len > n)
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
+}
+
+/* The kernel does not say whose place it was, nor of a function that it is notrace. */
+static int fail_named(struct cul_probe_run *run, size_t i, int r, struct cul_error *err)
+{
+	const struct cul_site *site = site_of(run, i);
+	const struct cul_error why = *err;
+	struct cul_error ignored;
+
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r == -EINVAL && !run->pid && cul_probe_returns(site) &&
+		cul_sites_is_notrace(cul_scope_kernel_names(run->scope, &ignored), site))
+		return cul_fail(err, -EADDRNOTAVAIL,
+			"%s [%s] cannot be probed: notrace: ftrace does not know it", site->symbol,
+			site->module);
+	return cul_fail(err, r, "%s [%s]: %s", site->symbol, site->module, why.text);
 }
 
 static int arm_one(struct arming *a, size_t i, struct cul_error *err)
@@ -448,8 +473,10 @@ static int arm_one_of_many(struct arming *a, size_t i, size_t *refused, struct c
 	if (r)
 		return r;
 	r = arm_one(a, i, err);
-	if (!is_refusal(r) || ++*refused == run->sites.sites.len)
-		return r;
+	if (r && (!is_refusal(r) || ++*refused == run->sites.sites.len))
+		return fail_named(run, i, r, err);
+	if (!r)
+		return 0;
 	back_to(run, before);
 	run->absent[i] = true;
 	/* "kprobe at 0x...: " is told by the function's name. */
@@ -515,12 +542,27 @@ void cul_probe_disarm(struct cul_probe_run *run)
 	run->end_ns = cul_clock_now();
 }
 
+void cul_probe_detach(struct cul_probe_run *run)
+{
+	const struct cul_probe_options *o = run->options;
+	size_t n = run->links.len;
+
+	while (run->links.len) {
+		if (o->progress)
+			o->progress(o->progress_data, "detaching", n - run->links.len, n);
+		back_to(run, run->links.len - 1);
+	}
+	cul_kretprobes_free(run->kretprobes);
+	run->kretprobes = NULL;
+	if (o->progress)
+		o->progress(o->progress_data, NULL, 0, 0);
+}
+
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
-	back_to(run, 0);
+	cul_probe_detach(run);
 	cul_attachment_detach(&run->fork_link);
 	free(run->links.data);
-	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
 	for (size_t i = 0; run->generated && i < run->sites.sites.len; i++)

@@ -97,6 +97,7 @@ static int fixed_name(
 		return cul_fail(err, -ENOMEM, "out of memory");
 	g->out->uses_caller |= input == IN_CALLER;
 	g->out->uses_comm |= input == IN_COMM;
+	g->out->uses_task |= input == IN_CPU || input == IN_PID || input == IN_TID;
 	g->out->uses_late |= input == IN_RET || input == IN_DUR;
 	*out = name;
 	return 0;
@@ -132,6 +133,8 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
 				: "not where a probe can see it");
+	if (g->out->words < (unsigned)a->source + a->place.n_words)
+		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
 	return 0;
 }
@@ -233,6 +236,14 @@ static void finish(struct cul_bpf_code *code)
 	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
+static bool uses_arguments(const struct cul_expr *e)
+{
+	for (unsigned i = 0; i < IN_RET; i++)
+		if (cul_expr_uses_input(e, i))
+			return true;
+	return false;
+}
+
 static int add_condition(struct generating *g, struct cul_error *err)
 {
 	const char *text = g->options->condition;
@@ -257,6 +268,8 @@ static int add_condition(struct generating *g, struct cul_error *err)
 
 		if (!parts)
 			continue;
+		if (late)
+			g->out->keeps |= uses_arguments(e);
 		begin(code);
 		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
 		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
@@ -355,6 +368,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 	if (r)
 		return r;
 	code = v->at_return ? &g->out->back : &g->out->entry;
+	g->out->keeps |= g->returns && (!v->at_return || uses_arguments(e));
 	begin(code);
 	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
 }
@@ -377,7 +391,7 @@ static int add_list(
 			break;
 	}
 	if (r < 0)
-		cul_error_prefix(err, option);
+		cul_error_prefix(err, "%s", option);
 	return r;
 }
 

@@ -30,8 +30,11 @@ struct cul_generated {
 	size_t n_args;                        /* the first of `values` are --args */
 	size_t n_by;                          /* then --by; then --hist, if any */
 	unsigned by_at, by_words, measure_at; /* among CUL_PROBE_VALUES */
+	unsigned words;                       /* of the arguments, that they use */
 	bool uses_caller, uses_comm;
+	bool uses_task; /* pid, tid, cpu */
 	bool uses_late; /* what only the return knows */
+	bool keeps;     /* the return needs what the entry had */
 };
 
 /* `returns`: the call is told when it returns. Errors carry the option and a caret. -ENOENT: such a

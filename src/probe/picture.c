@@ -19,12 +19,15 @@ static size_t log_bar(int64_t v)
 
 static void log_bounds(size_t bar, struct cul_probe_bar *out)
 {
-	uint64_t low = 1ull << (bar > LOG_ZERO ? bar - LOG_ZERO - 1 : LOG_ZERO - 1 - bar);
+	uint64_t low;
 
 	if (bar == LOG_ZERO) {
 		out->low = 0;
 		out->high = 1;
-	} else if (bar > LOG_ZERO) {
+		return;
+	}
+	low = 1ull << (bar > LOG_ZERO ? bar - LOG_ZERO - 1 : LOG_ZERO - 1 - bar);
+	if (bar > LOG_ZERO) {
 		out->low = (int64_t)low;
 		out->high = low > INT64_MAX / 2 ? INT64_MAX : (int64_t)(low * 2);
 	} else {

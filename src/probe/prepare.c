@@ -188,6 +188,25 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
 }
 
+/* What programs have to find out of a call, besides that there was one. */
+static void find_needs(struct cul_probe_run *run, struct cul_probe_program_config *config)
+{
+	const struct cul_probe_options *o = run->options;
+	bool calls = o->view == CUL_VIEW_CALLS;
+
+	config->task = config->comm = config->keep = calls;
+	run->words = 0;
+	for (size_t i = 0; i < run->sites.sites.len; i++) {
+		const struct cul_generated *g = &run->generated[i];
+		unsigned words = calls && !o->args ? run->plans[i].words : g->words;
+
+		config->task |= g->uses_task;
+		config->comm |= g->uses_comm;
+		config->keep |= g->keeps;
+		run->words = words > run->words ? words : run->words;
+	}
+}
+
 static int open_program(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -205,9 +224,10 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.cpus = o->cpus ? &run->cpus : NULL,
 		.slow_ns = o->slow_ns,
 		.events = calls,
-		.groups = o->view == CUL_VIEW_COUNT || o->view == CUL_VIEW_HIST,
+		.groups = o->view == CUL_VIEW_HIST ||
+			  (o->view == CUL_VIEW_COUNT &&
+				  (o->by || o->want_kernel_stack || o->want_user_stack)),
 		.bars = o->view == CUL_VIEW_HIST,
-		.comm = calls || o->by || o->condition,
 		.caller = run->generated[0].uses_caller,
 		.by_at = run->generated[0].by_at,
 		.by_words = run->generated[0].by_words,
@@ -220,6 +240,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.data = run,
 	};
 
+	find_needs(run, &config);
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
 		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;

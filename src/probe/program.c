@@ -25,6 +25,7 @@ enum {
 	GROUPS = 8192,
 	GROUPS_MEMORY = 16 << 20, /* all CPUs */
 	STACKS = 8192,
+	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
 	FOLLOWED = 16384,
 };
 
@@ -85,8 +86,9 @@ static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *op
 static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	const struct cul_probe_program_config *config)
 {
-	size_t call = config->carry ? sizeof(struct cul_probe_open)
-				    : offsetof(struct cul_probe_open, payload);
+	size_t call = config->carry  ? sizeof(struct cul_probe_open)
+		      : config->keep ? offsetof(struct cul_probe_open, got)
+				     : offsetof(struct cul_probe_open, words);
 	size_t calls = CALLS_MEMORY / call;
 	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
 	bool stacks = config->groups && (config->kernel_stack || config->user_stack);
@@ -101,9 +103,11 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
 	}
-	if (config->groups)
+	if (config->groups) {
+		bpf_map__set_key_size(skel->maps.groups, KEY + config->by_words * 8);
 		bpf_map__set_max_entries(
 			skel->maps.groups, (__u32)(groups < GROUPS ? groups : GROUPS));
+	}
 	if (stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
 }
@@ -119,6 +123,7 @@ static void set_constants(
 		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
 	}
 	skel->rodata->returns = config->returns;
+	skel->rodata->keep = config->keep;
 	skel->rodata->carry = config->carry;
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
@@ -129,6 +134,7 @@ static void set_constants(
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
+	skel->rodata->want_task = config->task;
 	skel->rodata->want_comm = config->comm;
 	skel->rodata->want_caller = config->caller;
 	skel->rodata->want_regs = config->regs;
@@ -157,7 +163,15 @@ static int load_templates(struct cul_probe_program *p,
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .cookie = (long)p,
 		.prog_prepare_load_fn = take_template);
-	int id = libbpf_register_prog_handler("culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler), r;
+	/*
+	 * One that stays, since libbpf 1.1 frees its list with the last one and keeps using it
+	 * (libbpf_unregister_prog_handler(): reallocarray() to nothing).
+	 */
+	int keeper = libbpf_register_prog_handler("keeper", BPF_PROG_TYPE_KPROBE, 0, NULL);
+	int id = keeper < 0 ? keeper
+			    : libbpf_register_prog_handler(
+				      "culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler);
+	int r;
 
 	p->skel = id >= 0 ? probe_bpf__open() : NULL;
 	if (p->skel) {
@@ -179,6 +193,8 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	int r;
 
 	p->n_sites = config->n_sites;
+	p->grouped = config->groups;
+	p->n_by = config->by_words;
 	r = cul_cpus_possible(&p->possible, err);
 	if (r)
 		return r;
@@ -314,6 +330,7 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	if (instance->from == CUL_TEMPLATE_INJECT)
 		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
+	patch(insns, n, CUL_PATCH_CODED, extra != 0);
 	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
 		instance->from != CUL_TEMPLATE_CHILD)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
@@ -389,6 +406,27 @@ int cul_probe_program_totals(
 	return 0;
 }
 
+/* Each site as a group. */
+static int sites_as_groups(struct cul_probe_program *p,
+	int (*fn)(
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
+	void *data)
+{
+	int r = 0;
+
+	for (unsigned site = 0; !r && site < p->n_sites; site++) {
+		struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+		struct cul_probe_totals t;
+		struct cul_probe_tally g;
+
+		r = cul_probe_program_totals(p, site, &t);
+		g = (struct cul_probe_tally){t.matched, t.errors, t.sum_ns, t.max_ns};
+		if (!r && t.matched)
+			r = fn(data, &key, &g);
+	}
+	return r;
+}
+
 int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
@@ -396,10 +434,12 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 {
 	int fd = bpf_map__fd(p->skel->maps.groups), r = 0;
 	cul_autofree struct cul_probe_tally *all = cul_calloc(p->n_possible, sizeof(*all));
-	struct cul_probe_tally_key key, *previous = NULL;
+	struct cul_probe_tally_key key = {0}, *previous = NULL;
 
 	if (!all)
 		return -ENOMEM;
+	if (!p->grouped)
+		return sites_as_groups(p, fn, data);
 	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
 		struct cul_probe_tally sum = {0};
 

@@ -48,6 +48,8 @@ struct cul_probe_program {
 	struct cul_cpus possible;
 	unsigned n_possible;
 	size_t n_sites;
+	bool grouped;     /* calls are counted by group, not by site alone */
+	unsigned n_by;    /* words of a group's key */
 	CUL_VEC(int) fds; /* of the programs that were made */
 };
 
@@ -55,12 +57,12 @@ struct cul_probe_program {
 struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
-	bool user_target, returns, carry, diff, errors_only;
+	bool user_target, returns, keep, carry, diff, errors_only;
 	pid_t only_pid;              /* 0: calls of all processes */
 	pid_t parent;                /* whose functions are probed; 0: nobody's */
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
-	bool events, groups, bars, comm, caller, regs;
+	bool events, groups, bars, task, comm, caller, regs;
 	unsigned by_at, by_words, measure_at; /* among the values */
 	bool kernel_stack, user_stack;
 	int64_t inject_ret;
@@ -102,7 +104,10 @@ uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
 
-/* Each group with the sum over CPUs, in no order. Ends early when `fn` returns not 0. */
+/*
+ * Each group with the sum over CPUs, in no order: sites, where calls were counted by nothing else.
+ * Ends early when `fn` returns not 0.
+ */
 int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),

@@ -58,6 +58,7 @@ struct cul_probe_run {
 	struct cul_instruction_regs regs;
 	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
 	struct cul_cpus cpus; /* --cpu */
+	unsigned words;       /* of arguments: so many are taken at the entry */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
@@ -107,6 +108,8 @@ static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const st
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);
+/* Closes all that was attached, which may take the kernel seconds. */
+void cul_probe_detach(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);
 
 /* attached.c: the first line. */

@@ -90,7 +90,7 @@ static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_prob
 	}
 }
 
-static int say_functions(struct cul_probe_run *run, struct sums *sums)
+static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cul_error *err)
 {
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
@@ -106,7 +106,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
-			return r;
+			return cul_fail(
+				err, r, "reading what the kernel counted: %s", cul_strerror(r));
 		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
@@ -161,18 +162,8 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 static void detach(struct cul_probe_run *run)
 {
 	uint64_t start = cul_clock_now();
-	size_t n = run->links.len;
 
-	while (run->links.len) {
-		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
-		if (run->options->progress)
-			run->options->progress(
-				run->options->progress_data, "detaching", n - run->links.len, n);
-	}
-	if (run->options->progress)
-		run->options->progress(run->options->progress_data, NULL, 0, 0);
-	cul_kretprobes_free(run->kretprobes);
-	run->kretprobes = NULL;
+	cul_probe_detach(run);
 	run->detached_ns = cul_clock_now() - start;
 }
 
@@ -202,8 +193,9 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.detached_ns = run->detached_ns,
 	};
 
-	if (t->waited > t->returns)
-		loss.unreturned = t->waited - t->returns;
+	/* Those whose return was missed are told as such. */
+	if (t->waited > t->returns + sums->missed_returns)
+		loss.unreturned = t->waited - t->returns - sums->missed_returns;
 	if (sums->probe_unknown)
 		loss.misses_unknown_for =
 			"this kernel does not tell how often a probe was nested in another";
@@ -231,7 +223,7 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 			CUL_USERS_MOST);
 
 	if (!r)
-		r = say_functions(run, &sums);
+		r = say_functions(run, &sums, err);
 	if (r)
 		return r;
 	sum_misses(run, &sums);

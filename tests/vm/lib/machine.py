@@ -16,8 +16,11 @@ def read(path):
 
 
 def write(path, text, append=False):
-    with open(path, "a" if append else "w") as f:
-        f.write(text)
+    fd = os.open(path, os.O_WRONLY | (os.O_APPEND if append else 0))
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
 
 
 def listed(what):

@@ -15,10 +15,11 @@ from harness import case, last_case, wait_for
 from victim import USER_CALLS as CALLS
 
 KILLS = {"debian-6.12": 50}
-ROUNDS = {"debian-6.12": 200}
-HEAVY = {"debian-6.12": 1000000}
-SOME_KILLS, SOME_ROUNDS, SOME_CALLS = 12, 20, 100000
+ROUNDS = {"debian-6.12": 60}
+HEAVY = {"debian-6.12": 1000000}  # calls; the other kernels do fewer of all
+SOME_KILLS, SOME_ROUNDS, SOME_CALLS = 12, 10, 50000
 WORKERS = 2
+READS = 200
 
 
 def nothing_left(test, before):
@@ -70,14 +71,20 @@ OWN_PATHS = [
 def own_paths(test):
     load = Load(test)
     for i, specs in enumerate(OWN_PATHS):
-        for words in (["--count", "--by", "cpu"], ["--ret", "--args", "comm"])[:2 if i < 3 else 1]:
-            run = culprit.Probe(test, *specs, *words, "--for", "1s").wait(120)
+        for words in (["--count", "--by", "cpu"], ["--ret", "--args", "comm"])[:2 if i == 0 else 1]:
+            run = culprit.Probe(test, *specs, *words)
+            if run.wait_lines("probing", 1):
+                for _ in range(READS):
+                    machine.read("/proc/self/comm")
+                run.end()
+            else:
+                run.wait()
             if not run.records:  # a kernel without such functions, or that refuses them, says so
                 test.same(run.status, 1, f"{specs}: status")
                 test.check(len(run.stderr().strip().splitlines()) == 1, f"{specs}: {run.stderr()}")
                 continue
             loss = run.loss
-            test.same((run.status, loss.get("end")), (0, "time"), f"{specs}: status, end")
+            test.same((run.status, loss.get("end")), (0, "signal"), f"{specs}: status, end")
             test.same(sum(f["calls"] for f in run.of("function")), loss["calls"], f"{specs}: sum")
             if "--count" in words:
                 groups = sum(g["calls"] for g in run.of("group"))
@@ -85,7 +92,7 @@ def own_paths(test):
             else:
                 test.same(len(run.calls()) + loss["dropped"], loss["matched"], f"{specs}: shown, dropped")
             if specs[0] == "vfs_read":
-                test.check(loss["calls"] > 20, f"{specs}: only {loss['calls']} calls")
+                test.check(run.function("vfs_read")["calls"] >= READS, f"{specs}: {loss['calls']} calls")
     load.stop()
     still_works(test)
 
@@ -188,9 +195,8 @@ def kills(test):
 
 @case("probe, stress: attached and detached many times, by every way", seconds=900)
 def rounds(test):
-    count = ROUNDS.get(test.kernel, SOME_ROUNDS)
+    count = int(os.environ.get("CULPRIT_TEST_ROUNDS", ROUNDS.get(test.kernel, SOME_ROUNDS)))
     before = machine.attached()
-    load = Load(test)
 
     def attach(i):
         args = KINDS[i % len(KINDS)]
@@ -200,7 +206,6 @@ def rounds(test):
         return None
 
     test.differences += in_parallel(attach, count)
-    load.stop()
     nothing_left(test, before)
     still_works(test)
 

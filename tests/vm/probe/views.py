@@ -129,8 +129,8 @@ def errors(test):
     calls = run.calls()
     test.same([(c["args"][0]["value"], c["error"]) for c in calls],
               [(i, ("ENOENT", "EACCES", "ENOMEM")[i % 4 - 1]) for i in range(1, 13) if i % 4], "calls")
-    test.same([f["function"] for f in calls[0]["stack"]][:2], ["victim_calls_errno", "call_errno"],
-              "the stack") if calls else None
+    test.same([f["function"] for c in calls[:1] for f in c["stack"]][:2],
+              ["victim_calls_errno", "call_errno"], "the stack")
     test.same(run.function("victim_calls_errno")["errors"], victim.book("victim_calls_errno")["errors"],
               "errors")
 
