@@ -96,14 +96,48 @@ static __always_inline void remember(struct scratch *s, struct cul_probe_totals 
 		sum->waited++;
 }
 
-/* The words are in place. `id`: of the task. */
-static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
-	__u64 caller, const struct cul_pt_regs *regs)
+static __always_inline int is_error(__s64 ret, __u32 kind)
+{
+	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
+}
+
+/*
+ * A number for each call, on whatever CPU: user space makes the addition one that gives the old
+ * value back, which the compiler does not know of for the kernels that it is told to write for.
+ */
+static __always_inline __u64 take_number(void)
+{
+	__u64 n = 1, *seen = &inject_seen;
+
+	__asm__ volatile("lock *(u64 *)(%1 + 0) += %0" : "+r"(n) : "r"(seen) : "memory");
+	return n;
+}
+
+static __always_inline void inject(struct cul_pt_regs *ctx, struct cul_probe_event *e,
+	struct cul_probe_totals *sum, __u32 kind)
+{
+	if (inject_every > 1 && (take_number() + 1) % inject_every)
+		return;
+	bpf_override_return((struct pt_regs *)ctx, inject_ret);
+	e->in.ret = inject_ret;
+	e->flags |= CUL_CALL_INJECTED;
+	if (is_error(inject_ret, kind))
+		e->flags |= CUL_CALL_ERROR;
+	sum->injected++;
+}
+
+/*
+ * The words are in place. `id`: of the task. `injects`: a constant, since only some kernels have
+ * what it takes.
+ */
+static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
+	__u64 caller, const struct cul_pt_regs *regs, int injects)
 {
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
 	struct cul_probe_recipe *recipe = 0;
 	struct cul_probe_event *e = &s->event;
 	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	__u64 waits = returns && PATCHED(CUL_PATCH_PAIRED);
 
 	if (!sum)
 		return 0;
@@ -117,24 +151,28 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
-	if (!expression(s)) {
+	/* What never comes back is no error and not slow. */
+	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
 		sum->filtered++;
 		return 0;
 	}
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.ret = e->in.dur = 0;
-	if (want_events) {
+	if (want_events || injects) {
 		recipe = bpf_map_lookup_elem(&recipes, &site);
 		if (!recipe)
 			return 0;
-		if (!returns) {
-			e->ns = e->sent_ns = bpf_ktime_get_ns();
-			note_task(e, id, !want_task, !want_comm);
-		}
-		fetch(s, recipe, e->got, 0, 0);
 	}
-	if (!returns) {
+	if (want_events && !waits) {
+		e->ns = e->sent_ns = bpf_ktime_get_ns();
+		note_task(e, id, !want_task, !want_comm);
+	}
+	if (want_events)
+		fetch(s, recipe, e->got, 0, 0);
+	if (injects)
+		inject(ctx, e, sum, recipe->ret);
+	if (!waits) {
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
 	}
@@ -144,15 +182,16 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 	return 0;
 }
 
+static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
+	__u64 caller, const struct cul_pt_regs *regs)
+{
+	return enter_as(ctx, s, site, id, sp, caller, regs, 0);
+}
+
 /* `v` as its type has it: what lies above 32 bits is not defined. */
 static __always_inline __s64 extend(__u64 v, __u32 kind)
 {
 	return kind == CUL_RET_INT32 ? (__s64)(__s32)v : (__s64)v;
-}
-
-static __always_inline int is_error(__s64 ret, __u32 kind)
-{
-	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
 }
 
 /* What was known at the entry is in place again. */
@@ -178,8 +217,9 @@ static __always_inline void recall(
 	}
 }
 
+/* `here`: registers that the expressions speak of, in place of those at the entry; 0: none. */
 static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
-	__u64 ret, const struct cul_pt_regs *regs)
+	__u64 ret, const struct cul_pt_regs *regs, __u64 here)
 {
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
@@ -202,6 +242,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	note_task(e, id, want_task, want_comm);
 	e->sent_ns = bpf_ktime_get_ns();
 	recall(s, recipe, c);
+	if (here)
+		e->in.words[0] = here;
 	e->in.dur = e->sent_ns - e->ns;
 	bpf_map_delete_elem(&calls, &key);
 	e->site = site;
@@ -263,6 +305,24 @@ int probe_entry(struct cul_pt_regs *ctx)
 	return enter(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx);
 }
 
+/* kprobe: the function's body is left out */
+SEC("culprit/inject")
+int probe_inject(struct cul_pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), caller = 0;
+	struct scratch *s;
+
+	if (!live || is_others(id))
+		return 0;
+	s = own_scratch();
+	if (!s)
+		return 0;
+	words_of_regs(s, ctx);
+	if (want_caller)
+		read_memory(&caller, sizeof(caller), ctx->sp);
+	return enter_as(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx, 1);
+}
+
 /* kretprobe and its kin: the return address is popped already */
 SEC("culprit/return")
 int probe_return(struct cul_pt_regs *ctx)
@@ -275,10 +335,18 @@ int probe_return(struct cul_pt_regs *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	return leave(ctx, s, own_site(ctx), id, ctx->sp - 8, ctx->ax, ctx);
+	return leave(ctx, s, own_site(ctx), id, ctx->sp - 8, ctx->ax, ctx, 0);
 }
 
-/* The instruction after the one that is probed: the same task, whatever it did to its stack. */
+/* One task, whatever the instruction did to its stack; idle tasks have a number for all CPUs. */
+static __always_inline __u64 instruction_key(__u64 id)
+{
+	__u32 tid = id;
+
+	return tid ? tid : 1ull << 32 | bpf_get_smp_processor_id();
+}
+
+/* The instruction after the one that is probed. */
 SEC("culprit/after")
 int probe_after(struct cul_pt_regs *ctx)
 {
@@ -290,9 +358,10 @@ int probe_after(struct cul_pt_regs *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	return leave(ctx, s, own_site(ctx), id, (__u32)id, ctx->ax, ctx);
+	return leave(ctx, s, own_site(ctx), id, instruction_key(id), ctx->ax, ctx, (__u64)ctx);
 }
 
+/* An instruction has registers, and nothing else that is known of it. */
 SEC("culprit/before")
 int probe_before(struct cul_pt_regs *ctx)
 {
@@ -306,8 +375,8 @@ int probe_before(struct cul_pt_regs *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	words_of_regs(s, ctx);
-	return enter(ctx, s, own_site(ctx), id, (__u32)id, 0, ctx);
+	s->event.in.words[0] = (__u64)ctx;
+	return enter(ctx, s, own_site(ctx), id, instruction_key(id), 0, ctx);
 }
 
 /* Both have the same place on the stack as their context: the trampoline's frame. */
@@ -344,7 +413,7 @@ int probe_fexit(__u64 *ctx)
 	if (!s)
 		return 0;
 	bpf_get_func_ret(ctx, &ret);
-	return leave(ctx, s, own_site(ctx), id, (__u64)ctx, ret, 0);
+	return leave(ctx, s, own_site(ctx), id, (__u64)ctx, ret, 0, 0);
 }
 
 SEC("culprit/tracepoint")
@@ -379,5 +448,14 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
 	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
 	if (child != parent && bpf_map_lookup_elem(&followed, &parent))
 		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
+	return 0;
+}
+
+/* task_newtask(task, clone_flags): without CLONE_VM it has memory of its own. */
+SEC("culprit/child")
+int probe_child(struct bpf_raw_tracepoint_args *ctx)
+{
+	if (live && bpf_get_current_pid_tgid() >> 32 == parent_tgid && !(ctx->args[1] & 0x100))
+		__sync_fetch_and_add(&children, 1);
 	return 0;
 }

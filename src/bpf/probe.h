@@ -35,6 +35,7 @@ enum cul_probe_fetch_kind {
 	CUL_FETCH_DENTRY, /* names from a struct dentry up: NUL separated, the innermost first */
 	CUL_FETCH_FILE,   /* the same from a struct file, across mounts */
 	CUL_FETCH_PATH,   /* the same from a struct path */
+	CUL_FETCH_REGS,   /* the registers at an instruction: the first word is where they are */
 };
 
 /* One copy from memory. Its place in the payload is fixed, whether it succeeds or not. */
@@ -72,6 +73,7 @@ struct cul_probe_totals {
 	__u64 ungrouped;      /* matched, but the table of groups was full */
 	__u64 errors;         /* returned an error, matched */
 	__u64 matched;        /* passed all filters */
+	__u64 injected;       /* of those: returned at once, as --inject says */
 	__u64 sum_ns, max_ns; /* of dur, of those matched */
 };
 
@@ -124,9 +126,10 @@ struct cul_probe_tally {
 enum cul_probe_flags {
 	CUL_CALL_RETURN = 1, /* ret and dur are valid */
 	CUL_CALL_ERROR = 2,
-	CUL_CALL_USER = 4,   /* the CPU was in user mode */
-	CUL_CALL_REGS = 8,   /* the registers stand before the frames */
-	CUL_CALL_AFTER = 16, /* pointees were fetched again at the return (--diff) */
+	CUL_CALL_USER = 4,      /* the CPU was in user mode */
+	CUL_CALL_REGS = 8,      /* the registers stand before the frames */
+	CUL_CALL_INJECTED = 32, /* overridden: `ret` is what we made it return */
+	CUL_CALL_AFTER = 16,    /* pointees were fetched again at the return (--diff) */
 };
 
 /* One call. What follows it: payload, payload after, registers, frames. */
@@ -153,6 +156,7 @@ enum {
 	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
 	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
 	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
 	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
 	CUL_SITE_BY_COOKIE = -1,
 };

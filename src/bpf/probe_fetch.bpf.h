@@ -159,6 +159,8 @@ static __always_inline long fetch_one(
 	OPAQUE(size);
 	if (!size || size > CUL_PROBE_FETCH_MOST)
 		return -22;
+	if (f->kind == CUL_FETCH_REGS)
+		return bpf_probe_read_kernel(to, size, (void *)from) ? -14 : size;
 	if (f->kind == CUL_FETCH_STR)
 		return read_string(to, size, from);
 	if (f->kind == CUL_FETCH_PATH)

@@ -27,8 +27,13 @@ const volatile __u32 want_kernel_stack, want_user_stack;
 const volatile __u32 by_at, n_by, measure_at; /* among the values */
 const volatile __u64 ring_bytes;              /* of one CPU's ring */
 const volatile struct cul_probe_offsets offsets;
+const volatile __u32 parent_tgid; /* the process whose functions are probed; 0: none */
+const volatile __s64 inject_ret;
+const volatile __u64 inject_every;
 
-__u32 live; /* everything is attached: calls count */
+__u32 live;        /* everything is attached: calls count */
+__u64 children;    /* that it forked */
+__u64 inject_seen; /* calls that --inject may choose from */
 
 /* By tgid: the process that was asked for, and what it has forked since. */
 struct {

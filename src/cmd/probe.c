@@ -70,7 +70,8 @@ static const struct cul_option probe_options[] = {
 	{OPT_AFTER, "after", 0, NULL, "of FUNC+OFF: the registers once that instruction has run"},
 	{OPT_MAXACTIVE, "maxactive", 0, "N", "remember N calls at once until they return"},
 	{OPT_INJECT, "inject", 0, "RET[,EVERY N]",
-		"return RET instead of calling, where the kernel allows it"},
+		"return RET instead of calling the function, where the kernel allows it: this "
+		"changes what the system does"},
 	{OPT_FOR, "for", 0, "DURATION", "end after 10s, 250ms, 5m, ..."},
 	{OPT_DEBUG, "debug", 0, "PATH",
 		"look for debug information here too: a file or a directory; may be repeated"},
@@ -287,6 +288,10 @@ static int check(const struct request *r)
 	if (p->after && (r->by_count || r->by_hist || r->by_rate))
 		return cul_cmd_usage(&cul_cmd_probe,
 			"--after shows registers call by call, not with --count, --hist or --rate");
+	if (p->inject && (p->returns || p->diff || p->errors || p->slow_ns || p->after))
+		return cul_cmd_usage(&cul_cmd_probe,
+			"--inject keeps functions from being called; --ret, --diff, --errors, "
+			"--slow and --after are about those that are");
 	if (p->maxactive && !p->returns && !p->diff && !p->errors && !p->slow_ns && !p->hist &&
 		!p->condition && !p->by && !p->args)
 		return cul_cmd_usage(&cul_cmd_probe,

@@ -24,6 +24,7 @@ struct way {
 struct made {
 	enum cul_probe_template from;
 	enum bpf_attach_type attach;
+	bool paired;
 	const struct cul_bpf_code *code;
 	int fd;
 };
@@ -75,7 +76,7 @@ static void choose(struct arming *a)
 			a->ways[i].kind = CUL_ATTACH_UPROBE;
 		else if (site->kind == CUL_SITE_TRACEPOINT)
 			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
-		else if (!function)
+		else if (!function || run->inject.every)
 			a->ways[i].kind = CUL_ATTACH_KPROBE;
 		else if (run->options->maxactive && run->returns)
 			a->ways[i].kind = CUL_ATTACH_TRACEFS;
@@ -126,6 +127,7 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_probe_instance instance = {
 		.from = from,
 		.site = CUL_SITE_BY_COOKIE,
+		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
 		.args = a->run->words,
 		.code = code,
 		.attach = attach,
@@ -135,7 +137,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 
 	for (size_t j = 0; j < a->made.len; j++) {
 		m = &a->made.data[j];
-		if (m->from == from && m->attach == attach && same_code(m->code, code))
+		if (m->from == from && m->attach == attach && m->paired == instance.paired &&
+			same_code(m->code, code))
 			return m->fd;
 	}
 	fd = cul_probe_program_make(&a->run->program, &instance, err);
@@ -144,7 +147,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	m = cul_vec_push(&a->made);
 	if (!m)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	*m = (struct made){.from = from, .attach = attach, .code = code, .fd = fd};
+	*m = (struct made){
+		.from = from, .attach = attach, .paired = instance.paired, .code = code, .fd = fd};
 	return fd;
 }
 
@@ -155,6 +159,7 @@ static int arm_fentry_one(
 	const struct cul_probe_instance instance = {
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
+		.paired = run->returns,
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
@@ -248,6 +253,34 @@ static int arm_multi(struct arming *a, struct cul_error *err)
 	return r ? r : arm_multi_way(a, false, err);
 }
 
+/* `step` behind the site. */
+static int arm_place(struct arming *a, size_t i, unsigned step, int fd, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int r = fd;
+
+	if (fd >= 0)
+		r = run->pid ? cul_attach_uprobe(fd, site->path, site->file_offset + step, run->pid,
+				       i, false, &attachment, err)
+			     : cul_attach_kprobe(fd, site->addr + step, i, false, &attachment, err);
+	/* The second of two is to the first what a return is to a call. */
+	attachment.at_return = step != 0;
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+/* The one behind it first, as with returns. */
+static int arm_instruction(struct arming *a, size_t i, struct cul_error *err)
+{
+	int r = 0;
+
+	if (a->run->after)
+		r = arm_place(a, i, a->run->plans[i].step,
+			shared_program(a, i, CUL_TEMPLATE_AFTER, 0, err), err);
+	return r ? r : arm_place(a, i, 0, shared_program(a, i, CUL_TEMPLATE_BEFORE, 0, err), err);
+}
+
 static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
@@ -264,7 +297,8 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(
+		a, i, run->inject.every ? CUL_TEMPLATE_INJECT : CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -369,6 +403,8 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	size_t before = a->run->links.len;
 	int r;
 
+	if (site_of(a->run, i)->kind == CUL_SITE_INSIDE)
+		return arm_instruction(a, i, err);
 	switch (a->ways[i].kind) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);
@@ -394,15 +430,24 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 /* Before anything is probed: a child that is forked meanwhile is not missed. */
 static int follow_process(struct cul_probe_run *run, struct cul_error *err)
 {
-	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_FORK};
+	const struct cul_probe_instance instance = {
+		.from = run->pid ? CUL_TEMPLATE_CHILD : CUL_TEMPLATE_FORK};
 	int fd, r;
 
-	if (!run->only_pid)
+	if (!run->only_pid && !run->pid)
 		return 0;
 	fd = cul_probe_program_make(&run->program, &instance, err);
 	if (fd < 0)
 		return fd;
-	r = cul_attach_raw_tracepoint(fd, "sched_process_fork", 0, &run->fork_link, err);
+	r = cul_attach_raw_tracepoint(
+		fd, run->pid ? "task_newtask" : "sched_process_fork", 0, &run->fork_link, err);
+	if (r && run->pid)
+		cul_gaps_add(&run->gaps,
+			"whether the process forks children, whose calls would "
+			"not be seen, is not known: %s",
+			cul_strerror(r));
+	if (run->pid)
+		return 0;
 	if (r)
 		return r;
 	r = cul_probe_program_follow(&run->program, run->only_pid);

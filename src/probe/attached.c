@@ -25,7 +25,6 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		.methods = methods,
 		.refused = refused,
 		.n_refused = run->sites.refused.len,
-		.returns = run->returns,
 		.pid = run->pid,
 		.only_pid = run->only_pid,
 		.took_ns = run->attach_ns,
@@ -52,6 +51,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		attached.n_sites++;
 		attached.n_functions += !name || strcmp(site->name, name) != 0;
 		name = site->name;
+		attached.returns |= run->returns && cul_probe_returns(site);
 		attached.n_clones += site->kind == CUL_SITE_CLONE;
 		attached.n_inlined += site->kind == CUL_SITE_INLINED;
 	}
@@ -65,6 +65,10 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 	}
 	if (attached.n_functions == 1 && run->plans[first].typed) {
 		cul_signature_print(&signature, name, &run->plans[first].signature);
+		attached.signature = cul_str_text(&signature);
+	}
+	if (attached.n_sites == 1 && run->insn.len) {
+		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
 	return run->sink->ops->probe_attached(run->sink, &attached);

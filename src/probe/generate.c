@@ -87,7 +87,7 @@ static int fixed_name(
 	if ((input == IN_RET || input == IN_DUR) && !g->returns)
 		return cul_fail(err, -ENOENT,
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
-			"not",
+			"not, nor what --inject keeps from being called",
 			input_names[input]);
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
@@ -259,7 +259,9 @@ static int add_condition(struct generating *g, struct cul_error *err)
 		return r;
 	}
 	all = cul_expr_parts(e) == 64 ? UINT64_MAX : (1ull << cul_expr_parts(e)) - 1;
-	early = g->returns ? cul_expr_parts_within(e, ~late_inputs()) & all : all;
+	early = g->plan->after ? 0
+		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
+			       : all;
 	for (int late = 0; !r && late < 2; late++) {
 		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
 		uint64_t parts = late ? all & ~early : early;
@@ -279,9 +281,10 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	return r;
 }
 
-static bool is_late(const struct cul_expr *e)
+/* Registers after an instruction are what expressions speak of then. */
+static bool is_late(const struct generating *g, const struct cul_expr *e)
 {
-	return cul_expr_uses_input(e, IN_RET) || cul_expr_uses_input(e, IN_DUR);
+	return g->plan->after || cul_expr_uses_input(e, IN_RET) || cul_expr_uses_input(e, IN_DUR);
 }
 
 /* A place among the values. */
@@ -352,7 +355,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 	if (!v->text)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	g->out->n_values++;
-	v->at_return = g->returns && is_late(e);
+	v->at_return = (g->returns || g->plan->after) && is_late(g, e);
 	v->type = type;
 	bytes = cul_expr_is_input_bytes(e, &input, &offset);
 	if (!bytes && !cul_type_is_scalar(type) && cul_expr_is_lvalue(e)) {
@@ -423,13 +426,19 @@ static int add_all(struct generating *g, struct cul_error *err)
 	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
 }
 
+static bool has_regs(const struct cul_plan *plan)
+{
+	return plan->n_args && plan->args[0].form == CUL_FORM_REGS;
+}
+
 int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
 	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err)
 {
 	struct generating g = {.options = options,
 		.plan = plan,
 		.scope = cul_scope_env(scope),
-		.user = cul_scope_pid(scope) != 0,
+		/* Registers lie in the kernel, whoever's they are. */
+		.user = cul_scope_pid(scope) != 0 && !has_regs(plan),
 		.returns = returns,
 		.out = out};
 	int r;

@@ -229,6 +229,21 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	return 0;
 }
 
+void cul_plan_regs(struct cul_plan *plan, const struct cul_type *pointer, bool fetch)
+{
+	struct cul_plan_arg *a = &plan->args[plan->n_args++];
+
+	*a = (struct cul_plan_arg){.name = "regs",
+		.type = pointer,
+		.form = CUL_FORM_REGS,
+		.place = {.where = CUL_ARG_WORDS, .n_words = 1},
+		.fetch = -1};
+	if (fetch)
+		a->fetch = cul_fetches_add(
+			&plan->recipe, (struct cul_probe_fetch){
+					       .kind = CUL_FETCH_REGS, .size = CUL_PROBE_REGS * 8});
+}
+
 void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
 	const struct cul_generated_value *values, size_t n)
 {

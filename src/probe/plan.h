@@ -22,10 +22,11 @@ enum {
 };
 
 enum cul_plan_form {
-	CUL_FORM_VALUE,    /* the word or words, by type */
-	CUL_FORM_STRING,   /* the characters it points to */
-	CUL_FORM_OBJECT,   /* what it points to, by type */
-	CUL_FORM_PATH,     /* names from a dentry or file up */
+	CUL_FORM_VALUE,  /* the word or words, by type */
+	CUL_FORM_STRING, /* the characters it points to */
+	CUL_FORM_OBJECT, /* what it points to, by type */
+	CUL_FORM_PATH,   /* names from a dentry or file up */
+	CUL_FORM_REGS,   /* the registers at an instruction: no argument, but expressions know it */
 	CUL_FORM_FAMILIAR, /* a struct that is best told by a few of its members */
 };
 
@@ -56,6 +57,8 @@ struct cul_plan {
 	size_t n_inner;
 	struct cul_probe_recipe recipe;
 	unsigned words; /* that have to be taken at the entry */
+	bool after;     /* of an instruction: told once it has run */
+	unsigned step;  /* its length */
 };
 
 struct cul_plan_want {
@@ -70,6 +73,12 @@ struct cul_plan_want {
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err);
+
+/* Of an instruction there are registers. `pointer`: to a struct of them. */
+void cul_plan_regs(struct cul_plan *plan, const struct cul_type *pointer, bool fetch);
+
+/* Those that were fetched; NULL: none. */
+const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul_probe_event *e);
 
 /* Shows the values of --args in place of the parameters. */
 struct cul_generated_value;

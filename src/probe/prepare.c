@@ -21,6 +21,35 @@ static bool has_expressions(const struct cul_probe_options *o)
 	return o->condition || o->args || o->by || o->hist;
 }
 
+/* The registers there, and with --after those behind the instruction. */
+static int plan_instruction(struct cul_probe_run *run, size_t i, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_plan *plan = &run->plans[i];
+	struct cul_error why = {0};
+	struct cul_insn insn;
+	int r;
+
+	if (!run->regs.pointer)
+		cul_instruction_regs_init(&run->regs, run->arch, cul_scope_env(run->scope)->ctypes);
+	if (!run->regs.pointer)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	cul_plan_regs(plan, run->regs.pointer, run->after && !o->args);
+	plan->after = run->after;
+	/* Read before a probe stands there. */
+	r = cul_instruction_at(run->scope, run->arch, site, run->pid != 0, &insn, &why);
+	if (!r)
+		run->insn = insn;
+	else if (run->after)
+		return cul_fail(err, r, "%s", why.text);
+	else
+		r = 0;
+	if (!r && run->after)
+		r = cul_instruction_next(site, &insn, &plan->step, err);
+	return r;
+}
+
 static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -37,9 +66,19 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 	struct cul_generated *g = &run->generated[i];
 	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
 
+	if (!r && run->inject.every)
+		r = cul_inject_check(site, err);
+	if (!r && site->kind == CUL_SITE_INSIDE)
+		r = plan_instruction(run, i, err);
+	else if (!r && run->after)
+		r = cul_fail(err, -EINVAL,
+			"--after shows one instruction, and %s is a whole function; write %s+OFF, "
+			"or --ret for what it returns",
+			site->name, site->name);
 	if (r || !has_expressions(o))
 		return r;
-	r = cul_generate(o, &run->plans[i], cul_probe_returns(site), run->scope, g, err);
+	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
+		run->scope, g, err);
 	if (!r && g->uses_late && !run->returns) {
 		/* From here on calls are told at their return, and planned so. */
 		run->returns = true;
@@ -172,15 +211,16 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	bool calls = o->view == CUL_VIEW_CALLS, few = run->sites.sites.len <= CUL_PROBE_FENTRY_MOST;
-	bool tracepoints = false;
+	bool tracepoints = false, inside = false;
 	struct cul_probe_program_config config = {
 		.n_sites = run->sites.sites.len,
 		.user_target = run->pid != 0,
-		.returns = run->returns,
-		.carry = calls && run->returns,
+		.returns = run->returns || run->after,
+		.carry = calls && (run->returns || run->after),
 		.diff = o->diff,
 		.errors_only = o->errors,
 		.only_pid = run->only_pid,
+		.parent = run->pid,
 		.cpus = o->cpus ? &run->cpus : NULL,
 		.slow_ns = o->slow_ns,
 		.events = calls,
@@ -192,6 +232,8 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.by_at = run->generated[0].by_at,
 		.by_words = run->generated[0].by_words,
 		.measure_at = run->generated[0].measure_at,
+		.inject_ret = run->inject.ret,
+		.inject_every = run->inject.every,
 		.kernel_stack = o->want_kernel_stack,
 		.user_stack = o->want_user_stack,
 		.on_event = cul_probe_on_event,
@@ -199,8 +241,11 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	};
 
 	find_needs(run, &config);
-	for (size_t i = 0; i < run->sites.sites.len; i++)
+	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
+		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;
+	}
+	config.regs = calls && inside && !o->args;
 	if (!run->pid)
 		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
@@ -218,8 +263,13 @@ static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
 
 int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = plan_all(run, err);
+	const char *inject = run->options->inject;
+	int r = inject ? cul_inject_parse(inject, &run->inject, err) : 0;
 
+	if (!r && inject)
+		r = cul_inject_allowed(err);
+	if (!r)
+		r = plan_all(run, err);
 	if (!r)
 		r = open_program(run, err);
 	if (r)

@@ -38,7 +38,9 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_before",
 	"probe_after",
 	"probe_tracepoint",
+	"probe_inject",
 	"probe_fork",
+	"probe_child",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -139,6 +141,9 @@ static void set_constants(
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
 	skel->rodata->ring_bytes = ring_bytes;
+	skel->rodata->parent_tgid = (__u32)config->parent;
+	skel->rodata->inject_ret = config->inject_ret;
+	skel->rodata->inject_every = config->inject_every;
 	memcpy((void *)&skel->rodata->offsets, &config->offsets, sizeof(config->offsets));
 }
 
@@ -230,6 +235,14 @@ static void patch(struct bpf_insn *insns, size_t n, int32_t from, int32_t to)
 			insns[i].imm = to;
 }
 
+/* Additions that give the old value back (kernel 5.12), which -mcpu=v2 does not have. */
+static void fetch_add(struct bpf_insn *insns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) && insns[i].imm == BPF_ADD)
+			insns[i].imm = BPF_ADD | BPF_FETCH;
+}
+
 /* Where the function to be replaced begins: the last one, `return CUL_PATCH_CODE`. */
 static size_t find_code(const struct bpf_insn *insns, size_t n)
 {
@@ -280,8 +293,9 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint =
-		instance->from == CUL_TEMPLATE_TRACEPOINT || instance->from == CUL_TEMPLATE_FORK;
+	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT ||
+			  instance->from == CUL_TEMPLATE_FORK ||
+			  instance->from == CUL_TEMPLATE_CHILD;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -313,8 +327,12 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	patch(insns, n, CUL_PATCH_SITE, instance->site);
 	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
 	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
+	if (instance->from == CUL_TEMPLATE_INJECT)
+		fetch_add(insns, n);
+	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
 	patch(insns, n, CUL_PATCH_CODED, extra != 0);
-	if (at == t->n && instance->from != CUL_TEMPLATE_FORK)
+	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
+		instance->from != CUL_TEMPLATE_CHILD)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
@@ -332,6 +350,11 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	return *slot = fd;
+}
+
+uint64_t cul_probe_program_children(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
 }
 
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
@@ -375,6 +398,7 @@ int cul_probe_program_totals(
 		out->ungrouped += all[cpu].ungrouped;
 		out->errors += all[cpu].errors;
 		out->matched += all[cpu].matched;
+		out->injected += all[cpu].injected;
 		out->sum_ns += all[cpu].sum_ns;
 		if (all[cpu].max_ns > out->max_ns)
 			out->max_ns = all[cpu].max_ns;

@@ -131,6 +131,7 @@ static void free_run(struct cul_probe_run *run)
 	free(run->rated);
 	cul_gaps_free(&run->gaps);
 	cul_scope_free(run->scope);
+	cul_users_free(&run->users);
 	if (run->pid_fd >= 0)
 		close(run->pid_fd);
 }
@@ -140,11 +141,13 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 {
 	__attribute__((cleanup(free_run))) struct cul_probe_run run = {
 		.options = options,
+		.users = {.debug_paths = options->debug_paths},
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
 		.fork_link = CUL_ATTACHMENT_NONE,
 		.child = {.signal_fd = -1, .entry_fd = -1},
+		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,
 	};
 	struct cul_error own;

@@ -12,9 +12,12 @@
 #include "base/vec.h"
 #include "expr/scope.h"
 #include "probe/generate.h"
+#include "probe/inject.h"
+#include "probe/instruction.h"
 #include "probe/plan.h"
 #include "probe/probe.h"
 #include "probe/program.h"
+#include "probe/users.h"
 #include "sym/sites.h"
 #include "trace/attach.h"
 #include "trace/child.h"
@@ -36,6 +39,7 @@ struct cul_probe_run {
 	struct cul_sink *sink;
 	const struct cul_arch *arch;
 	struct cul_scope *scope;
+	struct cul_users users; /* whose frames are not the scope's */
 	struct cul_sites sites;
 	struct cul_plan *plans;          /* by site */
 	struct cul_generated *generated; /* by site */
@@ -49,9 +53,12 @@ struct cul_probe_run {
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
 	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
 	int pid_fd;
+	bool returns, after;
+	struct cul_inject inject; /* every 0: nothing is */
+	struct cul_instruction_regs regs;
+	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
 	struct cul_cpus cpus; /* --cpu */
-	bool returns;
-	unsigned words; /* of arguments: so many are taken at the entry */
+	unsigned words;       /* of arguments: so many are taken at the entry */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
@@ -92,6 +99,12 @@ static inline bool cul_probe_returns(const struct cul_site *site)
 	return site->kind <= CUL_SITE_CLONE;
 }
 
+/* Whether a run tells of it only then, if it tells so of any. */
+static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const struct cul_site *site)
+{
+	return run->after || (run->returns && cul_probe_returns(site));
+}
+
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);
@@ -105,6 +118,9 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
 /* How many of the innermost frames are not the function's, but of what probes it. */
+/* Names a frame. `user`: of that process. */
+void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
+	const char *comm, struct cul_where *out);
 size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
 
 /* rate.c: once a second, when it is asked for. */

@@ -169,6 +169,9 @@ int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
 		cul_child_end_steps(&run->child);
 	if (r || !pid)
 		return r;
+	/* While it is there; a command is held at its end, when it has its libraries. */
+	if (!run->pid && !o->command && o->want_user_stack)
+		cul_users_open(&run->users, pid, "");
 	run->pid_fd = cul_sys_pidfd_open(pid);
 	return 0;
 }

@@ -225,9 +225,21 @@ void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 	shown->text = out->len ? cul_str_text(out) : NULL;
 }
 
+const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul_probe_event *e)
+{
+	size_t size;
+
+	for (size_t i = 0; i < plan->n_args; i++)
+		if (plan->args[i].form == CUL_FORM_REGS && plan->args[i].fetch >= 0)
+			return (const uint64_t *)fetched(
+				plan, e, plan->args[i].fetch, false, &size);
+	return NULL;
+}
+
 const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_event *e)
 {
-	if (plan->recipe.ret == CUL_RET_NONE || !(e->flags & CUL_CALL_RETURN) || e->in.ret >= 0 ||
+	if (plan->recipe.ret == CUL_RET_NONE ||
+		!(e->flags & (CUL_CALL_RETURN | CUL_CALL_INJECTED)) || e->in.ret >= 0 ||
 		e->in.ret < -MAX_ERRNO)
 		return NULL;
 	return cul_errname((int)-e->in.ret);

@@ -3,6 +3,7 @@
  * The end of a run: exact counts by function, and what was lost.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->ungrouped += one->ungrouped;
 	sum->errors += one->errors;
 	sum->matched += one->matched;
+	sum->injected += one->injected;
 	sum->sum_ns += one->sum_ns;
 	if (one->max_ns > sum->max_ns)
 		sum->max_ns = one->max_ns;
@@ -40,7 +42,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->timed = returns;
+	f->timed = returns && t->waited;
 	/* Those that were filtered at the entry are not waited for. */
 	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;
@@ -171,6 +173,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 	struct cul_probe_loss loss = {
 		.calls = t->calls,
 		.own = t->own,
+		.injecting = run->inject.every != 0,
+		.injected = t->injected,
 		.matched = t->matched,
 		.filtered = t->filtered,
 		.shown = run->shown,
@@ -202,6 +206,21 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 {
 	struct sums sums = {0};
 	int r = cul_probe_say_rate(run, run->end_ns);
+
+	/*
+	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
+	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.
+	 */
+	if (run->pid && cul_probe_program_children(&run->program))
+		cul_gaps_add(&run->gaps,
+			"the process forked %" PRIu64 " time(s), and calls in its children are not "
+			"seen; -p PID probes one of them",
+			cul_probe_program_children(&run->program));
+	if (run->users.refused)
+		cul_gaps_add(&run->gaps,
+			"user frames are named in the first %d processes alone; -p PID --kernel "
+			"chooses one",
+			CUL_USERS_MOST);
 
 	if (!r)
 		r = cul_probe_say_views(run, err);

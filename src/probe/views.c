@@ -110,7 +110,8 @@ static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct 
 		struct cul_frame *f = &out->frames[out->n++];
 
 		*f = (struct cul_frame){.user = user, .method = i ? "kernel" : "regs"};
-		cul_scope_where(run->scope, i ? addrs[i] - 1 : addrs[i], user, &f->where);
+		cul_probe_where(
+			run, i ? addrs[i] - 1 : addrs[i], user, run->only_pid, "", &f->where);
 		f->where.addr = addrs[i];
 		f->where.offset += i > 0;
 	}
@@ -129,6 +130,8 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 	}
 	if (n)
 		qsort(all->v.data, n, sizeof(*all->v.data), by_count);
+	if (run->only_pid && run->options->want_user_stack)
+		cul_users_open(&run->users, run->only_pid, "");
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &all->v.data[i];
 		const struct cul_site *site = &run->sites.sites.data[e->key.site];

@@ -92,11 +92,10 @@ static void test_defaults(void **state)
 
 static void test_all(void **state)
 {
-	assert_int_equal(
-		RUN("a", "--kernel", "-p", "812", "b", "--cpu=0-3", "--if", "ret < 0", "--args",
-			"x, y", "--depth", "2", "--ret", "--diff", "--slow", "1ms", "--count", "7",
-			"--stack", "both", "--maxactive", "64", "--for", "1.5s", "--inject",
-			"-12, EVERY 3", "--debug", "x", "--debug", "y", "--json"),
+	assert_int_equal(RUN("a", "--kernel", "-p", "812", "b", "--cpu=0-3", "--if", "ret < 0",
+				 "--args", "x, y", "--depth", "2", "--ret", "--diff", "--slow",
+				 "1ms", "--count", "7", "--stack", "both", "--maxactive", "64",
+				 "--for", "1.5s", "--debug", "x", "--debug", "y", "--json"),
 		0);
 	assert_int_equal(fake.options.n_specs, 2);
 	assert_string_equal(fake.specs[1], "b");
@@ -104,7 +103,6 @@ static void test_all(void **state)
 	assert_string_equal(fake.options.cpus, "0-3");
 	assert_string_equal(fake.options.condition, "ret < 0");
 	assert_string_equal(fake.options.args, "x, y");
-	assert_string_equal(fake.options.inject, "-12, EVERY 3");
 	assert_int_equal(fake.options.depth, 2);
 	assert_int_equal(fake.options.slow_ns, 1000000);
 	assert_int_equal(fake.options.count, 7);
@@ -115,6 +113,8 @@ static void test_all(void **state)
 	assert_true(fake.options.want_kernel_stack && fake.options.want_user_stack);
 	assert_string_equal(fake.debug[0], "x");
 	assert_string_equal(fake.debug[1], "y");
+	assert_int_equal(RUN("f", "--inject", "-12, EVERY 3"), 0);
+	assert_string_equal(fake.options.inject, "-12, EVERY 3");
 	assert_int_equal(RUN("f", "--depth", "0", "--", "ls", "--ret"), 0);
 	assert_int_equal(fake.options.depth, 0);
 	assert_false(fake.options.returns);
@@ -227,6 +227,7 @@ static void test_usage(void **state)
 		{{"f", "-p1", "--", "ls"}, "exclude each other"},
 		{{"f", "--"}, "no command after --"},
 		{{"f", "-p1", "--inject", "-12"}, "write --kernel too"},
+		{{"f", "--ret", "--inject", "-12"}, "keeps functions from being called"},
 		{{"f+4", "--after", "--ret"}, "need the whole function"},
 		{{"f+4", "--after", "--count"}, "call by call"},
 		{{"f", "--return"}, "unknown option '--return'"},

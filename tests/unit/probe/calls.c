@@ -211,8 +211,12 @@ static void registers_stand_before_the_frames(void **state)
 	rec.e.n_user = 1;
 	regs[CUL_PROBE_REGS] = (uintptr_t)tear_down + 1;
 	assert_int_equal(tell(), 0);
-	assert_int_equal(own.record.call[0].n_regs, CUL_PROBE_REGS);
+	assert_int_equal(own.record.call[0].n_regs, 0); /* of a function: its arguments */
 	assert_int_equal(own.record.call[0].n_frames, 1);
+	own.run.sites.sites.data[rec.e.site].kind = CUL_SITE_INSIDE;
+	assert_int_equal(tell(), 0);
+	/* All but where it stands. */
+	assert_int_equal(own.record.call[1].n_regs, CUL_PROBE_REGS - 1);
 }
 
 /* The trampoline and our program stand before the function itself. */
