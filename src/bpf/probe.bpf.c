@@ -61,11 +61,11 @@ static __always_inline int count_alone(__u32 site, __u64 id)
 	if (is_elsewhere())
 		return 0;
 	if (id >> 32 == own_tgid) {
-		sum->own++;
+		ADD(sum->own, 1);
 		return 0;
 	}
-	sum->calls++;
-	sum->matched++;
+	ADD(sum->calls, 1);
+	ADD(sum->matched, 1);
 	return 0;
 }
 
@@ -91,9 +91,9 @@ static __always_inline void remember(struct scratch *s, struct cul_probe_totals 
 			bpf_probe_read_kernel(s->call.payload, n, s->data);
 	}
 	if (bpf_map_update_elem(&calls, key, &s->call, BPF_ANY))
-		sum->lone++;
+		ADD(sum->lone, 1);
 	else
-		sum->waited++;
+		ADD(sum->waited, 1);
 }
 
 static __always_inline int is_error(__s64 ret, __u32 kind)
@@ -123,7 +123,7 @@ static __always_inline void inject(struct cul_pt_regs *ctx, struct cul_probe_eve
 	e->flags |= CUL_CALL_INJECTED;
 	if (is_error(inject_ret, kind))
 		e->flags |= CUL_CALL_ERROR;
-	sum->injected++;
+	ADD(sum->injected, 1);
 }
 
 /*
@@ -144,16 +144,16 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	if (is_elsewhere())
 		return 0;
 	if (id >> 32 == own_tgid) {
-		sum->own++;
+		ADD(sum->own, 1);
 		return 0;
 	}
-	sum->calls++;
+	ADD(sum->calls, 1);
 	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
 	/* What never comes back is no error and not slow. */
 	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
-		sum->filtered++;
+		ADD(sum->filtered, 1);
 		return 0;
 	}
 	e->site = site;
@@ -235,10 +235,10 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		key.tgid = id >> 32;
 	c = bpf_map_lookup_elem(&calls, &key);
 	if (!c) {
-		sum->strays++;
+		ADD(sum->strays, 1);
 		return 0;
 	}
-	sum->returns++;
+	ADD(sum->returns, 1);
 	note_task(e, id, want_task, want_comm);
 	e->sent_ns = bpf_ktime_get_ns();
 	recall(s, recipe, c);
@@ -253,7 +253,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		e->flags |= CUL_CALL_ERROR;
 	if ((errors_only && !(e->flags & CUL_CALL_ERROR)) || e->in.dur < slow_ns ||
 		!expression(s)) {
-		sum->filtered++;
+		ADD(sum->filtered, 1);
 		return 0;
 	}
 	if (want_events)
@@ -302,7 +302,7 @@ int probe_entry(struct cul_pt_regs *ctx)
 	words_of_regs(s, ctx);
 	if (want_caller)
 		read_memory(&caller, sizeof(caller), ctx->sp);
-	return enter(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx);
+	return give_back(s, enter(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx));
 }
 
 /* kprobe: the function's body is left out */
@@ -320,7 +320,7 @@ int probe_inject(struct cul_pt_regs *ctx)
 	words_of_regs(s, ctx);
 	if (want_caller)
 		read_memory(&caller, sizeof(caller), ctx->sp);
-	return enter_as(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx, 1);
+	return give_back(s, enter_as(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx, 1));
 }
 
 /* kretprobe and its kin: the return address is popped already */
@@ -335,7 +335,7 @@ int probe_return(struct cul_pt_regs *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	return leave(ctx, s, own_site(ctx), id, ctx->sp - 8, ctx->ax, ctx, 0);
+	return give_back(s, leave(ctx, s, own_site(ctx), id, ctx->sp - 8, ctx->ax, ctx, 0));
 }
 
 /* One task, whatever the instruction did to its stack; idle tasks have a number for all CPUs. */
@@ -358,7 +358,8 @@ int probe_after(struct cul_pt_regs *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	return leave(ctx, s, own_site(ctx), id, instruction_key(id), ctx->ax, ctx, (__u64)ctx);
+	return give_back(
+		s, leave(ctx, s, own_site(ctx), id, instruction_key(id), ctx->ax, ctx, (__u64)ctx));
 }
 
 /* An instruction has registers, and nothing else that is known of it. */
@@ -376,7 +377,7 @@ int probe_before(struct cul_pt_regs *ctx)
 	if (!s)
 		return 0;
 	s->event.in.words[0] = (__u64)ctx;
-	return enter(ctx, s, own_site(ctx), id, instruction_key(id), 0, ctx);
+	return give_back(s, enter(ctx, s, own_site(ctx), id, instruction_key(id), 0, ctx));
 }
 
 /* Both have the same place on the stack as their context: the trampoline's frame. */
@@ -397,7 +398,7 @@ int probe_fentry(__u64 *ctx)
 	for (__u32 i = 0; i < CUL_PROBE_REG_WORDS; i++)
 		if (i < n)
 			bpf_get_func_arg(ctx, i, &s->event.in.words[i]);
-	return enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0);
+	return give_back(s, enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0));
 }
 
 SEC("culprit/fexit")
@@ -413,7 +414,7 @@ int probe_fexit(__u64 *ctx)
 	if (!s)
 		return 0;
 	bpf_get_func_ret(ctx, &ret);
-	return leave(ctx, s, own_site(ctx), id, (__u64)ctx, ret, 0, 0);
+	return give_back(s, leave(ctx, s, own_site(ctx), id, (__u64)ctx, ret, 0, 0));
 }
 
 SEC("culprit/tracepoint")
@@ -435,7 +436,7 @@ int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 		if (i < n)
 			s->event.in.words[i] =
 				((volatile struct bpf_raw_tracepoint_args *)ctx)->args[i];
-	return enter(ctx, s, own_site(ctx), id, 0, 0, 0);
+	return give_back(s, enter(ctx, s, own_site(ctx), id, 0, 0, 0));
 }
 
 /* sched_process_fork: a child of a followed process is followed, a new thread is already. */

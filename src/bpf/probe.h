@@ -22,7 +22,8 @@ enum {
 	CUL_PROBE_FETCH_MOST = 256,
 	CUL_PROBE_FRAMES = 64, /* of each of the kernel and the user stack */
 	CUL_PROBE_COMM = 16,
-	CUL_PROBE_BY = 4,               /* words of a group's key */
+	CUL_PROBE_CROWD = 4, /* programs at uprobes that may interrupt one another on a CPU */
+	CUL_PROBE_BY = 4,    /* words of a group's key */
 	CUL_PROBE_STACK_DEPTH = 32,     /* frames that tell groups apart */
 	CUL_PROBE_TRACEPOINT_ARGS = 12, /* kernel/trace/bpf_trace.c: bpf_trace_run12 */
 	CUL_PROBE_REGS = 21,            /* x86_64 pt_regs, in its order */

@@ -32,6 +32,7 @@ const volatile __s64 inject_ret;
 const volatile __u64 inject_every;
 
 __u32 live;        /* everything is attached: calls count */
+__u64 crowded;     /* runs at uprobes that found no scratch area free */
 __u64 children;    /* that it forked */
 __u64 inject_seen; /* calls that --inject may choose from */
 
@@ -97,6 +98,7 @@ struct scratch {
 	struct cul_probe_open call;
 	struct cul_probe_tally fresh;
 	struct walk walk;
+	__u64 users; /* of a process's functions: programs on this CPU that are in it */
 };
 
 struct {
@@ -135,11 +137,49 @@ __attribute__((noinline, weak)) int expression(struct scratch *s)
 /* The verifier must see the very register that was compared. */
 #define OPAQUE(v) __asm__ volatile("" : "+r"(v))
 
+/*
+ * Programs at uprobes can be preempted, by one for another thread on the same CPU: since 6.2 they
+ * run by bpf_prog_run_array_uprobe() (include/linux/bpf.h), which keeps to the CPU and no more.
+ * Other programs are kept from one another there, or have numbers and a scratch area of their own.
+ */
+#define ADD(sum, n)                                                                                \
+	do {                                                                                       \
+		if (user_target)                                                                   \
+			__sync_fetch_and_add(&(sum), (n));                                         \
+		else                                                                               \
+			(sum) += (n);                                                              \
+	} while (0)
+
+/* One that nobody on this CPU is in: who adds first and then sees itself alone has it. */
+static __always_inline struct scratch *free_scratch(void)
+{
+	for (__u32 i = 0; i < CUL_PROBE_CROWD; i++) {
+		__u32 index = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &index);
+
+		if (!s)
+			return 0;
+		__sync_fetch_and_add(&s->users, 1);
+		if (*(volatile __u64 *)&s->users == 1)
+			return s;
+		__sync_fetch_and_add(&s->users, -1);
+	}
+	__sync_fetch_and_add(&crowded, 1);
+	return 0;
+}
+
 static __always_inline struct scratch *own_scratch(void)
 {
 	__u32 index = PATCHED(CUL_PATCH_SCRATCH);
 
-	return bpf_map_lookup_elem(&scratches, &index);
+	return user_target ? free_scratch() : bpf_map_lookup_elem(&scratches, &index);
+}
+
+static __always_inline int give_back(struct scratch *s, int result)
+{
+	if (user_target)
+		__sync_fetch_and_add(&s->users, -1);
+	return result;
 }
 
 static __always_inline __u32 own_site(void *ctx)

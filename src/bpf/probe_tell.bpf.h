@@ -32,14 +32,14 @@ static __always_inline void count_group(
 		bpf_map_update_elem(&groups, &key, &s->fresh, BPF_NOEXIST);
 		g = bpf_map_lookup_elem(&groups, &key);
 		if (!g) {
-			sum->ungrouped++;
+			ADD(sum->ungrouped, 1);
 			return;
 		}
 	}
-	g->count++;
+	ADD(g->count, 1);
 	if (e->flags & CUL_CALL_ERROR)
-		g->errors++;
-	g->sum += e->in.dur;
+		ADD(g->errors, 1);
+	ADD(g->sum, e->in.dur);
 	if (e->in.dur > g->max)
 		g->max = e->in.dur;
 }
@@ -94,15 +94,15 @@ static __always_inline void emit(void *ctx, struct scratch *s, struct cul_probe_
 	size = sizeof(*e) + at;
 	OPAQUE(size);
 	if (!ring || size > sizeof(*e) + DATA) {
-		sum->dropped++;
+		ADD(sum->dropped, 1);
 		return;
 	}
 	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) * 2 > ring_bytes)
 		wake = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(ring, e, size, wake))
-		sum->dropped++;
+		ADD(sum->dropped, 1);
 	else
-		sum->emitted++;
+		ADD(sum->emitted, 1);
 }
 
 /* A call that passed all filters. */
@@ -111,11 +111,11 @@ static __always_inline void tell(void *ctx, struct scratch *s, struct cul_probe_
 {
 	struct cul_probe_event *e = &s->event;
 
-	sum->matched++;
+	ADD(sum->matched, 1);
 	if (e->flags & CUL_CALL_ERROR)
-		sum->errors++;
+		ADD(sum->errors, 1);
 	if (returns) {
-		sum->sum_ns += e->in.dur;
+		ADD(sum->sum_ns, e->in.dur);
 		if (e->in.dur > sum->max_ns)
 			sum->max_ns = e->in.dur;
 	}

@@ -249,6 +249,8 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	if (!run->pid)
 		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
+	if (run->pid)
+		config.n_scratches = CUL_PROBE_CROWD;
 	return cul_probe_program_open(&config, &run->program, err);
 }
 

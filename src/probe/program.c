@@ -357,6 +357,11 @@ uint64_t cul_probe_program_children(const struct cul_probe_program *p)
 	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
 }
 
+uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->crowded, __ATOMIC_RELAXED);
+}
+
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 {
 	__u32 tgid = (__u32)pid;

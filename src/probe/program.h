@@ -98,6 +98,8 @@ int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
+/* Runs of programs at uprobes that were given up: too many were on one CPU at once. */
+uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
 /* Children that the process forked: they have its code, and no probes. */
 uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 /* Sums over all CPUs. */

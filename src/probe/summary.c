@@ -183,7 +183,7 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.lone = t->lone,
 		.missed = sums->missed,
 		.missed_returns = sums->missed_returns,
-		.recursion = sums->recursion,
+		.recursion = sums->recursion + cul_probe_program_crowded(&run->program),
 		.misses_known = !sums->probe_unknown && !sums->recursion_unknown,
 		.gaps = (const char *const *)run->gaps.texts.data,
 		.n_gaps = run->gaps.texts.len,

@@ -448,8 +448,9 @@ int main(int argc, char **argv)
 
 	/* What a run leaves behind becomes ours. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	has_uprobes = !geteuid() && !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
 	has_kprobes = !geteuid() && !access("/sys/bus/event_source/devices/kprobe/type", R_OK);
+	/* A run tells of forks, for which it listens to the whole machine: this is for guests. */
+	has_uprobes = has_kprobes && !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
 	if (!has_uprobes || !has_kprobes)
 		fprintf(stderr, "no %s on this machine, or not root: a part is skipped\n",
 			has_uprobes ? "kprobes" : "probes");
