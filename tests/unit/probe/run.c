@@ -202,10 +202,10 @@ static void need(bool condition)
 		skip();
 }
 
-/* Every call at first, then more sparsely: many do the same. Runs in the kernel take seconds. */
-static int next(enum subject subject, int after)
+/* Every call at first, then more sparsely: many do the same, and a run takes a second or more. */
+static int next(int after)
 {
-	return after + 1 + after / (subject == OF_COMMAND ? 12 : 2);
+	return after + 1 + after / 2;
 }
 
 static void each_call_of(enum subject subject, enum cul_sys_call call, int most)
@@ -216,7 +216,7 @@ static void each_call_of(enum subject subject, enum cul_sys_call call, int most)
 	for (int once = 0; once < (subject == OF_COMMAND ? 2 : 1); once++) {
 		int last = FAILED, n = 0;
 
-		for (f.after = 0; last != NOT_REACHED; f.after = next(subject, f.after), n++) {
+		for (f.after = 0; last != NOT_REACHED; f.after = next(f.after), n++) {
 			assert_true(f.after < most);
 			f.error = errors[(n + 2 * once) % 4];
 			f.once = subject == OF_COMMAND ? once : n % 2;

@@ -75,7 +75,9 @@ def patterns(test):
     victim.perform("call_args")
     run.end()
     test.same((run.probing["functions"], run.probing["sites"]), (len(wanted),) * 2, "victim_args_*")
-    test.same(run.loss["calls"], 14, "calls")
+    called = sum(b["calls"] for name, b in victim.books().items()
+                 if name.startswith("victim_args_") and "calls" in b)
+    test.check(called > 10 and run.loss["calls"] == called, f"{run.loss['calls']} calls, not {called}")
     # A kernel without fprobe attaches one by one.
     prefix, least = ("tcp_", 200) if machine.symbols("register_fprobe") else ("tcp_v4_", 20)
     wanted = machine.symbols(prefix + r"[\w.]*")
