@@ -102,9 +102,13 @@ struct cul_arg_place {
 	unsigned word, n_words; /* registers 0 .. n_arg_regs-1, then words on the stack */
 };
 
+struct cul_arch_unwind; /* arch/unwind.h */
+
 struct cul_arch {
-	const char *name;     /* "x86_64": uname -m */
-	unsigned word;        /* 8 */
+	const char *name; /* "x86_64": uname -m */
+	unsigned word;    /* 8 */
+	bool big_endian;
+	uint16_t elf_machine; /* EM_* of its files */
 	bool trap_after;      /* a data watchpoint reports the instruction after the access */
 	unsigned watch_slots; /* debug registers a CPU has; 0: read from the machine */
 	unsigned watch_max;   /* bytes one register covers at most; powers of two, aligned */
@@ -155,6 +159,8 @@ struct cul_arch {
 	 * 0. -EILSEQ when it is none or is not wholly in `code`, -ENOMEM.
 	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
+
+	const struct cul_arch_unwind *unwind;
 };
 
 extern const struct cul_arch cul_arch_x86_64;
