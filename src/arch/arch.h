@@ -163,10 +163,16 @@ struct cul_arch {
 	const struct cul_arch_unwind *unwind;
 };
 
-extern const struct cul_arch cul_arch_x86_64;
+/*
+ * x86_64 has all of it. Of the others there is what unwinding needs: their breakpoint facts and
+ * functions are 0.
+ */
+extern const struct cul_arch cul_arch_x86_64, cul_arch_aarch64, cul_arch_arm;
+extern const struct cul_arch cul_arch_mips, cul_arch_mipsel, cul_arch_mips64, cul_arch_mips64el;
 
 /* By `uname -m` name; NULL when there is no such directory under src/arch. */
 const struct cul_arch *cul_arch_find(const char *name);
+/* That of this machine, NULL as well when only its unwinding is known. */
 const struct cul_arch *cul_arch_host(void);
 
 #endif

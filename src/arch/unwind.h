@@ -100,6 +100,7 @@ struct cul_arch_unwind {
 	unsigned n_fp_layouts;
 	const struct cul_signal_frame *signals;
 	unsigned n_signals;
+	bool has_exidx; /* files have ARM's tables (arch/arm/exidx.h) */
 	/*
 	 * Whether a return address can be behind these bytes, which are the `size` before it: they
 	 * end with a call. `target` (NULL allowed) is where a direct call goes, 0 for an indirect

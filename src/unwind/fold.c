@@ -32,13 +32,13 @@ static int keep(struct cul_stack *s, const struct cul_frame *frame)
 /* Whether the last three runs of `period` frames are alike. */
 static bool repeats(const struct cul_stack *s, size_t period)
 {
-	const struct cul_stack_frame *last = s->frames.data + s->frames.len - period;
+	const struct cul_stack_frame *first;
 
 	if (s->frames.len - s->fold_end < 3 * period)
 		return false;
-	for (size_t i = period; i-- > 0;) {
-		if (!same(&last[i].frame, &last[i - period].frame) ||
-			!same(&last[i].frame, &last[i - 2 * period].frame))
+	first = s->frames.data + (s->frames.len - 3 * period);
+	for (size_t i = 2 * period; i-- > 0;) {
+		if (!same(&first[i].frame, &first[i + period].frame))
 			return false;
 	}
 	return true;

@@ -12,6 +12,7 @@
 enum {
 	CODE_BEFORE = 8192, /* of a function that is longer its head is not analysed */
 	CODE_AFTER = 2048,
+	DELAY_SLOT = 4, /* with the instruction that it belongs to */
 	SCAN_STEP_MAX = 1 << 20,
 };
 
@@ -99,13 +100,16 @@ static int by_signal(struct cul_unwinder *u, uint64_t pc, struct cul_rules *out)
 	return -ENOENT;
 }
 
-static int by_cfi(struct cul_unwinder *u, uint64_t lookup, struct cul_rules *out)
+/* By the tables of the file that covers the address. */
+static int by_file(struct cul_unwinder *u, uint64_t lookup, struct cul_rules *out,
+	int (*find)(struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup,
+		struct cul_rules *out))
 {
 	struct cul_code_at at;
 
 	if (u->code.at(u->code.data, lookup, &at) != 0 || !at.file)
 		return -ENOENT;
-	return cul_unwind_cfi(u, at.file, lookup, out);
+	return find(u, at.file, lookup, out);
 }
 
 /* As many bytes as can be read: the function may be the last of its mapping. */
@@ -122,7 +126,7 @@ static size_t read_around(struct cul_unwinder *u, uint64_t from, uint8_t *buf, s
 
 static int by_code(struct cul_unwinder *u, uint64_t pc, uint64_t lookup, struct cul_rules *out)
 {
-	uint8_t bytes[CODE_BEFORE + CODE_AFTER];
+	uint8_t bytes[CODE_BEFORE + CODE_AFTER + DELAY_SLOT];
 	struct cul_code code = {.bytes = bytes};
 	uint64_t start;
 
@@ -132,7 +136,7 @@ static int by_code(struct cul_unwinder *u, uint64_t pc, uint64_t lookup, struct 
 		code.addr = start;
 		code.from_entry = true;
 	} else {
-		code.addr = pc;
+		code.addr = pc - (pc >= DELAY_SLOT ? DELAY_SLOT : 0);
 	}
 	code.size = read_around(u, code.addr, bytes, pc - code.addr + CODE_AFTER);
 	return code.size ? u->facts->analyse(&code, pc, out) : -ENOENT;
@@ -147,12 +151,24 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		c->method = CUL_UNWIND_SIGNAL;
 		return 0;
 	}
-	if (w->methods & 1u << CUL_UNWIND_CFI && by_cfi(u, lookup, &c->rules) == 0) {
+	if (w->methods & 1u << CUL_UNWIND_CFI &&
+		by_file(u, lookup, &c->rules, cul_unwind_cfi) == 0) {
 		c->method = CUL_UNWIND_CFI;
+		return 0;
+	}
+	/* Tables for exceptions are right where a function calls. */
+	if (w->methods & 1u << CUL_UNWIND_EXIDX && !w->frame.exact &&
+		by_file(u, lookup, &c->rules, cul_unwind_exidx) == 0) {
+		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
 	if (w->methods & 1u << CUL_UNWIND_CODE && by_code(u, pc, lookup, &c->rules) == 0) {
 		c->method = CUL_UNWIND_CODE;
+		return 0;
+	}
+	if (w->methods & 1u << CUL_UNWIND_EXIDX && w->frame.exact &&
+		by_file(u, lookup, &c->rules, cul_unwind_exidx) == 0) {
+		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
 	return -ENOENT;
@@ -211,6 +227,44 @@ int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+/* Whether the address is behind a call that another function made of this one, for all one can see.
+ */
+static bool is_of_caller(struct walk *w, uint64_t ra)
+{
+	struct cul_unwinder *u = w->u;
+	uint64_t target, own, other;
+
+	if (!cul_unwind_is_return(u, ra, &target))
+		return false;
+	if (function_start(u, w->frame.pc, &own) != 0)
+		return target && target <= w->frame.pc; /* a call of what may be this function */
+	if (target)
+		return target == own;
+	return function_start(u, ra - 1, &other) != 0 || other != own;
+}
+
+/*
+ * A function that has made no frame yet, or never does: its return address is in the link register
+ * still, and what the frame pointer leads to belongs to its caller. Once it has called somebody the
+ * register holds an address of its own; a frame that has the very address is whole.
+ */
+int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next)
+{
+	const struct cul_arch *arch = w->u->arch;
+	unsigned lr = w->u->facts->reg_lr;
+	uint64_t ra;
+
+	if (!w->frame.exact || !reg_known(&w->regs, lr))
+		return -ENOENT;
+	ra = cul_unwind_clean_pc(w->u, w->regs.regs.r[lr]);
+	if (!is_of_caller(w, ra) ||
+		(cul_unwind_by_fp(w, next) == 0 && next->regs.r[arch->reg_ip] == ra))
+		return -ENOENT;
+	*next = w->regs;
+	reg_set(next, arch->reg_ip, ra);
+	return 0;
 }
 
 /*

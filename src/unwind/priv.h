@@ -80,6 +80,10 @@ int cul_unwind_expression(struct cul_unwinder *u, const Dwarf_Op *ops, size_t n,
 int cul_unwind_cfi(
 	struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup, struct cul_rules *out);
 
+/* exidx.c: -ENOENT: they do not tell. */
+int cul_unwind_exidx(
+	struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup, struct cul_rules *out);
+
 /*
  * apply.c: the registers of the caller. -ENOENT: the rules say that there is none. -EFAULT with
  * the address in `*fail`; -EBADMSG: they need what is not known.
@@ -95,6 +99,7 @@ bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);
 /* Each: 0 with the caller in `next`; -ENOENT: not this way. */
+int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next);

@@ -53,6 +53,7 @@ enum cul_unwind_method {
 	CUL_UNWIND_EXIDX,  /* ARM's tables */
 	CUL_UNWIND_SIGNAL, /* registers that the kernel stored for a signal handler */
 	CUL_UNWIND_CODE,   /* what the function's instructions do to the stack */
+	CUL_UNWIND_LR,     /* the link register, of a function that has no frame (yet) */
 	CUL_UNWIND_FP,     /* the frame pointer */
 	CUL_UNWIND_BAD_PC, /* the pc was no code: who jumped there, by lr or the top of the stack */
 	CUL_UNWIND_SCAN,   /* the next word of the stack that looks like a return address */

@@ -62,6 +62,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_EXIDX] = "EXIDX",
 		[CUL_UNWIND_SIGNAL] = "signal frame",
 		[CUL_UNWIND_CODE] = "code analysis",
+		[CUL_UNWIND_LR] = "link register",
 		[CUL_UNWIND_FP] = "frame pointer",
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
@@ -151,14 +152,31 @@ static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct 
 {
 	switch (method) {
 	case CUL_UNWIND_CFI:
-	case CUL_UNWIND_EXIDX:
 	case CUL_UNWIND_SIGNAL:
 		return true;
+	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
+		return !w->frame.exact;
 	case CUL_UNWIND_CODE:
 		return f->frame.exact || calls_this(w, f->frame.pc);
 	default:
 		return false;
 	}
+}
+
+/*
+ * Tables for exceptions describe the body of a function: before its frame is made, and after, they
+ * would skip the caller, which the link register names.
+ */
+static void mend_prologue(struct walk *w, struct found *f, enum cul_unwind_method *method)
+{
+	unsigned ip = w->u->arch->reg_ip;
+	struct cul_thread_regs by_lr;
+
+	if (!(w->methods & 1u << CUL_UNWIND_LR) || cul_unwind_by_lr(w, &by_lr) != 0 ||
+		by_lr.regs.r[ip] == cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
+		return;
+	f->regs = by_lr;
+	*method = CUL_UNWIND_LR;
 }
 
 /* By what is known of the code. 0; -ENOENT: the end; another: by other ways perhaps. */
@@ -179,7 +197,9 @@ static int by_rules(
 		*end = (struct cul_unwind_end){CUL_END_OUTERMOST, w->frame.pc};
 	if (ret != 0)
 		return ret;
-	return judge(w, c->method, c->rules.signal, f, end);
+	if (c->method == CUL_UNWIND_EXIDX)
+		mend_prologue(w, f, method);
+	return judge(w, *method, c->rules.signal, f, end);
 }
 
 /* By the stack alone. The first failure is what is told. */
@@ -191,6 +211,7 @@ static int by_stack(
 		int (*find)(struct walk *w, struct cul_thread_regs *next);
 	} ways[] = {
 		{CUL_UNWIND_BAD_PC, cul_unwind_by_bad_pc},
+		{CUL_UNWIND_LR, cul_unwind_by_lr},
 		{CUL_UNWIND_FP, cul_unwind_by_fp},
 		{CUL_UNWIND_SCAN, cul_unwind_by_scan},
 	};

@@ -237,7 +237,7 @@ static bool step(struct run *r, int *signal)
 static unsigned methods_of(const char *names)
 {
 	static const char *const words[] = {
-		"regs", "cfi", "exidx", "signal", "code", "fp", "badpc", "scan"};
+		"regs", "cfi", "exidx", "signal", "code", "lr", "fp", "badpc", "scan"};
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < CUL_UNWIND_METHODS; i++)
