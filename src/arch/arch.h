@@ -35,10 +35,19 @@ enum cul_certainty {
 	CUL_CERTAIN, /* and its operand's address was seen to cover the watched bytes */
 };
 
+/* Where the processor goes on after an instruction. */
+enum cul_flow {
+	CUL_FLOW_NEXT, /* behind it; a call: when it returns */
+	CUL_FLOW_JUMP, /* elsewhere, or perhaps */
+	CUL_FLOW_RETURN,
+	CUL_FLOW_TRAP, /* nowhere, or where a handler says */
+};
+
 /* The instruction that made a memory access. */
 struct cul_insn {
 	uint64_t addr;
 	unsigned len;
+	enum cul_flow flow;          /* set by decode() alone */
 	enum cul_access_kind access; /* what it does to the watched bytes */
 	enum cul_certainty certainty;
 	unsigned width;       /* bytes it accesses there; 0 when unknown */
@@ -155,8 +164,8 @@ struct cul_arch {
 	int (*find_access)(
 		const struct cul_code *code, const struct cul_trap *trap, struct cul_insn *out);
 	/*
-	 * Decodes one instruction at `addr` for printing: addr, len and text are set, the rest is
-	 * 0. -EILSEQ when it is none or is not wholly in `code`, -ENOMEM.
+	 * Decodes one instruction at `addr` for printing: addr, len, flow and text are set, the
+	 * rest is 0. -EILSEQ when it is none or is not wholly in `code`, -ENOMEM.
 	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
 

@@ -24,7 +24,7 @@ struct slot {
 
 struct state {
 	uint64_t pc;
-	struct value regs[CUL_FLOW_REGS];
+	struct value regs[CUL_PATH_REGS];
 	struct slot slots[MAX_SLOTS];
 	unsigned n_slots;
 };
@@ -125,29 +125,29 @@ static void apply(struct flow *f, struct state *s, const struct cul_flow_effect 
 	struct value a = get(f, s, e->a), b = get(f, s, e->b), v = {LOST};
 
 	switch (e->kind) {
-	case CUL_FLOW_STORE:
+	case CUL_PATH_STORE:
 		store(f, s, plus(a, e->imm), get(f, s, e->dst));
 		return;
-	case CUL_FLOW_LOAD:
+	case CUL_PATH_LOAD:
 		v = load(f, s, plus(a, e->imm));
 		break;
-	case CUL_FLOW_ADD:
+	case CUL_PATH_ADD:
 		v = plus(a, e->imm);
 		break;
-	case CUL_FLOW_SET:
+	case CUL_PATH_SET:
 		v = (struct value){CONSTANT, 0, e->imm};
 		break;
-	case CUL_FLOW_OR:
+	case CUL_PATH_OR:
 		if (a.kind == CONSTANT)
 			v = (struct value){CONSTANT, 0, a.off | e->imm};
 		break;
-	case CUL_FLOW_SUM:
+	case CUL_PATH_SUM:
 		if (b.kind == CONSTANT)
 			v = plus(a, b.off);
 		else if (a.kind == CONSTANT)
 			v = plus(b, a.off);
 		break;
-	case CUL_FLOW_DIFF:
+	case CUL_PATH_DIFF:
 		if (b.kind == CONSTANT)
 			v = plus(a, (int64_t)(0 - (uint64_t)b.off));
 		break;
@@ -207,16 +207,16 @@ static bool goes_on(
 
 	s->pc = next;
 	switch (insn->end) {
-	case CUL_FLOW_NEXT:
+	case CUL_PATH_NEXT:
 		return true;
-	case CUL_FLOW_BRANCH:
+	case CUL_PATH_BRANCH:
 		later(f->branches, &f->n_branches, s, insn->target);
 		return true;
-	case CUL_FLOW_CALL:
+	case CUL_PATH_CALL:
 		after_call(f, s);
 		later(f->calls, &f->n_calls, s, next);
 		return false;
-	case CUL_FLOW_JUMP:
+	case CUL_PATH_JUMP:
 		if (inside) {
 			s->pc = insn->target;
 			return true;
@@ -265,7 +265,7 @@ static int step(struct flow *f, uint64_t until)
 		effects(f, s, &slot);
 		next += slot.len;
 	}
-	if (f->forward && insn.end == CUL_FLOW_RETURN && s->regs[f->arch->sp].kind == INITIAL)
+	if (f->forward && insn.end == CUL_PATH_RETURN && s->regs[f->arch->sp].kind == INITIAL)
 		return 1;
 	return goes_on(f, s, &insn, next) ? 0 : -1;
 }

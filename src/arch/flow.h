@@ -15,17 +15,17 @@
 
 #include "arch/unwind.h"
 
-enum { CUL_FLOW_REGS = 34, CUL_FLOW_EFFECTS = 20 };
+enum { CUL_PATH_REGS = 34, CUL_PATH_EFFECTS = 20 };
 
 enum cul_flow_kind {
-	CUL_FLOW_LOST,  /* dst: any value */
-	CUL_FLOW_ADD,   /* dst = a + imm */
-	CUL_FLOW_SET,   /* dst = imm */
-	CUL_FLOW_OR,    /* dst = a | imm, of constants */
-	CUL_FLOW_SUM,   /* dst = a + b */
-	CUL_FLOW_DIFF,  /* dst = a - b */
-	CUL_FLOW_STORE, /* a word at a + imm = dst */
-	CUL_FLOW_LOAD,  /* dst = the word at a + imm */
+	CUL_PATH_LOST,  /* dst: any value */
+	CUL_PATH_ADD,   /* dst = a + imm */
+	CUL_PATH_SET,   /* dst = imm */
+	CUL_PATH_OR,    /* dst = a | imm, of constants */
+	CUL_PATH_SUM,   /* dst = a + b */
+	CUL_PATH_DIFF,  /* dst = a - b */
+	CUL_PATH_STORE, /* a word at a + imm = dst */
+	CUL_PATH_LOAD,  /* dst = the word at a + imm */
 };
 
 struct cul_flow_effect {
@@ -34,13 +34,13 @@ struct cul_flow_effect {
 };
 
 enum cul_flow_end {
-	CUL_FLOW_NEXT,     /* goes on behind it */
-	CUL_FLOW_BRANCH,   /* to `target` or on */
-	CUL_FLOW_JUMP,     /* to `target` */
-	CUL_FLOW_JUMP_REG, /* somewhere: a table, a tail call */
-	CUL_FLOW_CALL,     /* and on behind it */
-	CUL_FLOW_RETURN,   /* to what the link register holds */
-	CUL_FLOW_STOP,     /* nowhere */
+	CUL_PATH_NEXT,     /* goes on behind it */
+	CUL_PATH_BRANCH,   /* to `target` or on */
+	CUL_PATH_JUMP,     /* to `target` */
+	CUL_PATH_JUMP_REG, /* somewhere: a table, a tail call */
+	CUL_PATH_CALL,     /* and on behind it */
+	CUL_PATH_RETURN,   /* to what the link register holds */
+	CUL_PATH_STOP,     /* nowhere */
 };
 
 struct cul_flow_insn {
@@ -49,7 +49,7 @@ struct cul_flow_insn {
 	uint8_t n_effects;
 	bool delay; /* the next instruction is executed before it takes effect */
 	uint64_t target;
-	struct cul_flow_effect effects[CUL_FLOW_EFFECTS]; /* in their order */
+	struct cul_flow_effect effects[CUL_PATH_EFFECTS]; /* in their order */
 };
 
 struct cul_flow_arch {
@@ -68,7 +68,7 @@ int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *co
 static inline void cul_flow_effect(
 	struct cul_flow_insn *insn, enum cul_flow_kind kind, unsigned dst, unsigned a, int64_t imm)
 {
-	if (insn->n_effects < CUL_FLOW_EFFECTS)
+	if (insn->n_effects < CUL_PATH_EFFECTS)
 		insn->effects[insn->n_effects++] =
 			(struct cul_flow_effect){kind, (uint8_t)dst, (uint8_t)a, 0, imm};
 }

@@ -14,60 +14,75 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-static __always_inline void note_task(struct cul_probe_event *e)
+/* What expressions ask of the task, and once a call has passed them, what its record tells. */
+static __always_inline void note_task(struct cul_probe_event *e, __u64 id, int task, int comm)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
-	e->in.pid = id >> 32;
-	e->in.tid = (__u32)id;
-	e->in.cpu = bpf_get_smp_processor_id();
-	if (want_comm)
+	if (task) {
+		e->in.pid = id >> 32;
+		e->in.tid = (__u32)id;
+		e->in.cpu = bpf_get_smp_processor_id();
+	}
+	if (comm)
 		bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 }
 
-static __always_inline int is_others(void)
+static __always_inline int is_others(__u64 id)
 {
-	return only_tgid && bpf_get_current_pid_tgid() >> 32 != only_tgid;
+	__u32 tgid = id >> 32;
+
+	return only_followed && !bpf_map_lookup_elem(&followed, &tgid);
 }
 
-/* The words are in place. */
-static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 caller,
-	const struct cul_pt_regs *regs)
+static __always_inline int is_elsewhere(void)
 {
-	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
-	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
-	struct cul_probe_event *e = &s->event;
-	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	__u64 cpu;
 
-	if (!sum || !recipe)
+	if (!some_cpus)
 		return 0;
-	note_task(e);
-	if (e->in.pid == own_tgid) {
+	cpu = bpf_get_smp_processor_id();
+	return !(cpus[cpu / 64 % 64] >> cpu % 64 & 1);
+}
+
+/*
+ * The call is counted, and nothing else is wanted of it. What this asks for is known before the
+ * program runs: the verifier removes either this way or the other.
+ */
+static __always_inline int counts_alone(void)
+{
+	return !want_events && !want_groups && !returns && !PATCHED(CUL_PATCH_CODED);
+}
+
+static __always_inline int count_alone(__u32 site, __u64 id)
+{
+	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
+
+	if (!sum)
+		return 0;
+	if (is_elsewhere())
+		return 0;
+	if (id >> 32 == own_tgid) {
 		sum->own++;
 		return 0;
 	}
 	sum->calls++;
-	e->site = site;
-	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
-	e->in.caller = caller;
-	e->in.ret = e->in.dur = 0;
-	e->in.faults = 0;
-	e->ns = e->sent_ns = bpf_ktime_get_ns();
-	if (!expression(s)) {
-		sum->filtered++;
-		return 0;
-	}
-	fetch(s, recipe, e->got, 0, 0);
-	if (!returns) {
-		tell(ctx, s, sum, recipe, site, regs);
-		return 0;
-	}
-	__builtin_memcpy(s->call.words, e->in.words, sizeof(s->call.words));
-	__builtin_memcpy(s->call.values, e->in.values, sizeof(s->call.values));
+	sum->matched++;
+	return 0;
+}
+
+/* The call waits for its return. */
+static __always_inline void remember(struct scratch *s, struct cul_probe_totals *sum,
+	const struct cul_probe_recipe *recipe, const struct cul_probe_open_key *key)
+{
+	struct cul_probe_event *e = &s->event;
+
+	s->call.ns = bpf_ktime_get_ns();
+	s->call.caller = e->in.caller;
 	s->call.faults = e->in.faults;
-	s->call.ns = e->ns;
-	s->call.caller = caller;
-	if (carry) {
+	if (keep) {
+		__builtin_memcpy(s->call.words, e->in.words, sizeof(s->call.words));
+		__builtin_memcpy(s->call.values, e->in.values, sizeof(s->call.values));
+	}
+	if (carry && recipe) {
 		__u64 n = recipe->payload;
 
 		__builtin_memcpy(s->call.got, e->got, sizeof(s->call.got));
@@ -75,13 +90,102 @@ static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64
 		if (n <= CUL_PROBE_PAYLOAD)
 			bpf_probe_read_kernel(s->call.payload, n, s->data);
 	}
-	if (user_target)
-		key.tgid = e->in.pid;
-	if (bpf_map_update_elem(&calls, &key, &s->call, BPF_ANY))
+	if (bpf_map_update_elem(&calls, key, &s->call, BPF_ANY))
 		sum->lone++;
 	else
 		sum->waited++;
+}
+
+static __always_inline int is_error(__s64 ret, __u32 kind)
+{
+	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
+}
+
+/*
+ * A number for each call, on whatever CPU: user space makes the addition one that gives the old
+ * value back, which the compiler does not know of for the kernels that it is told to write for.
+ */
+static __always_inline __u64 take_number(void)
+{
+	__u64 n = 1, *seen = &inject_seen;
+
+	__asm__ volatile("lock *(u64 *)(%1 + 0) += %0" : "+r"(n) : "r"(seen) : "memory");
+	return n;
+}
+
+static __always_inline void inject(struct cul_pt_regs *ctx, struct cul_probe_event *e,
+	struct cul_probe_totals *sum, __u32 kind)
+{
+	if (inject_every > 1 && (take_number() + 1) % inject_every)
+		return;
+	bpf_override_return((struct pt_regs *)ctx, inject_ret);
+	e->in.ret = inject_ret;
+	e->flags |= CUL_CALL_INJECTED;
+	if (is_error(inject_ret, kind))
+		e->flags |= CUL_CALL_ERROR;
+	sum->injected++;
+}
+
+/*
+ * The words are in place. `id`: of the task. `injects`: a constant, since only some kernels have
+ * what it takes.
+ */
+static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
+	__u64 caller, const struct cul_pt_regs *regs, int injects)
+{
+	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
+	struct cul_probe_recipe *recipe = 0;
+	struct cul_probe_event *e = &s->event;
+	struct cul_probe_open_key key = {.sp = sp, .site = site};
+	__u64 waits = returns && PATCHED(CUL_PATCH_PAIRED);
+
+	if (!sum)
+		return 0;
+	if (is_elsewhere())
+		return 0;
+	if (id >> 32 == own_tgid) {
+		sum->own++;
+		return 0;
+	}
+	sum->calls++;
+	note_task(e, id, want_task, want_comm);
+	e->in.caller = caller;
+	e->in.faults = 0;
+	/* What never comes back is no error and not slow. */
+	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
+		sum->filtered++;
+		return 0;
+	}
+	e->site = site;
+	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
+	e->in.ret = e->in.dur = 0;
+	if (want_events || injects) {
+		recipe = bpf_map_lookup_elem(&recipes, &site);
+		if (!recipe)
+			return 0;
+	}
+	if (want_events && !waits) {
+		e->ns = e->sent_ns = bpf_ktime_get_ns();
+		note_task(e, id, !want_task, !want_comm);
+	}
+	if (want_events)
+		fetch(s, recipe, e->got, 0, 0);
+	if (injects)
+		inject(ctx, e, sum, recipe->ret);
+	if (!waits) {
+		tell(ctx, s, sum, recipe, site, regs);
+		return 0;
+	}
+	if (user_target)
+		key.tgid = id >> 32;
+	remember(s, sum, recipe, &key);
 	return 0;
+}
+
+static __always_inline int enter(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
+	__u64 caller, const struct cul_pt_regs *regs)
+{
+	return enter_as(ctx, s, site, id, sp, caller, regs, 0);
 }
 
 /* `v` as its type has it: what lies above 32 bits is not defined. */
@@ -90,13 +194,32 @@ static __always_inline __s64 extend(__u64 v, __u32 kind)
 	return kind == CUL_RET_INT32 ? (__s64)(__s32)v : (__s64)v;
 }
 
-static __always_inline int is_error(__s64 ret, __u32 kind)
+/* What was known at the entry is in place again. */
+static __always_inline void recall(
+	struct scratch *s, const struct cul_probe_recipe *recipe, const struct cul_probe_open *c)
 {
-	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
+	struct cul_probe_event *e = &s->event;
+
+	e->ns = c->ns;
+	e->in.caller = c->caller;
+	e->in.faults = c->faults;
+	if (keep) {
+		__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
+		__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
+	}
+	if (carry) {
+		__u64 n = recipe->payload;
+
+		__builtin_memcpy(e->got, c->got, sizeof(e->got));
+		OPAQUE(n);
+		if (n <= CUL_PROBE_PAYLOAD)
+			bpf_probe_read_kernel(s->data, n, c->payload);
+	}
 }
 
-static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64 sp, __u64 ret,
-	const struct cul_pt_regs *regs)
+/* `here`: registers that the expressions speak of, in place of those at the entry; 0: none. */
+static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64 id, __u64 sp,
+	__u64 ret, const struct cul_pt_regs *regs, __u64 here)
 {
 	struct cul_probe_recipe *recipe = bpf_map_lookup_elem(&recipes, &site);
 	struct cul_probe_totals *sum = bpf_map_lookup_elem(&totals, &site);
@@ -106,32 +229,22 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 
 	if (!sum || !recipe)
 		return 0;
-	note_task(e);
-	if (e->in.pid == own_tgid)
+	if (id >> 32 == own_tgid)
 		return 0;
 	if (user_target)
-		key.tgid = e->in.pid;
+		key.tgid = id >> 32;
 	c = bpf_map_lookup_elem(&calls, &key);
 	if (!c) {
 		sum->strays++;
 		return 0;
 	}
 	sum->returns++;
-	__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
-	__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
-	e->in.faults = c->faults;
-	e->in.caller = c->caller;
-	e->ns = c->ns;
+	note_task(e, id, want_task, want_comm);
 	e->sent_ns = bpf_ktime_get_ns();
-	e->in.dur = e->sent_ns - c->ns;
-	if (carry) {
-		__u64 n = recipe->payload;
-
-		__builtin_memcpy(e->got, c->got, sizeof(e->got));
-		OPAQUE(n);
-		if (n <= CUL_PROBE_PAYLOAD)
-			bpf_probe_read_kernel(s->data, n, c->payload);
-	}
+	recall(s, recipe, c);
+	if (here)
+		e->in.words[0] = here;
+	e->in.dur = e->sent_ns - e->ns;
 	bpf_map_delete_elem(&calls, &key);
 	e->site = site;
 	e->flags = CUL_CALL_RETURN | (regs && regs->cs & 3 ? CUL_CALL_USER : 0);
@@ -143,6 +256,8 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		sum->filtered++;
 		return 0;
 	}
+	if (want_events)
+		note_task(e, id, !want_task, !want_comm);
 	if (carry)
 		fetch(s, recipe, e->got, 0, 1);
 	if (diff) {
@@ -173,89 +288,174 @@ static __always_inline void words_of_regs(struct scratch *s, const struct cul_pt
 SEC("culprit/entry")
 int probe_entry(struct cul_pt_regs *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 	__u64 caller = 0;
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
+		return 0;
+	if (counts_alone())
+		return count_alone(own_site(ctx), id);
+	s = own_scratch();
+	if (!s)
 		return 0;
 	words_of_regs(s, ctx);
 	if (want_caller)
 		read_memory(&caller, sizeof(caller), ctx->sp);
-	return enter(ctx, s, own_site(ctx), ctx->sp, caller, ctx);
+	return enter(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx);
+}
+
+/* kprobe: the function's body is left out */
+SEC("culprit/inject")
+int probe_inject(struct cul_pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), caller = 0;
+	struct scratch *s;
+
+	if (!live || is_others(id))
+		return 0;
+	s = own_scratch();
+	if (!s)
+		return 0;
+	words_of_regs(s, ctx);
+	if (want_caller)
+		read_memory(&caller, sizeof(caller), ctx->sp);
+	return enter_as(ctx, s, own_site(ctx), id, ctx->sp, caller, ctx, 1);
 }
 
 /* kretprobe and its kin: the return address is popped already */
 SEC("culprit/return")
 int probe_return(struct cul_pt_regs *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
 		return 0;
-	return leave(ctx, s, own_site(ctx), ctx->sp - 8, ctx->ax, ctx);
+	s = own_scratch();
+	if (!s)
+		return 0;
+	return leave(ctx, s, own_site(ctx), id, ctx->sp - 8, ctx->ax, ctx, 0);
 }
 
-/* The instruction after the one that is probed: the same task, whatever it did to its stack. */
+/* One task, whatever the instruction did to its stack; idle tasks have a number for all CPUs. */
+static __always_inline __u64 instruction_key(__u64 id)
+{
+	__u32 tid = id;
+
+	return tid ? tid : 1ull << 32 | bpf_get_smp_processor_id();
+}
+
+/* The instruction after the one that is probed. */
 SEC("culprit/after")
 int probe_after(struct cul_pt_regs *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
 		return 0;
-	return leave(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), ctx->ax, ctx);
+	s = own_scratch();
+	if (!s)
+		return 0;
+	return leave(ctx, s, own_site(ctx), id, instruction_key(id), ctx->ax, ctx, (__u64)ctx);
 }
 
+/* An instruction has registers, and nothing else that is known of it. */
 SEC("culprit/before")
 int probe_before(struct cul_pt_regs *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
 		return 0;
-	words_of_regs(s, ctx);
-	return enter(ctx, s, own_site(ctx), (__u32)bpf_get_current_pid_tgid(), 0, ctx);
+	if (counts_alone())
+		return count_alone(own_site(ctx), id);
+	s = own_scratch();
+	if (!s)
+		return 0;
+	s->event.in.words[0] = (__u64)ctx;
+	return enter(ctx, s, own_site(ctx), id, instruction_key(id), 0, ctx);
 }
 
 /* Both have the same place on the stack as their context: the trampoline's frame. */
 SEC("culprit/fentry")
 int probe_fentry(__u64 *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
+		return 0;
+	if (counts_alone())
+		return count_alone(own_site(ctx), id);
+	s = own_scratch();
+	if (!s)
 		return 0;
 	for (__u32 i = 0; i < CUL_PROBE_REG_WORDS; i++)
 		if (i < n)
 			bpf_get_func_arg(ctx, i, &s->event.in.words[i]);
-	return enter(ctx, s, own_site(ctx), (__u64)ctx, 0, 0);
+	return enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0);
 }
 
 SEC("culprit/fexit")
 int probe_fexit(__u64 *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 	__u64 ret = 0;
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
+		return 0;
+	s = own_scratch();
+	if (!s)
 		return 0;
 	bpf_get_func_ret(ctx, &ret);
-	return leave(ctx, s, own_site(ctx), (__u64)ctx, ret, 0);
+	return leave(ctx, s, own_site(ctx), id, (__u64)ctx, ret, 0, 0);
 }
 
 SEC("culprit/tracepoint")
 int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct scratch *s = own_scratch();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *s;
 	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
-	if (!s || !live || is_others())
+	if (!live || is_others(id))
+		return 0;
+	if (counts_alone())
+		return count_alone(own_site(ctx), id);
+	s = own_scratch();
+	if (!s)
 		return 0;
 	/* A program that could read beyond the last one is refused. */
 	for (__u32 i = 0; i < CUL_PROBE_TRACEPOINT_ARGS; i++)
 		if (i < n)
 			s->event.in.words[i] =
 				((volatile struct bpf_raw_tracepoint_args *)ctx)->args[i];
-	return enter(ctx, s, own_site(ctx), 0, 0, 0);
+	return enter(ctx, s, own_site(ctx), id, 0, 0, 0);
+}
+
+/* sched_process_fork: a child of a followed process is followed, a new thread is already. */
+SEC("culprit/fork")
+int probe_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 parent = 0, child = 0;
+
+	bpf_probe_read_kernel(&parent, sizeof(parent), (void *)(ctx->args[0] + offsets.task_tgid));
+	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
+	if (child != parent && bpf_map_lookup_elem(&followed, &parent))
+		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
+	return 0;
+}
+
+/* task_newtask(task, clone_flags): without CLONE_VM it has memory of its own. */
+SEC("culprit/child")
+int probe_child(struct bpf_raw_tracepoint_args *ctx)
+{
+	if (live && bpf_get_current_pid_tgid() >> 32 == parent_tgid && !(ctx->args[1] & 0x100))
+		__sync_fetch_and_add(&children, 1);
+	return 0;
 }

@@ -34,6 +34,8 @@ enum cul_probe_fetch_kind {
 	CUL_FETCH_STR,    /* a string of at most size-1 characters */
 	CUL_FETCH_DENTRY, /* names from a struct dentry up: NUL separated, the innermost first */
 	CUL_FETCH_FILE,   /* the same from a struct file, across mounts */
+	CUL_FETCH_PATH,   /* the same from a struct path */
+	CUL_FETCH_REGS,   /* the registers at an instruction: the first word is where they are */
 };
 
 /* One copy from memory. Its place in the payload is fixed, whether it succeeds or not. */
@@ -44,7 +46,7 @@ struct cul_probe_fetch {
 	__u8 at_return;  /* fetched when the call returns, not at its entry */
 	__u16 offset;    /* through: of the pointer in that fetch's bytes; else added to source */
 	__u16 pos, size; /* in the payload */
-	__u16 pad;
+	__u16 add;       /* through: to that pointer */
 };
 
 enum cul_probe_ret { CUL_RET_NONE, CUL_RET_INT32, CUL_RET_INT64, CUL_RET_POINTER };
@@ -71,6 +73,7 @@ struct cul_probe_totals {
 	__u64 ungrouped;      /* matched, but the table of groups was full */
 	__u64 errors;         /* returned an error, matched */
 	__u64 matched;        /* passed all filters */
+	__u64 injected;       /* of those: returned at once, as --inject says */
 	__u64 sum_ns, max_ns; /* of dur, of those matched */
 };
 
@@ -95,22 +98,23 @@ struct cul_probe_inputs {
 	__u64 faults; /* bit i: values[i] was not readable */
 };
 
+/* No longer than what a view needs at the return: the time alone, the inputs too, all of it. */
 struct cul_probe_open {
-	__u64 words[CUL_PROBE_WORDS];
-	__u64 values[CUL_PROBE_VALUES];
-	__u64 faults;
 	__u64 ns;
 	__u64 caller;
+	__u64 faults;
+	__u64 words[CUL_PROBE_WORDS];
+	__u64 values[CUL_PROBE_VALUES];
 	__s16 got[CUL_PROBE_FETCHES];
-	__u8 payload[CUL_PROBE_PAYLOAD]; /* absent when nothing is carried */
+	__u8 payload[CUL_PROBE_PAYLOAD];
 };
 
-/* A group of calls, or one bar of a histogram. */
+/* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
 struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u32 bar; /* cul_probe_bar() */
+	__u32 bar; /* bpf/bars.h */
 	__u64 by[CUL_PROBE_BY];
 };
 
@@ -122,9 +126,10 @@ struct cul_probe_tally {
 enum cul_probe_flags {
 	CUL_CALL_RETURN = 1, /* ret and dur are valid */
 	CUL_CALL_ERROR = 2,
-	CUL_CALL_USER = 4,   /* the CPU was in user mode */
-	CUL_CALL_REGS = 8,   /* the registers stand before the frames */
-	CUL_CALL_AFTER = 16, /* pointees were fetched again at the return (--diff) */
+	CUL_CALL_USER = 4,      /* the CPU was in user mode */
+	CUL_CALL_REGS = 8,      /* the registers stand before the frames */
+	CUL_CALL_INJECTED = 32, /* overridden: `ret` is what we made it return */
+	CUL_CALL_AFTER = 16,    /* pointees were fetched again at the return (--diff) */
 };
 
 /* One call. What follows it: payload, payload after, registers, frames. */
@@ -142,12 +147,6 @@ struct cul_probe_event {
 };
 
 /*
- * Bars of a histogram: sixteen to a power of two, so that both logarithmic and linear pictures can
- * be made of them, to 6 %. Values below 16 have a bar of their own. Negative values: bar 0.
- */
-enum { CUL_PROBE_BARS = 16 * 61 };
-
-/*
  * Each program is a template: user space takes its instructions, puts a number in the place of each
  * of these constants, its own code in the place of the function that returns CUL_PATCH_CODE, and
  * loads the result as often as it needs to.
@@ -157,13 +156,17 @@ enum {
 	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
 	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
 	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
 	CUL_SITE_BY_COOKIE = -1,
 };
 
 /* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
 struct cul_probe_offsets {
 	__u32 known;
+	__u32 task_tgid;                     /* struct task_struct */
 	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
+	__u32 file_path;                     /* f_path */
 	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */
 	__u32 dentry_sb, sb_type, type_name; /* d_sb->s_type->name */
 	__u32 mnt_root;                      /* struct vfsmount */

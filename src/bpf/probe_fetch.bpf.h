@@ -60,7 +60,8 @@ static __always_inline __u64 fetch_from(struct scratch *s, const struct cul_prob
 	OPAQUE(at);
 	if (at >= CUL_PROBE_PAYLOAD)
 		return 0;
-	return *(__u64 *)&s->data[base + (at & ~7ull)];
+	at = *(__u64 *)&s->data[base + (at & ~7ull)];
+	return at ? at + f->add : 0;
 }
 
 static __always_inline __u64 follow(__u64 from, __u32 offset)
@@ -158,10 +159,14 @@ static __always_inline long fetch_one(
 	OPAQUE(size);
 	if (!size || size > CUL_PROBE_FETCH_MOST)
 		return -22;
+	if (f->kind == CUL_FETCH_REGS)
+		return bpf_probe_read_kernel(to, size, (void *)from) ? -14 : size;
 	if (f->kind == CUL_FETCH_STR)
 		return read_string(to, size, from);
-	if (f->kind == CUL_FETCH_FILE || f->kind == CUL_FETCH_DENTRY)
-		return fetch_path(s, to, from, f->kind == CUL_FETCH_FILE);
+	if (f->kind == CUL_FETCH_PATH)
+		from -= offsets.file_path; /* as if it lay in a file */
+	if (f->kind != CUL_FETCH_MEM)
+		return fetch_path(s, to, from, f->kind != CUL_FETCH_DENTRY);
 	return read_part(to, size, from);
 }
 

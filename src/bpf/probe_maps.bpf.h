@@ -11,20 +11,37 @@
 
 const volatile __u32 user_target; /* a process's functions: all memory is user memory */
 const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
-const volatile __u32 only_tgid;   /* calls of this process alone; 0: of all */
-const volatile __u32 returns;     /* a call is told when it returns */
-const volatile __u32 carry;       /* what is fetched at the entry is kept until the return */
-const volatile __u32 diff;        /* pointees are fetched again at the return */
+const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
+const volatile __u64 cpus[64];
+const volatile __u32 only_followed; /* calls of the processes in `followed`; 0: of all */
+const volatile __u32 returns;       /* a call is told when it returns */
+const volatile __u32 keep;          /* words and values of the entry are kept until the return */
+const volatile __u32 carry;         /* and what was fetched there */
+const volatile __u32 diff;          /* pointees are fetched again at the return */
 const volatile __u32 errors_only;
 const volatile __u64 slow_ns;
 const volatile __u32 want_events, want_groups, want_bars;
+const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
 const volatile __u32 by_at, n_by, measure_at; /* among the values */
 const volatile __u64 ring_bytes;              /* of one CPU's ring */
 const volatile struct cul_probe_offsets offsets;
+const volatile __u32 parent_tgid; /* the process whose functions are probed; 0: none */
+const volatile __s64 inject_ret;
+const volatile __u64 inject_every;
 
-__u32 live; /* everything is attached: calls count */
+__u32 live;        /* everything is attached: calls count */
+__u64 children;    /* that it forked */
+__u64 inject_seen; /* calls that --inject may choose from */
+
+/* By tgid: the process that was asked for, and what it has forked since. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} followed SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -6,36 +6,8 @@
 #ifndef CUL_BPF_PROBE_TELL_H
 #define CUL_BPF_PROBE_TELL_H
 
+#include "bpf/bars.h"
 #include "bpf/probe_maps.bpf.h"
-
-static __always_inline __u64 log2_of(__u64 v)
-{
-	__u64 e = 0;
-
-	if (v >> 32)
-		e += 32, v >>= 32;
-	if (v >> 16)
-		e += 16, v >>= 16;
-	if (v >> 8)
-		e += 8, v >>= 8;
-	if (v >> 4)
-		e += 4, v >>= 4;
-	if (v >> 2)
-		e += 2, v >>= 2;
-	return e + (v >> 1);
-}
-
-static __always_inline __u32 bar_of(__u64 v)
-{
-	__u64 e;
-
-	if ((__s64)v < 0)
-		return 0;
-	if (v < 16)
-		return v;
-	e = log2_of(v);
-	return (e - 3) * 16 + ((v >> ((e - 4) & 63)) & 15);
-}
 
 static __always_inline void count_group(
 	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
@@ -50,7 +22,7 @@ static __always_inline void count_group(
 		key.user_stack =
 			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
 	if (want_bars)
-		key.bar = bar_of(e->in.values[measure_at & (CUL_PROBE_VALUES - 1)]);
+		key.bar = cul_bar_of((__s64)e->in.values[measure_at & (CUL_PROBE_VALUES - 1)]);
 	for (__u32 i = 0; i < CUL_PROBE_BY; i++)
 		if (i < n_by)
 			key.by[i] = e->in.values[(by_at + i) & (CUL_PROBE_VALUES - 1)];

@@ -2,10 +2,13 @@
 #include "probe/probe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cmd/command.h"
 #include "cmd/values.h"
 
@@ -67,7 +70,8 @@ static const struct cul_option probe_options[] = {
 	{OPT_AFTER, "after", 0, NULL, "of FUNC+OFF: the registers once that instruction has run"},
 	{OPT_MAXACTIVE, "maxactive", 0, "N", "remember N calls at once until they return"},
 	{OPT_INJECT, "inject", 0, "RET[,EVERY N]",
-		"return RET instead of calling, where the kernel allows it"},
+		"return RET instead of calling the function, where the kernel allows it: this "
+		"changes what the system does"},
 	{OPT_FOR, "for", 0, "DURATION", "end after 10s, 250ms, 5m, ..."},
 	{OPT_DEBUG, "debug", 0, "PATH",
 		"look for debug information here too: a file or a directory; may be repeated"},
@@ -132,6 +136,16 @@ static int set_expression(const char *option, const char *value, const char **to
 	return 0;
 }
 
+static int set_linear(struct request *r, const char *value)
+{
+	struct cul_value_steps s;
+	int status = cul_value_steps(&cul_cmd_probe, "linear", value, CUL_PROBE_SCALE_MOST, &s);
+
+	if (!status)
+		r->probe.scale = (struct cul_probe_scale){s.min, s.max, s.step};
+	return status;
+}
+
 static int set_flag(struct request *r, int id)
 {
 	bool *const flags[] = {
@@ -177,7 +191,7 @@ static int set(struct request *r, int id, const char *value)
 		r->by_hist = true;
 		return set_expression("hist", value, &p->hist);
 	case OPT_LINEAR:
-		return set_expression("linear", value, &p->linear);
+		return set_linear(r, value);
 	case OPT_STACK:
 		r->stack_given = true;
 		return cul_value_stack(&cul_cmd_probe, value, &r->stack);
@@ -234,7 +248,7 @@ static int check_view(const struct request *r)
 	if (p->by && !r->by_count && !r->by_hist)
 		return cul_cmd_usage(&cul_cmd_probe, "--by goes with --count or --hist: write "
 						     "--count --by EXPR");
-	if (p->linear && !r->by_hist)
+	if (p->scale.step && !r->by_hist)
 		return cul_cmd_usage(&cul_cmd_probe,
 			"--linear goes with --hist: write --hist EXPR --linear "
 			"MIN,MAX,STEP");
@@ -274,6 +288,10 @@ static int check(const struct request *r)
 	if (p->after && (r->by_count || r->by_hist || r->by_rate))
 		return cul_cmd_usage(&cul_cmd_probe,
 			"--after shows registers call by call, not with --count, --hist or --rate");
+	if (p->inject && (p->returns || p->diff || p->errors || p->slow_ns || p->after))
+		return cul_cmd_usage(&cul_cmd_probe,
+			"--inject keeps functions from being called; --ret, --diff, --errors, "
+			"--slow and --after are about those that are");
 	if (p->maxactive && !p->returns && !p->diff && !p->errors && !p->slow_ns && !p->hist &&
 		!p->condition && !p->by && !p->args)
 		return cul_cmd_usage(&cul_cmd_probe,
@@ -336,8 +354,34 @@ static int parse(struct request *r, char **argv)
 	return status;
 }
 
+/* A line on the terminal that is written over again and again. */
+struct progress {
+	uint64_t start, last; /* ms; `last` 0: nothing stands there */
+};
+
+static void show_progress(void *data, const char *what, size_t done, size_t of)
+{
+	enum { SILENT_MS = 2000, EACH_MS = 200 };
+	struct progress *p = data;
+	uint64_t now = cul_clock_now() / 1000000;
+
+	if (!what && p->last)
+		fputs("\r\033[K", stderr);
+	if (!what)
+		p->last = 0;
+	if (!what || !done) {
+		p->start = now;
+		return;
+	}
+	if (now - p->start < SILENT_MS || now - p->last < EACH_MS)
+		return;
+	p->last = now;
+	fprintf(stderr, "\rculprit: %s: %zu of %zu\033[K", what, done, of);
+}
+
 static int probe(struct request *r)
 {
+	struct progress progress = {0};
 	struct cul_probe_outcome outcome = {0};
 	struct cul_output output;
 	struct cul_error err = {0};
@@ -349,7 +393,13 @@ static int probe(struct request *r)
 	result = cul_output_open(&output, r->json, r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
+	if (isatty(STDERR_FILENO)) {
+		r->probe.progress = show_progress;
+		r->probe.progress_data = &progress;
+	}
 	result = cul_probe_run(&r->probe, output.sink, &outcome, &err);
+	if (result < 0)
+		show_progress(&progress, NULL, 0, 0);
 	cul_output_close(&output);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_probe, &err) : CUL_EXIT_OK;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/values.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 int cul_value_bad(const struct cul_command *command, const char *option, const char *value,
@@ -65,4 +67,40 @@ int cul_value_stack(const struct cul_command *command, const char *value, unsign
 	if (near)
 		return cul_cmd_usage(command, "--stack %s: did you mean %s?", value, near);
 	return cul_value_bad(command, "stack", value, "it is one of none, kernel, user, both");
+}
+
+/* A number and the comma or the end behind it. */
+static bool read_step(const char **text, char end, int64_t *out)
+{
+	char *rest;
+	long long n;
+
+	errno = 0;
+	n = strtoll(*text, &rest, 0);
+	if (rest == *text || errno || *rest != end)
+		return false;
+	*text = rest + (end != '\0');
+	*out = n;
+	return true;
+}
+
+int cul_value_steps(const struct cul_command *command, const char *option, const char *value,
+	unsigned most, struct cul_value_steps *out)
+{
+	struct cul_value_steps s;
+	const char *text = value;
+
+	if (!read_step(&text, ',', &s.min) || !read_step(&text, ',', &s.max) ||
+		!read_step(&text, '\0', &s.step))
+		return cul_value_bad(command, option, value,
+			"write MIN,MAX,STEP, three numbers such as 0,100,10");
+	if (s.step <= 0 || s.max <= s.min)
+		return cul_value_bad(command, option, value,
+			s.step <= 0 ? "STEP is the width of a bar, more than 0"
+				    : "MIN,MAX,STEP: MIN must be less than MAX");
+	if (((uint64_t)s.max - (uint64_t)s.min - 1) / (uint64_t)s.step >= most)
+		return cul_cmd_usage(command, "--%s %s: at most %u bars; a wider STEP makes fewer",
+			option, value, most);
+	*out = s;
+	return 0;
 }

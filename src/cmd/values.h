@@ -36,4 +36,14 @@ enum cul_value_stack_side {
 };
 int cul_value_stack(const struct cul_command *command, const char *value, unsigned *sides);
 
+/*
+ * "MIN,MAX,STEP": MIN below MAX, STEP more than nothing, at most `most` steps from one to the
+ * other.
+ */
+struct cul_value_steps {
+	int64_t min, max, step;
+};
+int cul_value_steps(const struct cul_command *command, const char *option, const char *value,
+	unsigned most, struct cul_value_steps *out);
+
 #endif

@@ -38,6 +38,7 @@ const char *cul_doctor_line(struct cul_doctor *d, const char *path);
 /* Groups of checks, in the order they are reported. */
 void cul_doctor_breakpoints(struct cul_doctor *d);
 void cul_doctor_programs(struct cul_doctor *d);
+void cul_doctor_probes(struct cul_doctor *d);
 void cul_doctor_names(struct cul_doctor *d);
 void cul_doctor_memory(struct cul_doctor *d);
 

@@ -117,6 +117,7 @@ int cul_doctor_run(struct cul_sink *sink, struct cul_error *err)
 	find_config(&d);
 	cul_doctor_breakpoints(&d);
 	cul_doctor_programs(&d);
+	cul_doctor_probes(&d);
 	cul_doctor_names(&d);
 	cul_doctor_memory(&d);
 	r = report(&d, sink, err);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 struct cul_scope {
 	pid_t pid;
@@ -281,11 +281,8 @@ enum { REFRESH_MS = 50 }; /* garbage from a stack has no name, however often it 
 
 static bool refresh_is_due(struct cul_scope *s)
 {
-	struct timespec now;
-	uint64_t ms;
+	uint64_t ms = cul_clock_now() / 1000000;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if (ms - s->refreshed_ms < REFRESH_MS)
 		return false;
 	s->refreshed_ms = ms;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* How each site is to be attached. */
@@ -23,6 +24,7 @@ struct way {
 struct made {
 	enum cul_probe_template from;
 	enum bpf_attach_type attach;
+	bool paired;
 	const struct cul_bpf_code *code;
 	int fd;
 };
@@ -38,6 +40,11 @@ static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
 	return &run->sites.sites.data[i];
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 {
 	const struct cul_site *site = site_of(run, i);
@@ -46,10 +53,13 @@ static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
 		plan->signature.is_variadic || plan->signature.ret_in_memory)
 		return false;
-	for (size_t a = 0; a < plan->n_args; a++)
-		if (plan->args[a].source != (int)a || plan->args[a].place.n_words != 1 ||
+	for (size_t a = 0; a < plan->signature.n_params; a++) {
+		const struct cul_arg_place *place = &plan->signature.params[a].place;
+
+		if (place->where != CUL_ARG_WORDS || place->word != a || place->n_words != 1 ||
 			a >= CUL_PROBE_REG_WORDS)
 			return false;
+	}
 	return true;
 }
 
@@ -66,7 +76,7 @@ static void choose(struct arming *a)
 			a->ways[i].kind = CUL_ATTACH_UPROBE;
 		else if (site->kind == CUL_SITE_TRACEPOINT)
 			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
-		else if (!function)
+		else if (!function || run->inject.every)
 			a->ways[i].kind = CUL_ATTACH_KPROBE;
 		else if (run->options->maxactive && run->returns)
 			a->ways[i].kind = CUL_ATTACH_TRACEFS;
@@ -117,7 +127,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_probe_instance instance = {
 		.from = from,
 		.site = CUL_SITE_BY_COOKIE,
-		.args = CUL_PROBE_WORDS,
+		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
+		.args = a->run->words,
 		.code = code,
 		.attach = attach,
 	};
@@ -126,7 +137,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 
 	for (size_t j = 0; j < a->made.len; j++) {
 		m = &a->made.data[j];
-		if (m->from == from && m->attach == attach && same_code(m->code, code))
+		if (m->from == from && m->attach == attach && m->paired == instance.paired &&
+			same_code(m->code, code))
 			return m->fd;
 	}
 	fd = cul_probe_program_make(&a->run->program, &instance, err);
@@ -135,7 +147,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	m = cul_vec_push(&a->made);
 	if (!m)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	*m = (struct made){.from = from, .attach = attach, .code = code, .fd = fd};
+	*m = (struct made){
+		.from = from, .attach = attach, .paired = instance.paired, .code = code, .fd = fd};
 	return fd;
 }
 
@@ -146,7 +159,8 @@ static int arm_fentry_one(
 	const struct cul_probe_instance instance = {
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
-		.args = (unsigned)run->plans[i].n_args,
+		.paired = run->returns,
+		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
@@ -239,6 +253,34 @@ static int arm_multi(struct arming *a, struct cul_error *err)
 	return r ? r : arm_multi_way(a, false, err);
 }
 
+/* `step` behind the site. */
+static int arm_place(struct arming *a, size_t i, unsigned step, int fd, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
+	int r = fd;
+
+	if (fd >= 0)
+		r = run->pid ? cul_attach_uprobe(fd, site->path, site->file_offset + step, run->pid,
+				       i, false, &attachment, err)
+			     : cul_attach_kprobe(fd, site->addr + step, i, false, &attachment, err);
+	/* The second of two is to the first what a return is to a call. */
+	attachment.at_return = step != 0;
+	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
+}
+
+/* The one behind it first, as with returns. */
+static int arm_instruction(struct arming *a, size_t i, struct cul_error *err)
+{
+	int r = 0;
+
+	if (a->run->after)
+		r = arm_place(a, i, a->run->plans[i].step,
+			shared_program(a, i, CUL_TEMPLATE_AFTER, 0, err), err);
+	return r ? r : arm_place(a, i, 0, shared_program(a, i, CUL_TEMPLATE_BEFORE, 0, err), err);
+}
+
 static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
@@ -255,7 +297,8 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(
+		a, i, run->inject.every ? CUL_TEMPLATE_INJECT : CUL_TEMPLATE_ENTRY, 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -320,7 +363,7 @@ static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 	struct cul_probe_run *run = a->run;
 	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
 		.site = (int32_t)i,
-		.args = (unsigned)run->plans[i].signature.n_params,
+		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int fd = cul_probe_program_make(&run->program, &instance, err), r;
@@ -338,11 +381,30 @@ static void back_to(struct cul_probe_run *run, size_t n)
 		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
 }
 
+/* The kernel does not say whose place it was, nor of a function that it is notrace. */
+static int fail_named(struct cul_probe_run *run, size_t i, int r, struct cul_error *err)
+{
+	const struct cul_site *site = site_of(run, i);
+	const struct cul_error why = *err;
+	struct cul_error ignored;
+
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r == -EINVAL && !run->pid && cul_probe_returns(site) &&
+		cul_sites_is_notrace(cul_scope_kernel_names(run->scope, &ignored), site))
+		return cul_fail(err, -EADDRNOTAVAIL,
+			"%s [%s] cannot be probed: notrace: ftrace does not know it", site->symbol,
+			site->module);
+	return cul_fail(err, r, "%s [%s]: %s", site->symbol, site->module, why.text);
+}
+
 static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 {
 	size_t before = a->run->links.len;
 	int r;
 
+	if (site_of(a->run, i)->kind == CUL_SITE_INSIDE)
+		return arm_instruction(a, i, err);
 	switch (a->ways[i].kind) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);
@@ -365,10 +427,71 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	}
 }
 
+/* Before anything is probed: a child that is forked meanwhile is not missed. */
+static int follow_process(struct cul_probe_run *run, struct cul_error *err)
+{
+	const struct cul_probe_instance instance = {
+		.from = run->pid ? CUL_TEMPLATE_CHILD : CUL_TEMPLATE_FORK};
+	int fd, r;
+
+	if (!run->only_pid && !run->pid)
+		return 0;
+	fd = cul_probe_program_make(&run->program, &instance, err);
+	if (fd < 0)
+		return fd;
+	r = cul_attach_raw_tracepoint(
+		fd, run->pid ? "task_newtask" : "sched_process_fork", 0, &run->fork_link, err);
+	if (r && run->pid)
+		cul_gaps_add(&run->gaps,
+			"whether the process forks children, whose calls would "
+			"not be seen, is not known: %s",
+			cul_strerror(r));
+	if (run->pid)
+		return 0;
+	if (r)
+		return r;
+	r = cul_probe_program_follow(&run->program, run->only_pid);
+	return r ? cul_fail(err, r, "following process %d: %s", run->only_pid, cul_strerror(r)) : 0;
+}
+
+/* What the kernel says of one place: of another it may say something else. */
+static bool is_refusal(int code)
+{
+	return code == -EINVAL || code == -EILSEQ || code == -ENOENT || code == -EBUSY ||
+	       code == -EADDRNOTAVAIL || code == -EOPNOTSUPP || code == -ENOTSUP;
+}
+
+/* Of many, those that the kernel refuses are left out, and said so. */
+static int arm_one_of_many(struct arming *a, size_t i, size_t *refused, struct cul_error *err)
+{
+	struct cul_probe_run *run = a->run;
+	size_t before = run->links.len;
+	struct cul_error why = {0};
+	const char *text;
+	int r = cul_probe_step(run, "attaching", i, err);
+
+	if (r)
+		return r;
+	r = arm_one(a, i, err);
+	if (r && (!is_refusal(r) || ++*refused == run->sites.sites.len))
+		return fail_named(run, i, r, err);
+	if (!r)
+		return 0;
+	back_to(run, before);
+	run->absent[i] = true;
+	/* "kprobe at 0x...: " is told by the function's name. */
+	text = strstr(err->text, " at 0x") ? strstr(err->text, ": ") : NULL;
+	why.code = r;
+	snprintf(why.text, sizeof(why.text), "%s", text ? text + 2 : err->text);
+	r = cul_probe_leave_out(run, i, &why);
+	return r ? cul_fail(err, r, "out of memory") : 0;
+}
+
 static int arm_all(struct arming *a, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
 	int r = arm_multi(a, err);
+	size_t refused = 0;
 
 	if (r && r != -EPERM) {
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
@@ -379,7 +502,7 @@ static int arm_all(struct arming *a, struct cul_error *err)
 		r = 0;
 	}
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
-		r = arm_one(a, i, err);
+		r = arm_one_of_many(a, i, &refused, err);
 	return r;
 }
 
@@ -391,18 +514,21 @@ static void arming_free(struct arming *a)
 
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
 	__attribute__((cleanup(arming_free))) struct arming a = {
 		.run = run, .ways = cul_calloc(run->sites.sites.len, sizeof(*a.ways))};
 	int r;
 
-	if (!a.ways)
+	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
+	if (!a.ways || !run->absent)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	choose(&a);
-	r = arm_all(&a, err);
+	r = follow_process(run, err);
+	if (!r)
+		r = arm_all(&a, err);
 	if (r)
 		return r;
-	run->start_ns = run->rated_ns = cul_probe_now();
+	run->start_ns = run->rated_ns = cul_clock_now();
 	run->attach_ns = run->start_ns - start;
 	cul_probe_program_go_live(&run->program, true);
 	return 0;
@@ -413,18 +539,35 @@ void cul_probe_disarm(struct cul_probe_run *run)
 	if (run->end_ns || !run->opened)
 		return;
 	cul_probe_program_go_live(&run->program, false);
-	run->end_ns = cul_probe_now();
+	run->end_ns = cul_clock_now();
+}
+
+void cul_probe_detach(struct cul_probe_run *run)
+{
+	const struct cul_probe_options *o = run->options;
+	size_t n = run->links.len;
+
+	while (run->links.len) {
+		if (o->progress)
+			o->progress(o->progress_data, "detaching", n - run->links.len, n);
+		back_to(run, run->links.len - 1);
+	}
+	cul_kretprobes_free(run->kretprobes);
+	run->kretprobes = NULL;
+	if (o->progress)
+		o->progress(o->progress_data, NULL, 0, 0);
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
-	back_to(run, 0);
+	cul_probe_detach(run);
+	cul_attachment_detach(&run->fork_link);
 	free(run->links.data);
-	cul_kretprobes_free(run->kretprobes);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
 	for (size_t i = 0; run->generated && i < run->sites.sites.len; i++)
 		cul_generated_free(&run->generated[i]);
 	free(run->generated);
 	free(run->plans);
+	free(run->absent);
 }

@@ -24,14 +24,13 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 	struct cul_probe_attached attached = {
 		.methods = methods,
 		.refused = refused,
-		.n_sites = run->sites.sites.len,
 		.n_refused = run->sites.refused.len,
-		.returns = run->returns,
 		.pid = run->pid,
 		.only_pid = run->only_pid,
 		.took_ns = run->attach_ns,
 	};
-	size_t counts[KINDS] = {0};
+	size_t counts[KINDS] = {0}, first = 0;
+	const char *name = NULL;
 
 	for (size_t i = 0; i < run->options->n_specs; i++)
 		cul_str_addf(&spec, "%s%s", i ? " " : "", run->options->specs[i]);
@@ -46,7 +45,13 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		const struct cul_site *site = &run->sites.sites.data[i];
 
-		attached.n_functions += !i || strcmp(site->name, site[-1].name) != 0;
+		if (run->absent[i])
+			continue;
+		first = name ? first : i;
+		attached.n_sites++;
+		attached.n_functions += !name || strcmp(site->name, name) != 0;
+		name = site->name;
+		attached.returns |= run->returns && cul_probe_returns(site);
 		attached.n_clones += site->kind == CUL_SITE_CLONE;
 		attached.n_inlined += site->kind == CUL_SITE_INLINED;
 	}
@@ -58,9 +63,12 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		refused[attached.n_refused_shown] =
 			(struct cul_probe_refused){from->symbol, from->module, from->why};
 	}
-	if (attached.n_functions == 1 && run->plans[0].typed) {
-		cul_signature_print(
-			&signature, run->sites.sites.data[0].name, &run->plans[0].signature);
+	if (attached.n_functions == 1 && run->plans[first].typed) {
+		cul_signature_print(&signature, name, &run->plans[first].signature);
+		attached.signature = cul_str_text(&signature);
+	}
+	if (attached.n_sites == 1 && run->insn.len) {
+		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
 	return run->sink->ops->probe_attached(run->sink, &attached);

@@ -54,9 +54,23 @@ size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *
 	return 0;
 }
 
-static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
-	const struct tail *tail, struct cul_frame *frames)
+void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
+	const char *comm, struct cul_where *out)
 {
+	if (!user || run->pid)
+		cul_scope_where(run->scope, addr, user, out);
+	else if (pid)
+		cul_users_where(&run->users, pid, comm, addr, out);
+	else
+		*out = (struct cul_where){.addr = addr};
+}
+
+/* `comm` has to live as long as the frames. */
+static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
+	const char *comm, const struct tail *tail, struct cul_frame *frames)
+{
+	if (!run->pid && e->n_user)
+		cul_users_open(&run->users, (pid_t)e->in.pid, comm);
 	for (size_t i = 0; i < tail->n_frames; i++) {
 		struct cul_frame *f = &frames[i];
 		uint64_t addr = tail->frames[i];
@@ -65,7 +79,8 @@ static void name_frames(struct cul_probe_run *run, const struct cul_probe_event 
 		f->user = i >= e->n_kernel;
 		f->method = i == 0 ? "regs" : f->user ? "fp" : "kernel";
 		/* A return address belongs to the call before it. */
-		cul_scope_where(run->scope, innermost ? addr : addr - 1, f->user, &f->where);
+		cul_probe_where(run, innermost ? addr : addr - 1, f->user, (pid_t)e->in.pid, comm,
+			&f->where);
 		f->where.addr = addr;
 		if (!innermost)
 			f->where.offset++;
@@ -91,19 +106,43 @@ static void texts_free(struct texts *t)
 static void show_args(struct cul_probe_run *run, const struct cul_plan *plan,
 	const struct cul_probe_event *e, struct texts *t)
 {
-	for (; t->n < plan->n_args; t->n++) {
-		const struct cul_plan_arg *a = &plan->args[t->n];
+	for (size_t i = 0; i < plan->n_args; i++) {
+		const struct cul_plan_arg *a = &plan->args[i];
 		struct cul_probe_arg *out = &t->args[t->n];
 		const char *ignored = NULL;
 
+		if (a->form == CUL_FORM_REGS)
+			continue;
 		out->name = a->name;
 		cul_plan_show(plan, a, e, false, run->scope, &t->now[t->n], &out->value, &out->why);
+		t->n++;
 		if (!(e->flags & CUL_CALL_AFTER) || a->fetch < 0)
 			continue;
-		cul_plan_show(plan, a, e, true, run->scope, &t->after[t->n], &out->after, &ignored);
+		cul_plan_show(
+			plan, a, e, true, run->scope, &t->after[t->n - 1], &out->after, &ignored);
 		if (ignored || !out->value.text || !strcmp(out->value.text, out->after.text))
 			out->after = (struct cul_shown){0};
 	}
+}
+
+/* Those that the instruction has changed first, then the others; not where it stands. */
+static size_t show_regs(const struct cul_probe_run *run, const uint64_t *now,
+	const uint64_t *before, struct cul_probe_reg *out)
+{
+	size_t n = 0;
+
+	for (int others = 0; others < 2; others++)
+		for (unsigned i = 0; i < run->arch->n_regs && i < CUL_PROBE_REGS; i++) {
+			bool changed = before && before[i] != now[i];
+
+			if (i == run->arch->reg_ip || changed == others)
+				continue;
+			out[n++] = (struct cul_probe_reg){.name = run->arch->reg_names[i],
+				.value = now[i],
+				.changed = changed,
+				.before = changed ? before[i] : 0};
+		}
+	return n;
 }
 
 static int show(struct cul_probe_run *run, const struct cul_probe_event *e, const struct tail *tail)
@@ -128,10 +167,13 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 		.tid = (int)e->in.tid,
 		.comm = comm,
 		.args = texts.args,
-		.returned = e->flags & CUL_CALL_RETURN,
+		.returned =
+			(e->flags & CUL_CALL_RETURN && !run->after) || e->flags & CUL_CALL_INJECTED,
+		.injected = e->flags & CUL_CALL_INJECTED,
 		.error = cul_plan_error(plan, e),
 		.dur_ns = e->in.dur,
 		.regs = regs,
+		.regs_after = run->after,
 		.frames = frames,
 	};
 
@@ -143,16 +185,15 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 			plan, &plan->ret, e, false, run->scope, &texts.ret, &call.ret, &ignored);
 	if (e->in.caller)
 		cul_scope_where(run->scope, e->in.caller - 1, run->pid != 0, &call.caller);
-	for (; tail->regs && call.n_regs < run->arch->n_regs; call.n_regs++)
-		regs[call.n_regs] = (struct cul_probe_reg){
-			run->arch->reg_names[call.n_regs], tail->regs[call.n_regs]};
+	if (tail->regs && site->kind == CUL_SITE_INSIDE)
+		call.n_regs = show_regs(run, tail->regs, cul_plan_show_regs(plan, e), regs);
 	if (tail->n_frames) {
 		call.same_stack_as =
 			cul_seen_at(&run->seen, tail->frames, tail->n_frames, call.number);
 		if (!call.same_stack_as) {
 			size_t ours;
 
-			name_frames(run, e, tail, frames);
+			name_frames(run, e, comm, tail, frames);
 			ours = cul_probe_skip_ours(site, frames, tail->n_frames);
 			call.frames = frames + ours;
 			call.n_frames = tail->n_frames - ours;

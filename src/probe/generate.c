@@ -85,18 +85,19 @@ static int fixed_name(
 	struct cul_name name = {.kind = CUL_NAME_INPUT, .input = input};
 
 	if ((input == IN_RET || input == IN_DUR) && !g->returns)
-		return cul_fail(err, -EINVAL,
+		return cul_fail(err, -ENOENT,
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
-			"not",
+			"not, nor what --inject keeps from being called",
 			input_names[input]);
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
-		return cul_fail(err, -EINVAL, "'ret': the function returns nothing");
+		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);
 	name.is_code_address = input == IN_CALLER;
 	if (!name.type)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	g->out->uses_caller |= input == IN_CALLER;
 	g->out->uses_comm |= input == IN_COMM;
+	g->out->uses_task |= input == IN_CPU || input == IN_PID || input == IN_TID;
 	g->out->uses_late |= input == IN_RET || input == IN_DUR;
 	*out = name;
 	return 0;
@@ -128,10 +129,12 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 	if (!name.type)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	if (a->source < 0)
-		return cul_fail(err, -ENOTSUP, "'%s' is %s", a->name ? a->name : "the argument",
+		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
 				: "not where a probe can see it");
+	if (g->out->words < (unsigned)a->source + a->place.n_words)
+		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
 	return 0;
 }
@@ -233,6 +236,14 @@ static void finish(struct cul_bpf_code *code)
 	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
+static bool uses_arguments(const struct cul_expr *e)
+{
+	for (unsigned i = 0; i < IN_RET; i++)
+		if (cul_expr_uses_input(e, i))
+			return true;
+	return false;
+}
+
 static int add_condition(struct generating *g, struct cul_error *err)
 {
 	const char *text = g->options->condition;
@@ -248,13 +259,17 @@ static int add_condition(struct generating *g, struct cul_error *err)
 		return r;
 	}
 	all = cul_expr_parts(e) == 64 ? UINT64_MAX : (1ull << cul_expr_parts(e)) - 1;
-	early = g->returns ? cul_expr_parts_within(e, ~late_inputs()) & all : all;
+	early = g->plan->after ? 0
+		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
+			       : all;
 	for (int late = 0; !r && late < 2; late++) {
 		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
 		uint64_t parts = late ? all & ~early : early;
 
 		if (!parts)
 			continue;
+		if (late)
+			g->out->keeps |= uses_arguments(e);
 		begin(code);
 		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
 		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
@@ -266,9 +281,10 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	return r;
 }
 
-static bool is_late(const struct cul_expr *e)
+/* Registers after an instruction are what expressions speak of then. */
+static bool is_late(const struct generating *g, const struct cul_expr *e)
 {
-	return cul_expr_uses_input(e, IN_RET) || cul_expr_uses_input(e, IN_DUR);
+	return g->plan->after || cul_expr_uses_input(e, IN_RET) || cul_expr_uses_input(e, IN_DUR);
 }
 
 /* A place among the values. */
@@ -339,7 +355,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 	if (!v->text)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	g->out->n_values++;
-	v->at_return = g->returns && is_late(e);
+	v->at_return = (g->returns || g->plan->after) && is_late(g, e);
 	v->type = type;
 	bytes = cul_expr_is_input_bytes(e, &input, &offset);
 	if (!bytes && !cul_type_is_scalar(type) && cul_expr_is_lvalue(e)) {
@@ -352,6 +368,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 	if (r)
 		return r;
 	code = v->at_return ? &g->out->back : &g->out->entry;
+	g->out->keeps |= g->returns && (!v->at_return || uses_arguments(e));
 	begin(code);
 	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
 }
@@ -374,7 +391,7 @@ static int add_list(
 			break;
 	}
 	if (r < 0)
-		cul_error_prefix(err, option);
+		cul_error_prefix(err, "%s", option);
 	return r;
 }
 
@@ -409,13 +426,19 @@ static int add_all(struct generating *g, struct cul_error *err)
 	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
 }
 
+static bool has_regs(const struct cul_plan *plan)
+{
+	return plan->n_args && plan->args[0].form == CUL_FORM_REGS;
+}
+
 int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
 	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err)
 {
 	struct generating g = {.options = options,
 		.plan = plan,
 		.scope = cul_scope_env(scope),
-		.user = cul_scope_pid(scope) != 0,
+		/* Registers lie in the kernel, whoever's they are. */
+		.user = cul_scope_pid(scope) != 0 && !has_regs(plan),
 		.returns = returns,
 		.out = out};
 	int r;

@@ -12,19 +12,6 @@ enum {
 	STRING_SHORT = 64, /* of a struct's members */
 };
 
-/* A place in the payload for a copy of `size` bytes; -1: no more room. */
-static int add_fetch(struct cul_probe_recipe *r, struct cul_probe_fetch f)
-{
-	__u32 room = (f.size + 7u) & ~7u;
-
-	if (r->n_fetches == CUL_PROBE_FETCHES || r->payload + room > CUL_PROBE_PAYLOAD)
-		return -1;
-	f.pos = (__u16)r->payload;
-	r->payload += room;
-	r->fetch[r->n_fetches] = f;
-	return (int)r->n_fetches++;
-}
-
 /* `char` and what is unsigned or signed of one byte by that very name: text. */
 static bool is_text(const struct cul_type *t)
 {
@@ -41,104 +28,122 @@ static __u16 at_most(uint64_t size)
 	return (__u16)(size < CUL_PROBE_FETCH_MOST ? size : CUL_PROBE_FETCH_MOST);
 }
 
-/* A struct that is best told by a string in it: where the pointer to that is. */
-static bool find_name(const struct cul_type *t, uint64_t *offset)
+/* Pieces of a struct that has a familiar form. False: not all that it needs. */
+static bool plan_familiar(struct cul_plan *p, struct cul_plan_arg *a, struct cul_probe_fetch at,
+	const struct cul_type *to)
 {
-	struct cul_member m;
+	const struct cul_probe_recipe before = p->recipe;
 
-	if (!is_named(t, "filename") || cul_type_member(t, "name", &m, NULL) ||
-		m.bit_offset / 8 + 8 > CUL_PROBE_FETCH_MOST)
-		return false;
-	*offset = m.bit_offset / 8;
+	for (size_t i = 0; i < CUL_FAMILIAR_PIECES; i++) {
+		const struct cul_familiar_piece *piece = &a->familiar->pieces[i];
+
+		a->pieces[i].fetch = -1;
+		if (!piece->path)
+			continue;
+		if (!cul_fetches_piece(&p->recipe, at, to, piece, &a->pieces[i]) &&
+			!piece->optional) {
+			p->recipe = before;
+			return false;
+		}
+	}
+	a->form = CUL_FORM_FAMILIAR;
+	a->fetch = a->pieces[0].fetch;
 	return true;
 }
 
-static int fetch_name(struct cul_probe_recipe *r, struct cul_probe_fetch f, uint64_t offset)
+static __u8 path_kind(const struct cul_type *t)
 {
-	int base;
-
-	f.kind = CUL_FETCH_MEM;
-	f.size = (__u16)(offset + 8);
-	base = add_fetch(r, f);
-	if (base < 0)
-		return -1;
-	return add_fetch(r, (struct cul_probe_fetch){.kind = CUL_FETCH_STR,
-				    .through = (__u8)(base + 1),
-				    .at_return = f.at_return,
-				    .offset = (__u16)offset,
-				    .size = STRING_ROOM});
+	return is_named(t, "file")     ? CUL_FETCH_FILE
+	       : is_named(t, "dentry") ? CUL_FETCH_DENTRY
+	       : is_named(t, "path")   ? CUL_FETCH_PATH
+				       : CUL_FETCH_NONE;
 }
 
-/* Strings that a struct's members point to, when one looks deeper. */
-static void fetch_members(struct cul_plan *p, int base, const struct cul_type *t, unsigned depth)
-{
-	const struct cul_probe_fetch from = p->recipe.fetch[base];
-
-	if (cul_type_fill(t, NULL))
-		return;
-	for (size_t i = 0; i < t->n_members; i++) {
-		const struct cul_member *m = &t->members[i];
-		struct cul_probe_fetch f = {
-			.through = (__u8)(base + 1), .at_return = from.at_return};
-		const struct cul_type *to;
-		uint64_t offset = m->bit_offset / 8;
-		int fetch;
-
-		if (!m->type || m->type->kind != CUL_KIND_PTR || offset + 8 > from.size ||
-			offset % 8 || cul_type_to(m->type, &to, NULL))
-			continue;
-		f.offset = (__u16)offset;
-		if (is_text(to)) {
-			f.kind = CUL_FETCH_STR;
-			f.size = STRING_SHORT;
-			add_fetch(&p->recipe, f);
-		} else if (depth > 2 && to->size) {
-			f.kind = CUL_FETCH_MEM;
-			f.size = at_most(to->size);
-			fetch = add_fetch(&p->recipe, f);
-			if (fetch >= 0)
-				fetch_members(p, fetch, to, depth - 1);
-		}
-	}
-}
-
-/* How a pointer is best shown, and what has to be fetched for it. */
+/* How a pointer is best shown, and what has to be fetched for it. `at`: where the pointer is. */
 static void plan_pointer(struct cul_plan *p, struct cul_plan_arg *a,
-	const struct cul_plan_want *want, bool at_return)
+	const struct cul_plan_want *want, struct cul_probe_fetch at)
 {
-	struct cul_probe_fetch f = {.source = (__u8)a->source, .at_return = at_return};
 	const struct cul_type *to;
-	uint64_t offset;
 
 	if (cul_type_to(a->type, &to, NULL))
 		return;
+	a->depth = (uint8_t)want->depth;
+	at.kind = want->user || want->plain ? CUL_FETCH_NONE : path_kind(to);
+	a->familiar = want->plain ? NULL : cul_familiar_find(to, want->user);
 	if (is_text(to)) {
-		f.kind = CUL_FETCH_STR;
-		f.size = STRING_ROOM;
+		at.kind = CUL_FETCH_STR;
+		at.size = at.through ? STRING_SHORT : STRING_ROOM;
 		a->form = CUL_FORM_STRING;
-		a->fetch = add_fetch(&p->recipe, f);
-	} else if (!want->user && (is_named(to, "file") || is_named(to, "dentry"))) {
-		f.kind = is_named(to, "file") ? CUL_FETCH_FILE : CUL_FETCH_DENTRY;
-		f.size = PATH_ROOM;
+		a->fetch = cul_fetches_add(&p->recipe, at);
+	} else if (at.kind != CUL_FETCH_NONE) {
+		at.size = PATH_ROOM;
 		a->form = CUL_FORM_PATH;
-		a->fetch = add_fetch(&p->recipe, f);
-	} else if (!want->user && find_name(to, &offset)) {
-		a->form = CUL_FORM_NAME;
-		a->fetch = fetch_name(&p->recipe, f, offset);
+		a->fetch = cul_fetches_add(&p->recipe, at);
+	} else if (a->familiar && want->depth && plan_familiar(p, a, at, to)) {
+		return;
 	} else if (to->kind != CUL_KIND_FUNC && to->kind != CUL_KIND_VOID && want->depth) {
 		cul_type_fill(to, NULL); /* may complete it */
 		if (!to->size)
 			return;
-		f.kind = CUL_FETCH_MEM;
-		f.size = at_most(to->size);
+		at.kind = CUL_FETCH_MEM;
+		at.size = at_most(to->size);
 		a->form = CUL_FORM_OBJECT;
 		a->object = to;
-		a->fetch = add_fetch(&p->recipe, f);
-		if (a->fetch >= 0 && want->depth > 1)
-			fetch_members(p, a->fetch, to, want->depth);
+		a->fetch = cul_fetches_add(&p->recipe, at);
 	}
 	if (a->fetch < 0)
 		a->form = CUL_FORM_VALUE;
+}
+
+static struct cul_probe_fetch from_source(const struct cul_plan_arg *a, bool at_return)
+{
+	return (struct cul_probe_fetch){.source = (__u8)a->source, .at_return = at_return};
+}
+
+/* The pointers among a struct's members. */
+static void follow_members(
+	struct cul_plan *p, const struct cul_plan_arg *a, const struct cul_plan_want *want)
+{
+	struct cul_plan_want inner = {.depth = a->depth - 1u, .user = want->user};
+	const struct cul_probe_fetch *from;
+
+	if (a->fetch < 0 || a->form != CUL_FORM_OBJECT || a->depth < 2 ||
+		(a->object->kind != CUL_KIND_STRUCT && a->object->kind != CUL_KIND_UNION) ||
+		cul_type_fill(a->object, NULL))
+		return;
+	from = &p->recipe.fetch[a->fetch];
+	for (size_t i = 0; i < a->object->n_members && p->n_inner < CUL_PLAN_INNER; i++) {
+		const struct cul_member *m = &a->object->members[i];
+		struct cul_plan_arg *to = &p->inner[p->n_inner];
+		uint64_t offset = m->bit_offset / 8;
+
+		if (!m->type || m->type->kind != CUL_KIND_PTR || m->type->size != 8 ||
+			offset + 8 > from->size || offset % 8)
+			continue;
+		*to = (struct cul_plan_arg){.type = m->type,
+			.source = -1,
+			.fetch = -1,
+			.inner_offset = (uint16_t)offset,
+			.inner_through = (uint8_t)(a->fetch + 1)};
+		plan_pointer(p, to, &inner,
+			(struct cul_probe_fetch){.through = to->inner_through,
+				.offset = to->inner_offset,
+				.at_return = from->at_return});
+		if (to->fetch >= 0)
+			p->n_inner++;
+	}
+}
+
+/* All of one depth before those that are deeper. */
+static void follow(struct cul_plan *p, const struct cul_plan_arg *args, size_t n,
+	const struct cul_plan_want *want)
+{
+	size_t next = p->n_inner;
+
+	for (size_t i = 0; i < n; i++)
+		follow_members(p, &args[i], want);
+	for (; next < p->n_inner; next++)
+		follow_members(p, &p->inner[next], want);
 }
 
 static void plan_parameter(
@@ -158,7 +163,7 @@ static void plan_parameter(
 	if (p->words < param->place.word + param->place.n_words)
 		p->words = param->place.word + param->place.n_words;
 	if (want->args && a->type && a->type->kind == CUL_KIND_PTR)
-		plan_pointer(p, a, want, false);
+		plan_pointer(p, a, want, from_source(a, false));
 }
 
 static __u32 ret_kind(const struct cul_signature *s)
@@ -186,7 +191,7 @@ static void plan_ret(struct cul_plan *p, const struct cul_plan_want *want)
 	p->ret.source = CUL_PROBE_FROM_RET;
 	p->ret.place = (struct cul_arg_place){.where = CUL_ARG_WORDS, .n_words = 1};
 	if (want->ret && t->kind == CUL_KIND_PTR)
-		plan_pointer(p, &p->ret, want, true);
+		plan_pointer(p, &p->ret, want, from_source(&p->ret, true));
 }
 
 /* void (void *data, the arguments...): each in a word of 64 bits. */
@@ -219,7 +224,24 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	for (size_t i = 0; i < out->signature.n_params; i++)
 		plan_parameter(out, &out->signature.params[i], want);
 	plan_ret(out, want);
+	follow(out, out->args, out->n_args, want);
+	follow(out, &out->ret, 1, want);
 	return 0;
+}
+
+void cul_plan_regs(struct cul_plan *plan, const struct cul_type *pointer, bool fetch)
+{
+	struct cul_plan_arg *a = &plan->args[plan->n_args++];
+
+	*a = (struct cul_plan_arg){.name = "regs",
+		.type = pointer,
+		.form = CUL_FORM_REGS,
+		.place = {.where = CUL_ARG_WORDS, .n_words = 1},
+		.fetch = -1};
+	if (fetch)
+		a->fetch = cul_fetches_add(
+			&plan->recipe, (struct cul_probe_fetch){
+					       .kind = CUL_FETCH_REGS, .size = CUL_PROBE_REGS * 8});
 }
 
 void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
@@ -227,6 +249,8 @@ void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
 {
 	struct cul_plan_want deep = *want;
 
+	/* Who asks for a struct itself wants to see what is in it. */
+	deep.plain = true;
 	if (!deep.depth)
 		deep.depth = 1;
 	plan->n_args = 0;
@@ -240,6 +264,8 @@ void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
 			.source = CUL_PROBE_WORDS + (int)v->at,
 			.fetch = -1};
 		if (v->type->kind == CUL_KIND_PTR)
-			plan_pointer(plan, a, v->object ? &deep : want, v->at_return);
+			plan_pointer(
+				plan, a, v->object ? &deep : want, from_source(a, v->at_return));
 	}
+	follow(plan, plan->args, plan->n_args, want);
 }

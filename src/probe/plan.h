@@ -12,17 +12,22 @@
 #include "arch/arch.h"
 #include "bpf/probe.h"
 #include "expr/scope.h"
+#include "probe/fetches.h"
 #include "report/model.h"
 #include "sym/signature.h"
 
-enum { CUL_PLAN_ARGS = CUL_SIGNATURE_MOST + 1 }; /* the returned value is planned like one */
+enum {
+	CUL_PLAN_ARGS = CUL_SIGNATURE_MOST + 1, /* the returned value is planned like one */
+	CUL_PLAN_INNER = CUL_PROBE_FETCHES,
+};
 
 enum cul_plan_form {
 	CUL_FORM_VALUE,  /* the word or words, by type */
 	CUL_FORM_STRING, /* the characters it points to */
 	CUL_FORM_OBJECT, /* what it points to, by type */
 	CUL_FORM_PATH,   /* names from a dentry or file up */
-	CUL_FORM_NAME,   /* of a struct that is best known by a string in it (struct filename) */
+	CUL_FORM_REGS,   /* the registers at an instruction: no argument, but expressions know it */
+	CUL_FORM_FAMILIAR, /* a struct that is best told by a few of its members */
 };
 
 struct cul_plan_arg {
@@ -33,6 +38,12 @@ struct cul_plan_arg {
 	struct cul_arg_place place;
 	int source; /* index of the first source: words, values, the returned one; -1: unseen */
 	int fetch;  /* -1: none */
+	const struct cul_familiar *familiar;
+	struct cul_fetched_piece pieces[CUL_FAMILIAR_PIECES];
+	/* INNER: the pointer lies in what another fetch brought */
+	uint16_t inner_offset;
+	uint8_t inner_through; /* 1 + that fetch; 0: an argument */
+	uint8_t depth;         /* pointers are followed so often from here */
 };
 
 struct cul_plan {
@@ -42,14 +53,19 @@ struct cul_plan {
 	size_t n_args;
 	struct cul_plan_arg ret;
 	bool has_ret;
+	struct cul_plan_arg inner[CUL_PLAN_INNER]; /* pointers in structs that are followed */
+	size_t n_inner;
 	struct cul_probe_recipe recipe;
 	unsigned words; /* that have to be taken at the entry */
+	bool after;     /* of an instruction: told once it has run */
+	unsigned step;  /* its length */
 };
 
 struct cul_plan_want {
 	bool args; /* show them: fetch what they point to */
 	bool ret;  /* show the returned value */
 	unsigned depth;
+	bool plain;      /* structs by their members, whatever their familiar form */
 	bool user;       /* a process's function */
 	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
 };
@@ -57,6 +73,12 @@ struct cul_plan_want {
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err);
+
+/* Of an instruction there are registers. `pointer`: to a struct of them. */
+void cul_plan_regs(struct cul_plan *plan, const struct cul_type *pointer, bool fetch);
+
+/* Those that were fetched; NULL: none. */
+const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul_probe_event *e);
 
 /* Shows the values of --args in place of the parameters. */
 struct cul_generated_value;

@@ -21,6 +21,35 @@ static bool has_expressions(const struct cul_probe_options *o)
 	return o->condition || o->args || o->by || o->hist;
 }
 
+/* The registers there, and with --after those behind the instruction. */
+static int plan_instruction(struct cul_probe_run *run, size_t i, struct cul_error *err)
+{
+	const struct cul_probe_options *o = run->options;
+	const struct cul_site *site = site_of(run, i);
+	struct cul_plan *plan = &run->plans[i];
+	struct cul_error why = {0};
+	struct cul_insn insn;
+	int r;
+
+	if (!run->regs.pointer)
+		cul_instruction_regs_init(&run->regs, run->arch, cul_scope_env(run->scope)->ctypes);
+	if (!run->regs.pointer)
+		return cul_fail(err, -ENOMEM, "out of memory");
+	cul_plan_regs(plan, run->regs.pointer, run->after && !o->args);
+	plan->after = run->after;
+	/* Read before a probe stands there. */
+	r = cul_instruction_at(run->scope, run->arch, site, run->pid != 0, &insn, &why);
+	if (!r)
+		run->insn = insn;
+	else if (run->after)
+		return cul_fail(err, r, "%s", why.text);
+	else
+		r = 0;
+	if (!r && run->after)
+		r = cul_instruction_next(site, &insn, &plan->step, err);
+	return r;
+}
+
 static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -37,9 +66,19 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 	struct cul_generated *g = &run->generated[i];
 	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
 
+	if (!r && run->inject.every)
+		r = cul_inject_check(site, err);
+	if (!r && site->kind == CUL_SITE_INSIDE)
+		r = plan_instruction(run, i, err);
+	else if (!r && run->after)
+		r = cul_fail(err, -EINVAL,
+			"--after shows one instruction, and %s is a whole function; write %s+OFF, "
+			"or --ret for what it returns",
+			site->name, site->name);
 	if (r || !has_expressions(o))
 		return r;
-	r = cul_generate(o, &run->plans[i], cul_probe_returns(site), run->scope, g, err);
+	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
+		run->scope, g, err);
 	if (!r && g->uses_late && !run->returns) {
 		/* From here on calls are told at their return, and planned so. */
 		run->returns = true;
@@ -52,7 +91,7 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 }
 
 /* One of many that has no such argument is left out, and said so. */
-static int leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why)
+int cul_probe_leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why)
 {
 	struct cul_site_refused *refused = cul_vec_push(&run->sites.refused);
 	const struct cul_site *site = site_of(run, i);
@@ -78,13 +117,16 @@ static int plan_all(struct cul_probe_run *run, struct cul_error *err)
 	if (!run->plans || !run->generated)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
+		r = cul_probe_step(run, "preparing", i, err);
+		if (r)
+			return r;
 		run->sites.sites.data[kept] = *site_of(run, i);
 		r = plan_site(run, kept, &why);
 		if (!r) {
 			kept++;
 			continue;
 		}
-		if (n == 1 || r != -ENOENT || leave_out(run, kept, &why))
+		if (n == 1 || r != -ENOENT || cul_probe_leave_out(run, kept, &why))
 			return cul_fail(err, r, "%s", why.text);
 		memset(&run->plans[kept], 0, sizeof(run->plans[kept]));
 	}
@@ -115,15 +157,25 @@ static bool offset_of(struct cul_probe_run *run, const char *tag, const char *pa
 	return t != NULL;
 }
 
-/* Where paths are in the kernel's structs; only asked when an argument is one. */
+static bool has_paths(const struct cul_probe_recipe *r)
+{
+	for (unsigned i = 0; i < r->n_fetches; i++)
+		if (r->fetch[i].kind != CUL_FETCH_MEM && r->fetch[i].kind != CUL_FETCH_STR)
+			return true;
+	return false;
+}
+
+/* Where paths are in the kernel's structs; only asked when something is one. */
 static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 {
 	bool wanted = false;
 
-	for (size_t i = 0; i < run->sites.sites.len; i++)
-		for (size_t a = 0; a < run->plans[i].n_args; a++)
-			wanted |= run->plans[i].args[a].form == CUL_FORM_PATH;
-	o->known = wanted && offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
+	if (run->only_pid)
+		offset_of(run, "task_struct", "tgid", &o->task_tgid);
+	for (size_t i = 0; !wanted && i < run->sites.sites.len; i++)
+		wanted = has_paths(&run->plans[i].recipe);
+	o->known = wanted && offset_of(run, "file", "f_path", &o->file_path) &&
+		   offset_of(run, "file", "f_path.dentry", &o->file_dentry) &&
 		   offset_of(run, "file", "f_path.mnt", &o->file_mnt) &&
 		   offset_of(run, "dentry", "d_parent", &o->dentry_parent) &&
 		   offset_of(run, "dentry", "d_name.name", &o->dentry_name) &&
@@ -136,36 +188,64 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
 }
 
+/* What programs have to find out of a call, besides that there was one. */
+static void find_needs(struct cul_probe_run *run, struct cul_probe_program_config *config)
+{
+	const struct cul_probe_options *o = run->options;
+	bool calls = o->view == CUL_VIEW_CALLS;
+
+	config->keep = calls;
+	run->words = 0;
+	for (size_t i = 0; i < run->sites.sites.len; i++) {
+		const struct cul_generated *g = &run->generated[i];
+		unsigned words = calls && !o->args ? run->plans[i].words : g->words;
+
+		config->task |= g->uses_task;
+		config->comm |= g->uses_comm;
+		config->keep |= g->keeps;
+		run->words = words > run->words ? words : run->words;
+	}
+}
+
 static int open_program(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	bool calls = o->view == CUL_VIEW_CALLS, few = run->sites.sites.len <= CUL_PROBE_FENTRY_MOST;
-	bool tracepoints = false;
+	bool tracepoints = false, inside = false;
 	struct cul_probe_program_config config = {
 		.n_sites = run->sites.sites.len,
 		.user_target = run->pid != 0,
-		.returns = run->returns,
-		.carry = calls && run->returns,
+		.returns = run->returns || run->after,
+		.carry = calls && (run->returns || run->after),
 		.diff = o->diff,
 		.errors_only = o->errors,
 		.only_pid = run->only_pid,
+		.parent = run->pid,
+		.cpus = o->cpus ? &run->cpus : NULL,
 		.slow_ns = o->slow_ns,
 		.events = calls,
-		.groups = o->view == CUL_VIEW_COUNT || o->view == CUL_VIEW_HIST,
+		.groups = o->view == CUL_VIEW_HIST ||
+			  (o->view == CUL_VIEW_COUNT &&
+				  (o->by || o->want_kernel_stack || o->want_user_stack)),
 		.bars = o->view == CUL_VIEW_HIST,
-		.comm = calls || o->by || o->condition,
 		.caller = run->generated[0].uses_caller,
 		.by_at = run->generated[0].by_at,
 		.by_words = run->generated[0].by_words,
 		.measure_at = run->generated[0].measure_at,
+		.inject_ret = run->inject.ret,
+		.inject_every = run->inject.every,
 		.kernel_stack = o->want_kernel_stack,
 		.user_stack = o->want_user_stack,
 		.on_event = cul_probe_on_event,
 		.data = run,
 	};
 
-	for (size_t i = 0; i < run->sites.sites.len; i++)
+	find_needs(run, &config);
+	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
+		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;
+	}
+	config.regs = calls && inside && !o->args;
 	if (!run->pid)
 		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
@@ -183,8 +263,13 @@ static int set_recipes(struct cul_probe_run *run, struct cul_error *err)
 
 int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = plan_all(run, err);
+	const char *inject = run->options->inject;
+	int r = inject ? cul_inject_parse(inject, &run->inject, err) : 0;
 
+	if (!r && inject)
+		r = cul_inject_allowed(err);
+	if (!r)
+		r = plan_all(run, err);
 	if (!r)
 		r = open_program(run, err);
 	if (r)

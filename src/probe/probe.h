@@ -22,6 +22,13 @@ enum cul_probe_view {
 	CUL_VIEW_RATE,  /* --rate: per second, live */
 };
 
+/* Bars of equal width from `min` to below `max`, and one for what lies below and above. */
+struct cul_probe_scale {
+	int64_t min, max, step; /* step 0: powers of two */
+};
+
+enum { CUL_PROBE_SCALE_MOST = 256 }; /* bars between min and max */
+
 struct cul_probe_options {
 	const char *const *specs; /* as given on the command line */
 	size_t n_specs;
@@ -33,7 +40,7 @@ struct cul_probe_options {
 	const char *args;      /* --args: expressions by commas; NULL: all parameters by type */
 	const char *by;        /* --by: expressions by commas; NULL: by stack */
 	const char *hist;      /* --hist: an expression */
-	const char *linear;    /* --linear MIN,MAX,STEP: bars of equal width; NULL: powers of two */
+	struct cul_probe_scale scale; /* --linear */
 	enum cul_probe_view view;
 	bool returns;       /* --ret */
 	bool diff;          /* --diff */
@@ -48,6 +55,12 @@ struct cul_probe_options {
 	uint64_t count; /* end after this many calls were shown; 0: no limit */
 	const char *const *debug_paths;
 	int stop_fd;
+	/*
+	 * Told while something takes its time: `done` of `of` of them. NULL: nobody wants to know.
+	 * With `what` NULL when it is over, if it went well.
+	 */
+	void (*progress)(void *data, const char *what, size_t done, size_t of);
+	void *progress_data;
 };
 
 struct cul_probe_outcome {

@@ -16,6 +16,7 @@
 
 /* The kernel rounds each CPU's element of a per-CPU map up to 8 bytes. */
 _Static_assert(sizeof(struct cul_probe_totals) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_cpus) == sizeof(((struct probe_bpf__rodata *)0)->cpus), "");
 _Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
 
 enum {
@@ -24,6 +25,8 @@ enum {
 	GROUPS = 8192,
 	GROUPS_MEMORY = 16 << 20, /* all CPUs */
 	STACKS = 8192,
+	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
+	FOLLOWED = 16384,
 };
 
 /* In the order of enum cul_probe_template. */
@@ -35,6 +38,9 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_before",
 	"probe_after",
 	"probe_tracepoint",
+	"probe_inject",
+	"probe_fork",
+	"probe_child",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -80,8 +86,9 @@ static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *op
 static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	const struct cul_probe_program_config *config)
 {
-	size_t call = config->carry ? sizeof(struct cul_probe_open)
-				    : offsetof(struct cul_probe_open, payload);
+	size_t call = config->carry  ? sizeof(struct cul_probe_open)
+		      : config->keep ? offsetof(struct cul_probe_open, got)
+				     : offsetof(struct cul_probe_open, words);
 	size_t calls = CALLS_MEMORY / call;
 	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
 	bool stacks = config->groups && (config->kernel_stack || config->user_stack);
@@ -90,13 +97,17 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.scratches, config->n_scratches);
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
+	if (config->only_pid)
+		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
 	if (config->returns) {
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
 	}
-	if (config->groups)
+	if (config->groups) {
+		bpf_map__set_key_size(skel->maps.groups, KEY + config->by_words * 8);
 		bpf_map__set_max_entries(
 			skel->maps.groups, (__u32)(groups < GROUPS ? groups : GROUPS));
+	}
 	if (stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
 }
@@ -106,8 +117,13 @@ static void set_constants(
 {
 	skel->rodata->user_target = config->user_target;
 	skel->rodata->own_tgid = (__u32)getpid();
-	skel->rodata->only_tgid = (__u32)config->only_pid;
+	skel->rodata->only_followed = config->only_pid != 0;
+	if (config->cpus) {
+		skel->rodata->some_cpus = 1;
+		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
+	}
 	skel->rodata->returns = config->returns;
+	skel->rodata->keep = config->keep;
 	skel->rodata->carry = config->carry;
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
@@ -118,12 +134,16 @@ static void set_constants(
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
+	skel->rodata->want_task = config->task;
 	skel->rodata->want_comm = config->comm;
 	skel->rodata->want_caller = config->caller;
 	skel->rodata->want_regs = config->regs;
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
 	skel->rodata->ring_bytes = ring_bytes;
+	skel->rodata->parent_tgid = (__u32)config->parent;
+	skel->rodata->inject_ret = config->inject_ret;
+	skel->rodata->inject_every = config->inject_every;
 	memcpy((void *)&skel->rodata->offsets, &config->offsets, sizeof(config->offsets));
 }
 
@@ -143,7 +163,15 @@ static int load_templates(struct cul_probe_program *p,
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .cookie = (long)p,
 		.prog_prepare_load_fn = take_template);
-	int id = libbpf_register_prog_handler("culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler), r;
+	/*
+	 * One that stays, since libbpf 1.1 frees its list with the last one and keeps using it
+	 * (libbpf_unregister_prog_handler(): reallocarray() to nothing).
+	 */
+	int keeper = libbpf_register_prog_handler("keeper", BPF_PROG_TYPE_KPROBE, 0, NULL);
+	int id = keeper < 0 ? keeper
+			    : libbpf_register_prog_handler(
+				      "culprit+", BPF_PROG_TYPE_KPROBE, 0, &handler);
+	int r;
 
 	p->skel = id >= 0 ? probe_bpf__open() : NULL;
 	if (p->skel) {
@@ -165,6 +193,8 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	int r;
 
 	p->n_sites = config->n_sites;
+	p->grouped = config->groups;
+	p->n_by = config->by_words;
 	r = cul_cpus_possible(&p->possible, err);
 	if (r)
 		return r;
@@ -203,6 +233,14 @@ static void patch(struct bpf_insn *insns, size_t n, int32_t from, int32_t to)
 	for (size_t i = 0; i < n; i++)
 		if (is_constant(&insns[i], from))
 			insns[i].imm = to;
+}
+
+/* Additions that give the old value back (kernel 5.12), which -mcpu=v2 does not have. */
+static void fetch_add(struct bpf_insn *insns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) && insns[i].imm == BPF_ADD)
+			insns[i].imm = BPF_ADD | BPF_FETCH;
 }
 
 /* Where the function to be replaced begins: the last one, `return CUL_PATCH_CODE`. */
@@ -255,7 +293,9 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT;
+	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT ||
+			  instance->from == CUL_TEMPLATE_FORK ||
+			  instance->from == CUL_TEMPLATE_CHILD;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -287,13 +327,18 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 	patch(insns, n, CUL_PATCH_SITE, instance->site);
 	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
 	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
-	if (at == t->n)
+	if (instance->from == CUL_TEMPLATE_INJECT)
+		fetch_add(insns, n);
+	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
+	patch(insns, n, CUL_PATCH_CODED, extra != 0);
+	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
+		instance->from != CUL_TEMPLATE_CHILD)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
 		memcpy(insns + at, instance->code->insns, extra * sizeof(*insns));
 		n = at + extra;
-	} else {
+	} else if (at < n) {
 		insns[at].imm = 1;
 	}
 	fd = load(instance, insns, n, err);
@@ -305,6 +350,18 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	return *slot = fd;
+}
+
+uint64_t cul_probe_program_children(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
+}
+
+int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
+{
+	__u32 tgid = (__u32)pid;
+
+	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
 }
 
 int cul_probe_program_set_recipe(
@@ -341,11 +398,33 @@ int cul_probe_program_totals(
 		out->ungrouped += all[cpu].ungrouped;
 		out->errors += all[cpu].errors;
 		out->matched += all[cpu].matched;
+		out->injected += all[cpu].injected;
 		out->sum_ns += all[cpu].sum_ns;
 		if (all[cpu].max_ns > out->max_ns)
 			out->max_ns = all[cpu].max_ns;
 	}
 	return 0;
+}
+
+/* Each site as a group. */
+static int sites_as_groups(struct cul_probe_program *p,
+	int (*fn)(
+		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
+	void *data)
+{
+	int r = 0;
+
+	for (unsigned site = 0; !r && site < p->n_sites; site++) {
+		struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+		struct cul_probe_totals t;
+		struct cul_probe_tally g;
+
+		r = cul_probe_program_totals(p, site, &t);
+		g = (struct cul_probe_tally){t.matched, t.errors, t.sum_ns, t.max_ns};
+		if (!r && t.matched)
+			r = fn(data, &key, &g);
+	}
+	return r;
 }
 
 int cul_probe_program_groups(struct cul_probe_program *p,
@@ -355,10 +434,12 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 {
 	int fd = bpf_map__fd(p->skel->maps.groups), r = 0;
 	cul_autofree struct cul_probe_tally *all = cul_calloc(p->n_possible, sizeof(*all));
-	struct cul_probe_tally_key key, *previous = NULL;
+	struct cul_probe_tally_key key = {0}, *previous = NULL;
 
 	if (!all)
 		return -ENOMEM;
+	if (!p->grouped)
+		return sites_as_groups(p, fn, data);
 	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
 		struct cul_probe_tally sum = {0};
 

@@ -28,6 +28,9 @@ enum cul_probe_template {
 	CUL_TEMPLATE_BEFORE, /* an instruction, and the one after it */
 	CUL_TEMPLATE_AFTER,
 	CUL_TEMPLATE_TRACEPOINT,
+	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
+	CUL_TEMPLATE_FORK,   /* follows the children of a process */
+	CUL_TEMPLATE_CHILD,  /* counts those that a probed process forks */
 	CUL_TEMPLATES,
 };
 
@@ -45,6 +48,8 @@ struct cul_probe_program {
 	struct cul_cpus possible;
 	unsigned n_possible;
 	size_t n_sites;
+	bool grouped;     /* calls are counted by group, not by site alone */
+	unsigned n_by;    /* words of a group's key */
 	CUL_VEC(int) fds; /* of the programs that were made */
 };
 
@@ -52,12 +57,16 @@ struct cul_probe_program {
 struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
-	bool user_target, returns, carry, diff, errors_only;
-	pid_t only_pid;
+	bool user_target, returns, keep, carry, diff, errors_only;
+	pid_t only_pid;              /* 0: calls of all processes */
+	pid_t parent;                /* whose functions are probed; 0: nobody's */
+	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
-	bool events, groups, bars, comm, caller, regs;
+	bool events, groups, bars, task, comm, caller, regs;
 	unsigned by_at, by_words, measure_at; /* among the values */
 	bool kernel_stack, user_stack;
+	int64_t inject_ret;
+	uint64_t inject_every; /* 0: nothing is injected */
 	struct cul_probe_offsets offsets;
 	cul_rings_fn *on_event;
 	void *data;
@@ -73,6 +82,7 @@ struct cul_probe_instance {
 	int32_t site;                    /* or CUL_SITE_BY_COOKIE */
 	unsigned args;                   /* words of arguments */
 	unsigned scratch;                /* below config.n_scratches */
+	bool paired;                     /* calls are told when they return, if the run does so */
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
 	enum bpf_attach_type attach;     /* 0: none is expected */
 	uint32_t btf_id;                 /* fentry, fexit: the function */
@@ -83,14 +93,21 @@ struct cul_probe_instance {
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err);
 
+/* With config.only_pid: calls of this process count too. */
+int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
+/* Children that the process forked: they have its code, and no probes. */
+uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 /* Sums over all CPUs. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
 
-/* Each group with the sum over CPUs, in no order. Ends early when `fn` returns not 0. */
+/*
+ * Each group with the sum over CPUs, in no order: sites, where calls were counted by nothing else.
+ * Ends early when `fn` returns not 0.
+ */
 int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),

@@ -24,7 +24,10 @@ int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now)
 	size_t n = run->sites.sites.len, called = 0;
 	cul_autofree struct cul_probe_rate *rates = NULL;
 
-	if (run->options->view != CUL_VIEW_RATE || now - run->rated_ns < SECOND)
+	if (run->options->view != CUL_VIEW_RATE || now <= run->rated_ns)
+		return 0;
+	/* What is left of a second at the end is told too: the lines' sum is the count. */
+	if (now - run->rated_ns < SECOND && !run->end_ns)
 		return 0;
 	rates = cul_calloc(n, sizeof(*rates));
 	if (!run->rated)
@@ -48,6 +51,8 @@ int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now)
 		run->rated[i] = t;
 	}
 	run->rated_ns = now;
+	if (run->end_ns && !called)
+		return 0;
 	qsort(rates, called, sizeof(*rates), by_calls);
 	return run->sink->ops->probe_rate(run->sink, rates, called < SHOWN ? called : SHOWN);
 }

@@ -4,63 +4,35 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "report/stream.h"
+#include "sys/process.h"
 
 enum { READ_MS = 20 }; /* how often the rings are read, unless they fill up before */
-
-uint64_t cul_probe_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns)
 {
 	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
-void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
+int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err)
 {
-	struct cul_str text = {0};
-	char **slot;
-	va_list ap;
+	const struct cul_probe_options *o = run->options;
+	struct pollfd stop = {.fd = o->stop_fd, .events = POLLIN};
+	size_t n = run->sites.sites.len;
 
-	va_start(ap, fmt);
-	cul_str_addv(&text, fmt, ap);
-	va_end(ap);
-	slot = text.failed ? NULL : cul_vec_push(&run->gaps);
-	if (slot)
-		*slot = text.s;
-	else
-		cul_str_free(&text);
-}
-
-/* A descriptor or two a site, where the kernel has no fprobe. */
-static void raise_file_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
-
-/* Nothing is left attached, so that there is nothing to do about it but to start again. */
-static int broken_off(int code, struct cul_error *err)
-{
-	if (code == -ENOMEM)
-		return cul_fail(err, code, "out of memory: the run was broken off");
-	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
+	if (poll(&stop, 1, 0) > 0)
+		return cul_fail(err, -EINTR,
+			"interrupted while %s, %zu of %zu places: nothing is left attached", what,
+			done, n);
+	if (o->progress)
+		o->progress(o->progress_data, what, done, n);
+	return 0;
 }
 
 static int start(struct cul_probe_run *run, struct cul_error *err)
@@ -68,16 +40,18 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 	int r = cul_probe_select(run, err);
 
 	/* Not before: the command keeps the limit it was given. */
-	raise_file_limit();
+	cul_sys_raise_file_limit();
 	if (!r)
 		r = cul_probe_prepare(run, err);
 	if (!r)
 		r = cul_probe_arm(run, err);
 	if (r)
 		return r;
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, NULL, 0, 0);
 	r = cul_probe_say_attached(run);
 	if (r)
-		return broken_off(r, err);
+		return cul_stream_failed(r, err);
 	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
 }
 
@@ -129,8 +103,8 @@ static int loop(struct cul_probe_run *run)
 		if (run->program.rings)
 			r = cul_rings_read(run->program.rings, false);
 		if (!r)
-			r = cul_probe_say_rate(run, cul_probe_now());
-		look_for_end(run, fds, cul_probe_now());
+			r = cul_probe_say_rate(run, cul_clock_now());
+		look_for_end(run, fds, cul_clock_now());
 	}
 	return r;
 }
@@ -155,10 +129,9 @@ static void free_run(struct cul_probe_run *run)
 	cul_sites_free(&run->sites);
 	cul_seen_free(&run->seen);
 	free(run->rated);
-	for (size_t i = 0; i < run->gaps.len; i++)
-		free(run->gaps.data[i]);
-	free(run->gaps.data);
+	cul_gaps_free(&run->gaps);
 	cul_scope_free(run->scope);
+	cul_users_free(&run->users);
 	if (run->pid_fd >= 0)
 		close(run->pid_fd);
 }
@@ -168,10 +141,13 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 {
 	__attribute__((cleanup(free_run))) struct cul_probe_run run = {
 		.options = options,
+		.users = {.debug_paths = options->debug_paths},
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
+		.fork_link = CUL_ATTACHMENT_NONE,
 		.child = {.signal_fd = -1, .entry_fd = -1},
+		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,
 	};
 	struct cul_error own;
@@ -190,7 +166,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 	if (!r)
 		r = finish(&run, err);
 	if (r && r != -EPIPE)
-		return err->code ? r : broken_off(r, err);
+		return err->code ? r : cul_stream_failed(r, err);
 	outcome->end = run.end;
 	return 0;
 }

@@ -12,12 +12,17 @@
 #include "base/vec.h"
 #include "expr/scope.h"
 #include "probe/generate.h"
+#include "probe/inject.h"
+#include "probe/instruction.h"
 #include "probe/plan.h"
 #include "probe/probe.h"
 #include "probe/program.h"
+#include "probe/users.h"
 #include "sym/sites.h"
 #include "trace/attach.h"
 #include "trace/child.h"
+#include "trace/cpus.h"
+#include "trace/gaps.h"
 #include "trace/kretprobe.h"
 #include "trace/seen.h"
 
@@ -34,18 +39,26 @@ struct cul_probe_run {
 	struct cul_sink *sink;
 	const struct cul_arch *arch;
 	struct cul_scope *scope;
+	struct cul_users users; /* whose frames are not the scope's */
 	struct cul_sites sites;
 	struct cul_plan *plans;          /* by site */
 	struct cul_generated *generated; /* by site */
 	struct cul_probe_program program;
-	bool opened; /* the program is */
+	bool opened;  /* the program is */
+	bool *absent; /* by site: the kernel refused it when it was to be attached */
 	CUL_VEC(struct cul_probe_link) links;
+	struct cul_attachment fork_link; /* tells of the children of only_pid */
 	struct cul_kretprobes *kretprobes;
 	struct cul_child child;
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
-	pid_t only_pid; /* the kernel's functions, called by this process */
+	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
 	int pid_fd;
-	bool returns;
+	bool returns, after;
+	struct cul_inject inject; /* every 0: nothing is */
+	struct cul_instruction_regs regs;
+	struct cul_insn insn; /* of the last one that is probed; len 0: not known */
+	struct cul_cpus cpus; /* --cpu */
+	unsigned words;       /* of arguments: so many are taken at the entry */
 	uint64_t attach_ns;
 	uint64_t start_ns, end_ns, detached_ns; /* CLOCK_MONOTONIC */
 	uint64_t arrived, shown;
@@ -54,17 +67,26 @@ struct cul_probe_run {
 	uint64_t rated_ns;
 	bool done, enough;
 	enum cul_end end;
-	CUL_VEC(char *) gaps;
+	struct cul_gaps gaps;
 };
 
-uint64_t cul_probe_now(void); /* CLOCK_MONOTONIC, ns */
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
-void cul_probe_gap(struct cul_probe_run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Between two sites of what may take long: tells how far it is. -EINTR with a sentence when the
+ * user wants it to end.
+ */
+int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err);
 
 /* select.c: scope, sites, and where the command stands. */
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);
 bool cul_probe_is_user(const struct cul_probe_run *run); /* a process's functions */
+
+/*
+ * Says of site `i`, one of many, that it is not probed: `why`, to the end of its first sentence.
+ * 0 or -ENOMEM.
+ */
+int cul_probe_leave_out(struct cul_probe_run *run, size_t i, const struct cul_error *why);
 
 /* prepare.c: plans, expressions, maps. */
 int cul_probe_prepare(struct cul_probe_run *run, struct cul_error *err);
@@ -77,9 +99,17 @@ static inline bool cul_probe_returns(const struct cul_site *site)
 	return site->kind <= CUL_SITE_CLONE;
 }
 
+/* Whether a run tells of it only then, if it tells so of any. */
+static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const struct cul_site *site)
+{
+	return run->after || (run->returns && cul_probe_returns(site));
+}
+
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);
+/* Closes all that was attached, which may take the kernel seconds. */
+void cul_probe_detach(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);
 
 /* attached.c: the first line. */
@@ -88,6 +118,9 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
 /* How many of the innermost frames are not the function's, but of what probes it. */
+/* Names a frame. `user`: of that process. */
+void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
+	const char *comm, struct cul_where *out);
 size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
 
 /* rate.c: once a second, when it is asked for. */

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "probe/run.h"
+#include "sym/ftrace_list.h"
 #include "sys/process.h"
 
 /* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
@@ -33,19 +34,32 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 {
 	struct cul_kernel *k = cul_scope_kernel_names(run->scope, err);
 	int r = k ? cul_sites_kernel(k, spec, &run->sites, err) : -EPERM, other;
+	struct cul_error why;
 
 	if (r != -ENOENT && r != -ENXIO)
 		return r;
 	other = add_tracepoint(run, k, spec);
 	if (other == -ENOMEM)
 		return cul_fail(err, other, "out of memory");
-	return other ? r : 0;
+	if (!other)
+		return 0;
+	/* What stands before the colon may have been meant either way. */
+	why = *err;
+	return r == -ENXIO ? cul_fail(err, r, "no tracepoint is called '%s', and %.300s", spec,
+				     why.text)
+			   : r;
 }
 
 static int select_kernel(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = cul_scope_kernel(run->options->debug_paths, &run->scope, err);
+	const struct cul_probe_options *o = run->options;
+	struct cul_ftrace_ahead *ahead = cul_sites_read_ahead(o->specs, o->n_specs);
+	int r = cul_scope_kernel(o->debug_paths, &run->scope, err);
 
+	if (r)
+		cul_ftrace_ahead_free(ahead);
+	else
+		cul_sites_give_ahead(cul_scope_kernel_names(run->scope, NULL), ahead);
 	for (size_t i = 0; !r && i < run->options->n_specs; i++)
 		r = add_kernel(run, run->options->specs[i], err);
 	return r;
@@ -131,7 +145,10 @@ int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	pid_t pid = o->pid;
-	int r;
+	int r = o->cpus ? cul_cpus_named(o->cpus, &run->cpus, err) : 0;
+
+	if (r)
+		return r;
 
 	if (o->command) {
 		r = cul_child_start(o->command, &run->child, err);
@@ -152,6 +169,9 @@ int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)
 		cul_child_end_steps(&run->child);
 	if (r || !pid)
 		return r;
+	/* While it is there; a command is held at its end, when it has its libraries. */
+	if (!run->pid && !o->command && o->want_user_stack)
+		cul_users_open(&run->users, pid, "");
 	run->pid_fd = cul_sys_pidfd_open(pid);
 	return 0;
 }

@@ -12,20 +12,6 @@
 
 enum { MAX_ERRNO = 4095 }; /* include/linux/err.h */
 
-static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
-{
-	return cul_scope_data_name(data, addr, out);
-}
-
-static void print(struct cul_str *out, const struct cul_type *type, const void *bytes, size_t size,
-	struct cul_scope *scope)
-{
-	const struct cul_print_names names = {.name = name_pointer, .data = scope};
-	const struct cul_print_value value = {.type = type, .bytes = bytes, .size = size};
-
-	cul_print_value(out, &value, &names);
-}
-
 /* The bytes that a fetch has brought; NULL: none. */
 static const uint8_t *fetched(const struct cul_plan *plan, const struct cul_probe_event *e,
 	int fetch, bool at_return, size_t *size)
@@ -43,14 +29,7 @@ static const uint8_t *fetched(const struct cul_plan *plan, const struct cul_prob
 static void print_string(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room)
 {
 	cul_str_add(out, "\"");
-	for (size_t i = 0; i < size && bytes[i]; i++) {
-		if (bytes[i] == '"' || bytes[i] == '\\')
-			cul_str_addf(out, "\\%c", bytes[i]);
-		else if (bytes[i] >= ' ' && bytes[i] < 0x7f)
-			cul_str_addf(out, "%c", bytes[i]);
-		else
-			cul_str_addf(out, "\\x%02x", bytes[i]);
-	}
+	cul_familiar_text(out, bytes, size);
 	cul_str_add(out, size == room ? "\"..." : "\"");
 }
 
@@ -81,13 +60,66 @@ static void print_path(struct cul_str *out, const uint8_t *bytes, size_t size)
 	}
 }
 
-static void show_fetched(const struct cul_plan *plan, const struct cul_plan_arg *arg,
-	const uint8_t *bytes, size_t size, struct cul_scope *scope, struct cul_str *out)
+/* One call that is being told. */
+struct telling {
+	const struct cul_plan *plan;
+	const struct cul_probe_event *e;
+	bool at_return;
+	struct cul_scope *scope;
+};
+
+static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
 {
+	const struct telling *t = data;
+
+	return cul_scope_data_name(t->scope, addr, out);
+}
+
+static bool show_familiar(
+	const struct telling *t, const struct cul_plan_arg *arg, struct cul_str *out)
+{
+	struct cul_familiar_bytes b = {0};
+	size_t before = out->len;
+
+	for (size_t i = 0; i < CUL_FAMILIAR_PIECES; i++) {
+		const struct cul_fetched_piece *piece = &arg->pieces[i];
+		const uint8_t *bytes;
+		size_t size;
+
+		if (!arg->familiar->pieces[i].path || piece->fetch < 0)
+			continue;
+		bytes = fetched(t->plan, t->e, piece->fetch, t->at_return, &size);
+		if (!bytes || piece->offset >= size)
+			continue;
+		size -= piece->offset;
+		/* Half a number is none. */
+		if (size < piece->size && !arg->familiar->pieces[i].text &&
+			*arg->familiar->pieces[i].path)
+			continue;
+		b.bytes[i] = bytes + piece->offset;
+		b.size[i] = size < piece->size ? size : piece->size;
+	}
+	return arg->familiar->print(&b, out) && out->len > before;
+}
+
+static void print(const struct telling *t, struct cul_str *out, const struct cul_type *type,
+	const void *bytes, size_t size);
+
+/* What a pointer points to, from what was fetched for it. False: nothing was. */
+static bool show_pointee(
+	const struct telling *t, const struct cul_plan_arg *arg, struct cul_str *out)
+{
+	size_t size;
+	const uint8_t *bytes;
+
+	if (arg->form == CUL_FORM_FAMILIAR)
+		return show_familiar(t, arg, out);
+	bytes = fetched(t->plan, t->e, arg->fetch, t->at_return, &size);
+	if (!bytes)
+		return false;
 	switch (arg->form) {
 	case CUL_FORM_STRING:
-	case CUL_FORM_NAME:
-		print_string(out, bytes, size, plan->recipe.fetch[arg->fetch].size);
+		print_string(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);
 		break;
 	case CUL_FORM_PATH:
 		print_path(out, bytes, size);
@@ -96,8 +128,35 @@ static void show_fetched(const struct cul_plan *plan, const struct cul_plan_arg 
 		/* A scalar behind a pointer is told from one that is given itself. */
 		if (cul_type_is_scalar(arg->object))
 			cul_str_add(out, "&");
-		print(out, arg->object, bytes, size, scope);
+		print(t, out, arg->object, bytes, size);
 	}
+	return true;
+}
+
+/* A pointer in a struct that was fetched, when one looks deeper. */
+static bool follow(void *data, const struct cul_print_value *pointer, struct cul_str *out)
+{
+	const struct telling *t = data;
+	const uint8_t *payload = (const uint8_t *)(t->e + 1) + (t->at_return ? t->e->payload : 0);
+
+	for (size_t i = 0; i < t->plan->n_inner; i++) {
+		const struct cul_plan_arg *arg = &t->plan->inner[i];
+		const struct cul_probe_fetch *f = &t->plan->recipe.fetch[arg->inner_through - 1];
+
+		if (pointer->bytes == payload + f->pos + arg->inner_offset)
+			return show_pointee(t, arg, out);
+	}
+	return false;
+}
+
+static void print(const struct telling *t, struct cul_str *out, const struct cul_type *type,
+	const void *bytes, size_t size)
+{
+	const struct cul_print_names names = {
+		.name = name_pointer, .follow = follow, .data = (void *)t, .brief = true};
+	const struct cul_print_value value = {.type = type, .bytes = bytes, .size = size};
+
+	cul_print_value(out, &value, &names);
 }
 
 /* The value's own bytes among words, values and the returned one, which are one array. */
@@ -114,9 +173,17 @@ static const uint64_t *words_of(
 	return sources + arg->source;
 }
 
-static void show_value(const struct cul_plan_arg *arg, const struct cul_probe_event *e,
-	struct cul_scope *scope, struct cul_str *out, struct cul_shown *shown, const char **why)
+/* An expression that met what could not be read has no value. */
+static bool is_fault(const struct cul_plan_arg *arg, const struct cul_probe_event *e)
 {
+	return arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
+	       e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1;
+}
+
+static void show_value(const struct telling *t, const struct cul_plan_arg *arg, struct cul_str *out,
+	struct cul_shown *shown, const char **why)
+{
+	const struct cul_probe_event *e = t->e;
 	size_t size = 0;
 	const uint64_t *words = words_of(arg, e, &size);
 
@@ -124,12 +191,11 @@ static void show_value(const struct cul_plan_arg *arg, const struct cul_probe_ev
 		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
 		return;
 	}
-	if (arg->source >= CUL_PROBE_WORDS && arg->source < CUL_PROBE_FROM_RET &&
-		e->in.faults >> (arg->source - CUL_PROBE_WORDS) & 1) {
+	if (is_fault(arg, e)) {
 		*why = "unreadable";
 		return;
 	}
-	print(out, arg->type, words, size, scope);
+	print(t, out, arg->type, words, size);
 	shown->is_number = cul_print_is_number(arg->type, size);
 	shown->text = cul_str_text(out);
 }
@@ -138,34 +204,42 @@ void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 	const struct cul_probe_event *e, bool at_return, struct cul_scope *scope,
 	struct cul_str *out, struct cul_shown *shown, const char **why)
 {
+	const struct telling t = {.plan = plan, .e = e, .at_return = at_return, .scope = scope};
 	const uint64_t *words;
-	const uint8_t *bytes;
 	size_t size = 0;
 
 	*shown = (struct cul_shown){0};
 	if (arg->fetch < 0) {
-		show_value(arg, e, scope, out, shown, why);
+		show_value(&t, arg, out, shown, why);
 		return;
 	}
-	bytes = fetched(plan, e, arg->fetch, at_return, &size);
 	words = words_of(arg, e, &size);
-	if (bytes)
-		fetched(plan, e, arg->fetch, at_return, &size);
-	if (bytes) {
-		show_fetched(plan, arg, bytes, size, scope, out);
-	} else if (words && !*words) {
+	if (words && !*words && !is_fault(arg, e)) {
 		cul_str_add(out, "NULL");
-	} else {
+	} else if (!show_pointee(&t, arg, out)) {
 		/* The pointer at least. */
-		print(out, arg->type, words, words ? 8 : 0, scope);
+		if (!is_fault(arg, e))
+			print(&t, out, arg->type, words, words ? 8 : 0);
 		*why = "unreadable";
 	}
-	shown->text = cul_str_text(out);
+	shown->text = out->len ? cul_str_text(out) : NULL;
+}
+
+const uint64_t *cul_plan_show_regs(const struct cul_plan *plan, const struct cul_probe_event *e)
+{
+	size_t size;
+
+	for (size_t i = 0; i < plan->n_args; i++)
+		if (plan->args[i].form == CUL_FORM_REGS && plan->args[i].fetch >= 0)
+			return (const uint64_t *)fetched(
+				plan, e, plan->args[i].fetch, false, &size);
+	return NULL;
 }
 
 const char *cul_plan_error(const struct cul_plan *plan, const struct cul_probe_event *e)
 {
-	if (plan->recipe.ret == CUL_RET_NONE || !(e->flags & CUL_CALL_RETURN) || e->in.ret >= 0 ||
+	if (plan->recipe.ret == CUL_RET_NONE ||
+		!(e->flags & (CUL_CALL_RETURN | CUL_CALL_INJECTED)) || e->in.ret >= 0 ||
 		e->in.ret < -MAX_ERRNO)
 		return NULL;
 	return cul_errname((int)-e->in.ret);

@@ -3,11 +3,13 @@
  * The end of a run: exact counts by function, and what was lost.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/run.h"
 
 /* Sums of the run, as the ledger has them. */
@@ -31,6 +33,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->ungrouped += one->ungrouped;
 	sum->errors += one->errors;
 	sum->matched += one->matched;
+	sum->injected += one->injected;
 	sum->sum_ns += one->sum_ns;
 	if (one->max_ns > sum->max_ns)
 		sum->max_ns = one->max_ns;
@@ -39,7 +42,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->timed = returns;
+	f->timed = returns && t->waited;
 	/* Those that were filtered at the entry are not waited for. */
 	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;
@@ -87,11 +90,12 @@ static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_prob
 	}
 }
 
-static int say_functions(struct cul_probe_run *run, struct sums *sums)
+static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cul_error *err)
 {
 	size_t n_sites = run->sites.sites.len, n = 0, silent = 0;
 	cul_autofree struct cul_probe_function *functions = cul_calloc(n_sites, sizeof(*functions));
 	struct cul_probe_totals sum = {0}, one;
+	bool present = false; /* one of the function's sites is probed */
 	int r;
 
 	if (!functions)
@@ -102,7 +106,9 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 
 		r = cul_probe_program_totals(&run->program, (unsigned)i, &one);
 		if (r)
-			return r;
+			return cul_fail(
+				err, r, "reading what the kernel counted: %s", cul_strerror(r));
+		present |= !run->absent[i];
 		add(&sum, &one);
 		add(&sums->all, &one);
 		add_misses(run, (unsigned)i, f);
@@ -115,7 +121,8 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums)
 		if (f->calls || f->missed || f->missed_returns)
 			n++;
 		else
-			silent++;
+			silent += present;
+		present = false;
 		if (n < n_sites)
 			memset(&functions[n], 0, sizeof(*functions));
 	}
@@ -154,13 +161,10 @@ static void sum_misses(struct cul_probe_run *run, struct sums *sums)
 /* Closing the links takes the kernel a while: it is told, and done before the ledger. */
 static void detach(struct cul_probe_run *run)
 {
-	uint64_t start = cul_probe_now();
+	uint64_t start = cul_clock_now();
 
-	while (run->links.len)
-		cul_attachment_detach(&run->links.data[--run->links.len].attachment);
-	cul_kretprobes_free(run->kretprobes);
-	run->kretprobes = NULL;
-	run->detached_ns = cul_probe_now() - start;
+	cul_probe_detach(run);
+	run->detached_ns = cul_clock_now() - start;
 }
 
 static int say_loss(struct cul_probe_run *run, const struct sums *sums)
@@ -169,6 +173,8 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 	struct cul_probe_loss loss = {
 		.calls = t->calls,
 		.own = t->own,
+		.injecting = run->inject.every != 0,
+		.injected = t->injected,
 		.matched = t->matched,
 		.filtered = t->filtered,
 		.shown = run->shown,
@@ -179,16 +185,17 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.missed_returns = sums->missed_returns,
 		.recursion = sums->recursion,
 		.misses_known = !sums->probe_unknown && !sums->recursion_unknown,
-		.gaps = (const char *const *)run->gaps.data,
-		.n_gaps = run->gaps.len,
+		.gaps = (const char *const *)run->gaps.texts.data,
+		.n_gaps = run->gaps.texts.len,
 		.end = run->end,
 		.command_status = run->end == CUL_END_COMMAND ? run->child.status : -1,
 		.ran_ns = run->end_ns - run->start_ns,
 		.detached_ns = run->detached_ns,
 	};
 
-	if (t->waited > t->returns)
-		loss.unreturned = t->waited - t->returns;
+	/* Those whose return was missed are told as such. */
+	if (t->waited > t->returns + sums->missed_returns)
+		loss.unreturned = t->waited - t->returns - sums->missed_returns;
 	if (sums->probe_unknown)
 		loss.misses_unknown_for =
 			"this kernel does not tell how often a probe was nested in another";
@@ -198,10 +205,27 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 {
 	struct sums sums = {0};
-	int r = cul_probe_say_views(run, err);
+	int r = cul_probe_say_rate(run, run->end_ns);
+
+	/*
+	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
+	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.
+	 */
+	if (run->pid && cul_probe_program_children(&run->program))
+		cul_gaps_add(&run->gaps,
+			"the process forked %" PRIu64 " time(s), and calls in its children are not "
+			"seen; -p PID probes one of them",
+			cul_probe_program_children(&run->program));
+	if (run->users.refused)
+		cul_gaps_add(&run->gaps,
+			"user frames are named in the first %d processes alone; -p PID --kernel "
+			"chooses one",
+			CUL_USERS_MOST);
 
 	if (!r)
-		r = say_functions(run, &sums);
+		r = cul_probe_say_views(run, err);
+	if (!r)
+		r = say_functions(run, &sums, err);
 	if (r)
 		return r;
 	sum_misses(run, &sums);

@@ -3,12 +3,12 @@
  * --count and --hist: groups of calls, at the end.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "probe/picture.h"
 #include "probe/run.h"
 #include "sym/print.h"
 
@@ -110,7 +110,8 @@ static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct 
 		struct cul_frame *f = &out->frames[out->n++];
 
 		*f = (struct cul_frame){.user = user, .method = i ? "kernel" : "regs"};
-		cul_scope_where(run->scope, i ? addrs[i] - 1 : addrs[i], user, &f->where);
+		cul_probe_where(
+			run, i ? addrs[i] - 1 : addrs[i], user, run->only_pid, "", &f->where);
 		f->where.addr = addrs[i];
 		f->where.offset += i > 0;
 	}
@@ -129,6 +130,8 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 	}
 	if (n)
 		qsort(all->v.data, n, sizeof(*all->v.data), by_count);
+	if (run->only_pid && run->options->want_user_stack)
+		cul_users_open(&run->users, run->only_pid, "");
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &all->v.data[i];
 		const struct cul_site *site = &run->sites.sites.data[e->key.site];
@@ -157,104 +160,28 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 	return r;
 }
 
-/* [low, high) of a bar; see bar_of() in bpf/probe.bpf.c. */
-static void bounds(unsigned bar, int64_t *low, int64_t *high)
-{
-	unsigned e = bar / 16 + 3;
-
-	if (bar < 16) {
-		*low = bar;
-		*high = bar + 1;
-		return;
-	}
-	*low = (int64_t)(16 + bar % 16) << (e - 4);
-	*high = (int64_t)(17 + bar % 16) << (e - 4);
-}
-
-enum { LINEAR_MOST = 256, LOG_MOST = 64, BARS_MOST = LINEAR_MOST + 2 };
-
-/* --linear MIN,MAX,STEP: bars between, one for what is below and one above. */
-struct scale {
-	bool linear;
-	int64_t min, max, step;
-};
-
-/* The bar of the picture that a value falls in, and where that begins. */
-static size_t place(const struct scale *s, int64_t v, int64_t *low, int64_t *high)
-{
-	size_t i = 0;
-
-	if (s->linear) {
-		if (v < s->min) {
-			*low = INT64_MIN;
-			*high = s->min;
-			return 0;
-		}
-		i = (size_t)((v - s->min) / s->step);
-		*low = s->min + (int64_t)i * s->step;
-		*high = *low + s->step;
-		if (v < s->max)
-			return i + 1;
-		i = (size_t)((s->max - s->min + s->step - 1) / s->step);
-		*low = s->max;
-		*high = INT64_MAX;
-		return i + 1;
-	}
-	if (v <= 0) {
-		*low = 0;
-		*high = 1;
-		return 0;
-	}
-	while (v >> i > 1)
-		i++;
-	*low = (int64_t)1 << i;
-	*high = i < 62 ? *low * 2 : INT64_MAX;
-	return i + 1;
-}
-
 /* One histogram of the entries of one group. */
-static int say_histogram(
-	struct cul_probe_run *run, const struct scale *scale, const struct entry *from, size_t n)
+static int say_histogram(struct cul_probe_run *run, const struct entry *from, size_t n)
 {
 	const struct cul_site *site = &run->sites.sites.data[from->key.site];
-	struct cul_probe_bar bars[BARS_MOST] = {0};
+	cul_autofree struct cul_picture_count *counts = cul_calloc(n, sizeof(*counts));
+	struct cul_probe_bar bars[CUL_PICTURE_MOST];
 	struct cul_probe_histogram h = {.function = site->name,
 		.module = site->module,
 		.measure = run->options->hist,
 		.is_time = !strcmp(run->options->hist, "dur")};
 	struct naming *names = cul_calloc(1, sizeof(*names));
-	size_t first = BARS_MOST, last = 0, at;
-	int64_t low, high, left, right;
-	int r;
+	int r = -ENOMEM;
 
-	if (!names)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		bounds(from[i].key.bar, &low, &high);
-		at = place(scale, low, &left, &right);
-		bars[at].low = left;
-		bars[at].high = right;
-		bars[at].count += from[i].g.count;
-		h.count += from[i].g.count;
-		first = at < first ? at : first;
-		last = at > last ? at : last;
-		if (!i)
-			h.min = low;
-		h.max = high;
+	if (counts && names) {
+		for (size_t i = 0; i < n; i++)
+			counts[i] = (struct cul_picture_count){from[i].key.bar, from[i].g.count};
+		cul_picture_make(&run->options->scale, counts, n, bars, &h);
+		name_values(run, &from->key, names);
+		h.by = names->by;
+		h.n_by = names->n_by;
+		r = run->sink->ops->probe_histogram(run->sink, &h);
 	}
-	/* Those between that are empty have their bounds too. */
-	for (at = first; at < last; at++)
-		if (!bars[at + 1].count) {
-			bars[at + 1].low = bars[at].high;
-			bars[at + 1].high =
-				scale->linear ? bars[at].high + scale->step : bars[at].high * 2;
-		}
-	h.bars = bars + first;
-	h.n_bars = last - first + 1;
-	name_values(run, &from->key, names);
-	h.by = names->by;
-	h.n_by = names->n_by;
-	r = run->sink->ops->probe_histogram(run->sink, &h);
 	namings_free(names, 1);
 	return r;
 }
@@ -264,35 +191,17 @@ static bool same_group(const struct cul_probe_tally_key *a, const struct cul_pro
 	return a->site == b->site && !memcmp(a->by, b->by, sizeof(a->by));
 }
 
-static int read_scale(const char *text, struct scale *out, struct cul_error *err)
+static int say_histograms(struct cul_probe_run *run, struct groups *all)
 {
-	long long min, max, step;
-	char rest;
-
-	memset(out, 0, sizeof(*out));
-	if (!text)
-		return 0;
-	if (sscanf(text, "%lld,%lld,%lld%c", &min, &max, &step, &rest) != 3 || step <= 0 ||
-		max <= min || (max - min) / step >= LINEAR_MOST)
-		return cul_fail(err, -EINVAL,
-			"--linear %s: write MIN,MAX,STEP, with at most %d steps", text,
-			LINEAR_MOST);
-	*out = (struct scale){.linear = true, .min = min, .max = max, .step = step};
-	return 0;
-}
-
-static int say_histograms(struct cul_probe_run *run, struct groups *all, struct cul_error *err)
-{
-	struct scale scale;
 	size_t start = 0;
-	int r = read_scale(run->options->linear, &scale, err);
+	int r = 0;
 
 	if (all->v.len)
 		qsort(all->v.data, all->v.len, sizeof(*all->v.data), by_group);
 	for (size_t i = 0; !r && i < all->v.len; i++) {
 		if (i + 1 < all->v.len && same_group(&all->v.data[i].key, &all->v.data[i + 1].key))
 			continue;
-		r = say_histogram(run, &scale, &all->v.data[start], i + 1 - start);
+		r = say_histogram(run, &all->v.data[start], i + 1 - start);
 		start = i + 1;
 	}
 	return r;
@@ -309,5 +218,5 @@ int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err)
 	if (r)
 		return cul_fail(err, r, "reading the groups: %s", cul_strerror(r));
 	return run->options->view == CUL_VIEW_COUNT ? say_groups(run, &all)
-						    : say_histograms(run, &all, err);
+						    : say_histograms(run, &all);
 }

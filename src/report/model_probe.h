@@ -37,7 +37,8 @@ struct cul_probe_attached {
 	bool returns; /* the way back is probed too */
 	int pid;      /* 0: the kernel's functions */
 	const char *process;
-	int only_pid;     /* the kernel's functions, called by this process alone; 0: by all */
+	int only_pid; /* the kernel's functions, called by this process and its children to come; 0:
+			 by all */
 	uint64_t took_ns; /* attaching */
 	const char *note; /* what it does not see; NULL */
 };
@@ -53,6 +54,8 @@ struct cul_probe_arg {
 struct cul_probe_reg {
 	const char *name;
 	uint64_t value;
+	bool changed; /* by the instruction; `before` is valid */
+	uint64_t before;
 };
 
 struct cul_probe_call {
@@ -71,12 +74,14 @@ struct cul_probe_call {
 	const struct cul_probe_arg *args;
 	size_t n_args;
 	bool returned;
+	bool injected;                    /* was not called: --inject had it return at once */
 	struct cul_shown ret;             /* text NULL with `returned`: void, or not to be seen */
 	const char *error;                /* "ENOENT": the returned value is this error; NULL */
 	uint64_t dur_ns;                  /* with `returned` */
 	struct cul_where caller;          /* addr 0: not known */
-	const struct cul_probe_reg *regs; /* --after */
+	const struct cul_probe_reg *regs; /* of an instruction */
 	size_t n_regs;
+	bool regs_after; /* once it has run */
 	const struct cul_frame *frames;
 	size_t n_frames;
 	uint64_t same_stack_as; /* number of the earlier call with these frames; 0: the first */
@@ -133,11 +138,13 @@ struct cul_probe_function {
 
 struct cul_probe_loss {
 	uint64_t calls;
-	uint64_t matched;    /* of `calls`: passed the filters */
-	uint64_t filtered;   /* of `calls` */
-	uint64_t shown;      /* of `matched`: told one by one */
-	uint64_t dropped;    /* of `matched`: ring full */
-	uint64_t ungrouped;  /* of `matched`: table of groups full */
+	uint64_t matched;   /* of `calls`: passed the filters */
+	uint64_t filtered;  /* of `calls` */
+	uint64_t shown;     /* of `matched`: told one by one */
+	uint64_t dropped;   /* of `matched`: ring full */
+	uint64_t ungrouped; /* of `matched`: table of groups full */
+	bool injecting;
+	uint64_t injected;   /* of `matched`: not called, by --inject */
 	uint64_t own;        /* calls by culprit itself, which are not among `calls` */
 	uint64_t unreturned; /* calls that had not come back at the end */
 	uint64_t lone;       /* calls too many to remember until their return */

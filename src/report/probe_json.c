@@ -86,6 +86,8 @@ static void add_regs(struct json_object *o, const struct cul_probe_call *call)
 
 		cul_json_string(r, "name", call->regs[i].name);
 		cul_json_hex(r, "value", call->regs[i].value);
+		if (call->regs[i].changed)
+			cul_json_hex(r, "before", call->regs[i].before);
 		json_object_array_add(array, r);
 	}
 }
@@ -117,6 +119,8 @@ int cul_json_probe_call(struct cul_sink *s, const struct cul_probe_call *call)
 		cul_json_shown(o, "ret", &call->ret);
 		cul_json_string(o, "error", call->error);
 		cul_json_time(o, "dur", call->dur_ns);
+		if (call->injected)
+			cul_json_bool(o, "injected", true);
 	}
 	if (call->caller.addr)
 		cul_json_place(o, "caller", &call->caller);
@@ -280,6 +284,8 @@ int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 	cul_json_u64(o, "shown", l->shown);
 	cul_json_u64(o, "dropped", l->dropped);
 	cul_json_u64(o, "ungrouped", l->ungrouped);
+	if (l->injecting)
+		cul_json_u64(o, "injected", l->injected);
 	cul_json_u64(o, "own", l->own);
 	cul_json_u64(o, "unreturned", l->unreturned);
 	cul_json_u64(o, "lone", l->lone);

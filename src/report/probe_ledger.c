@@ -71,6 +71,8 @@ static void add_counts(struct cul_text_sink *t, const struct cul_probe_loss *l)
 		cul_text_say(t, CUL_INK_PLAIN, "(%" PRIu64 " %s)",
 			l->filtered ? l->filtered : l->unreturned,
 			l->filtered ? "filtered" : "had not returned");
+	if (l->injecting)
+		cul_text_say(t, CUL_INK_WARNING, "(%" PRIu64 " overridden)", l->injected);
 	if (l->own)
 		cul_text_say(t, CUL_INK_PLAIN, "(and %" PRIu64 " by culprit itself)", l->own);
 	if (l->detached_ns >= SLOW_DETACH_NS) {

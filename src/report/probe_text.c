@@ -68,7 +68,7 @@ static void add_scope(struct cul_text_sink *t, const struct cul_probe_attached *
 		cul_text_process(&t->cell, &t->style, a->process, pid, pid);
 	else
 		cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "process %d", pid);
-	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->pid ? "" : " alone");
+	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->pid ? "" : " and its children");
 	cul_lines_cell(&t->lines, &t->cell, 1);
 }
 
@@ -281,7 +281,11 @@ static void add_return(struct cul_text_sink *t, const struct cul_probe_call *cal
 				call->ret.text ? " " : "", call->error);
 		put(t, &gap);
 	}
-	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, cul_text_duration(dur, call->dur_ns));
+	if (call->injected)
+		cul_cell_add(&t->cell, &t->style, CUL_INK_WARNING, "(injected)");
+	else
+		cul_cell_add(
+			&t->cell, &t->style, CUL_INK_PLAIN, cul_text_duration(dur, call->dur_ns));
 	cul_lines_cell(&t->lines, &t->cell, 3);
 }
 
@@ -322,11 +326,14 @@ static void add_regs(struct cul_text_sink *t, const struct cul_probe_call *call)
 {
 	if (!call->n_regs)
 		return;
-	cul_text_label(t, CALL_INDENT, "after");
+	cul_text_label(t, CALL_INDENT, call->regs_after ? "after" : "regs");
 	for (size_t i = 0; i < call->n_regs; i++) {
 		cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "%s=", call->regs[i].name);
 		cul_cell_addf(
 			&t->cell, &t->style, CUL_INK_VALUE, "0x%" PRIx64, call->regs[i].value);
+		if (call->regs[i].changed)
+			cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, " (was 0x%" PRIx64 ")",
+				call->regs[i].before);
 		cul_lines_cell(&t->lines, &t->cell, 2);
 	}
 	cul_lines_end(&t->lines);

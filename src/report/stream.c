@@ -17,6 +17,14 @@ int cul_stream_write(FILE *out, const struct cul_str *text)
 	return 0;
 }
 
+/* Nothing is left armed, so that there is nothing to do about it but to start again. */
+int cul_stream_failed(int code, struct cul_error *err)
+{
+	if (code == -ENOMEM)
+		return cul_fail(err, code, "out of memory: the run was broken off");
+	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
+}
+
 static int claim(int fd, const char *path, struct cul_error *err)
 {
 	struct stat st;

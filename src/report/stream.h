@@ -17,6 +17,9 @@
  */
 int cul_stream_write(FILE *out, const struct cul_str *text);
 
+/* What a sink that failed means for the run, which ends with it. Returns `code`. */
+int cul_stream_failed(int code, struct cul_error *err);
+
 /*
  * Creates or empties the file of a recording, readable by its owner alone.
  * Refuses symbolic links, hard links and other people's files, because culprit

@@ -2,6 +2,7 @@
 #include "sym/ftrace_list.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,4 +128,48 @@ bool cul_ftrace_list_next(
 	}
 	*cursor = l->size;
 	return false;
+}
+
+struct cul_ftrace_ahead {
+	pthread_t thread;
+	int result;
+	struct cul_ftrace_list *list;
+};
+
+static void *read_ahead(void *data)
+{
+	struct cul_ftrace_ahead *a = data;
+
+	a->result = cul_ftrace_list_open(NULL, &a->list);
+	return NULL;
+}
+
+struct cul_ftrace_ahead *cul_ftrace_ahead_start(void)
+{
+	struct cul_ftrace_ahead *a = cul_calloc(1, sizeof(*a));
+
+	if (!a || !pthread_create(&a->thread, NULL, read_ahead, a))
+		return a;
+	free(a);
+	return NULL;
+}
+
+int cul_ftrace_ahead_take(struct cul_ftrace_ahead *a, struct cul_ftrace_list **out)
+{
+	int r;
+
+	pthread_join(a->thread, NULL);
+	r = a->result;
+	if (!r)
+		*out = a->list;
+	free(a);
+	return r;
+}
+
+void cul_ftrace_ahead_free(struct cul_ftrace_ahead *a)
+{
+	struct cul_ftrace_list *list;
+
+	if (a && !cul_ftrace_ahead_take(a, &list))
+		cul_ftrace_list_free(list);
 }

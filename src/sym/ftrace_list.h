@@ -33,6 +33,17 @@ bool cul_ftrace_list_has_addresses(const struct cul_ftrace_list *l);
 bool cul_ftrace_list_next(
 	const struct cul_ftrace_list *l, size_t *cursor, struct cul_ftrace_line *out);
 
+/*
+ * The same read by a thread of its own, while something else is: the kernel takes long to print the
+ * list, and prints one page at a time. NULL when no thread can be had. Whoever starts it takes or
+ * frees it.
+ */
+struct cul_ftrace_ahead;
+struct cul_ftrace_ahead *cul_ftrace_ahead_start(void);
+/* Waits for it and frees it. As cul_ftrace_list_open(). */
+int cul_ftrace_ahead_take(struct cul_ftrace_ahead *a, struct cul_ftrace_list **out);
+void cul_ftrace_ahead_free(struct cul_ftrace_ahead *a); /* accepts NULL */
+
 /* How far into a function the call to ftrace is at most (behind endbr64, bti, two nops). */
 enum { CUL_FTRACE_REACH = 16 };
 

@@ -29,6 +29,7 @@ void cul_kernel_free(struct cul_kernel *k)
 	free(k->parts.data);
 	cul_arena_free(&k->names);
 	cul_kprobe_blacklist_free(k->blacklist);
+	cul_ftrace_ahead_free(k->ftrace_ahead);
 	cul_ftrace_list_free(k->ftrace);
 	cul_system_map_free(k->map);
 	cul_kallsyms_free(k->syms);

@@ -82,6 +82,51 @@ static void print_char(struct cul_str *out, const struct cul_print_value *v)
 		cul_str_addf(out, "'\\x%02x'", c);
 }
 
+/*
+ * Whether an enum's values are bits to be combined: all that are not above the highest single bit
+ * are single bits themselves. Numbers that are counted have a 3 between.
+ */
+static bool is_flags(const struct cul_type *t, uint64_t *known)
+{
+	uint64_t highest = 0;
+
+	*known = 0;
+	for (size_t i = 0; i < t->n_members; i++) {
+		uint64_t v = (uint64_t)t->enumerators[i].value;
+
+		if (t->enumerators[i].value > 0 && !(v & (v - 1))) {
+			*known |= v;
+			highest = v > highest ? v : highest;
+		}
+	}
+	for (size_t i = 0; i < t->n_members; i++) {
+		uint64_t v = (uint64_t)t->enumerators[i].value;
+
+		if (t->enumerators[i].value > 0 && v < highest && v & (v - 1))
+			return false;
+	}
+	return highest > 2;
+}
+
+static bool print_flags(struct cul_str *out, const struct cul_type *t, uint64_t bits)
+{
+	const char *separator = "";
+	uint64_t known;
+
+	if (!bits || !is_flags(t, &known) || bits & ~known)
+		return false;
+	for (size_t i = 0; i < t->n_members && bits; i++) {
+		uint64_t v = (uint64_t)t->enumerators[i].value;
+
+		if (!v || v & (v - 1) || !(bits & v))
+			continue;
+		cul_str_addf(out, "%s%s", separator, t->enumerators[i].name);
+		separator = "|";
+		bits &= ~v;
+	}
+	return true;
+}
+
 static void print_enum(struct cul_str *out, const struct cul_print_value *v)
 {
 	int64_t bits = (int64_t)cul_print_bits(v);
@@ -93,6 +138,8 @@ static void print_enum(struct cul_str *out, const struct cul_print_value *v)
 			cul_str_add(out, v->type->enumerators[i].name);
 			return;
 		}
+		if (print_flags(out, v->type, (uint64_t)bits))
+			return;
 	}
 	print_integer(out, v);
 }
@@ -107,6 +154,8 @@ static void print_pointer(
 		cul_str_add(out, "NULL");
 		return;
 	}
+	if (names && names->follow && names->follow(names->data, v, out))
+		return;
 	cul_str_addf(out, "0x%" PRIx64, addr);
 	if (!names || !names->name || !names->name(names->data, addr, &where) || !where.function)
 		return;
@@ -159,7 +208,9 @@ static void print_string(struct cul_str *out, const struct cul_print_value *v)
 
 static bool is_full(const struct printer *p)
 {
-	return p->out->len - p->start > MAX_TEXT;
+	size_t most = p->names && p->names->brief ? CUL_PRINT_BRIEF : MAX_TEXT;
+
+	return p->out->len - p->start > most;
 }
 
 static void print_array(const struct printer *p, const struct cul_print_value *v, unsigned depth)
@@ -196,9 +247,12 @@ static void print_array(const struct printer *p, const struct cul_print_value *v
 	cul_str_add(out, "}");
 }
 
-/* The bytes that hold a member; false when the object at hand ends before them. */
-static bool member_value(
-	const struct cul_print_value *v, const struct cul_member *m, struct cul_print_value *out)
+/*
+ * The bytes that hold a member; false when the object at hand ends before them. `part`: of a
+ * struct those that are there will do.
+ */
+static bool member_value(const struct cul_print_value *v, const struct cul_member *m, bool part,
+	struct cul_print_value *out)
 {
 	size_t offset = m->bit_offset / 8, size;
 
@@ -211,6 +265,8 @@ static bool member_value(
 		out->bit_size = m->bit_size;
 		size = ((size_t)out->bit_offset + m->bit_size + 7) / 8;
 	}
+	if (part && offset < v->size && size > v->size - offset && m->type->kind == CUL_KIND_STRUCT)
+		size = v->size - offset;
 	if (offset > v->size || size > v->size - offset || (m->bit_size && size > 8))
 		return false;
 	out->bytes = v->bytes + offset;
@@ -218,29 +274,50 @@ static bool member_value(
 	return true;
 }
 
+static bool is_zero(const struct cul_print_value *v)
+{
+	if (v->bit_size)
+		return !cul_print_bits(v);
+	for (size_t i = 0; i < v->size; i++)
+		if (v->bytes[i])
+			return false;
+	return true;
+}
+
 static void print_struct(const struct printer *p, const struct cul_print_value *v, unsigned depth)
 {
 	struct cul_str *out = p->out;
 	struct cul_print_value one;
+	bool brief, skip, cut = false;
+	size_t shown = 0;
 
 	if (cul_type_fill(v->type, NULL)) {
 		print_bytes(out, v);
 		return;
 	}
+	brief = p->names && p->names->brief;
+	skip = brief && v->type->n_members > CUL_PRINT_LONG;
 	cul_str_add(out, "{");
 	for (size_t i = 0; i < v->type->n_members; i++) {
 		const struct cul_member *m = &v->type->members[i];
+		bool is_there = member_value(v, m, brief, &one);
 
-		if (i)
-			cul_str_add(out, ", ");
-		if (i == MAX_ELEMENTS || is_full(p) || !member_value(v, m, &one)) {
-			cul_str_add(out, "...");
+		if (skip && is_there && is_zero(&one)) {
+			cut = true;
+			continue;
+		}
+		if (shown == MAX_ELEMENTS || is_full(p) || !is_there) {
+			cut = true;
 			break;
 		}
+		if (shown++)
+			cul_str_add(out, ", ");
 		if (m->name && *m->name)
 			cul_str_addf(out, "%s = ", m->name);
 		print(p, &one, depth + 1);
 	}
+	if (cut)
+		cul_str_addf(out, "%s...", shown ? ", " : "");
 	cul_str_add(out, "}");
 }
 

@@ -13,11 +13,26 @@
 #include "sym/type.h"
 #include "sym/where.h"
 
-/* Names a pointer's target; false when no symbol covers it. NULL function: never. */
+struct cul_print_value;
+
+/* What else is known around a value. All zero: nothing. */
 struct cul_print_names {
+	/* Names a pointer's target; false when no symbol covers it. NULL: never. */
 	bool (*name)(void *data, uint64_t addr, struct cul_where *out);
+	/*
+	 * Appends what a pointer within the value points to, in its place; it may print values
+	 * itself. False: the pointer is printed. NULL: never.
+	 */
+	bool (*follow)(void *data, const struct cul_print_value *pointer, struct cul_str *out);
 	void *data;
+	/*
+	 * For a line among many: of a struct with more than CUL_PRINT_LONG members those that are
+	 * zero are left out, and after CUL_PRINT_BRIEF characters nothing more is begun.
+	 */
+	bool brief;
 };
+
+enum { CUL_PRINT_LONG = 8, CUL_PRINT_BRIEF = 160 };
 
 /* The bytes of a value and which of their bits are meant. */
 struct cul_print_value {
@@ -29,9 +44,9 @@ struct cul_print_value {
 };
 
 /*
- * Appends the value: 12, -1, true, 'a', 1.5, RUNNING (enumerators by name), 0xffff...
- * (init_task+0x8), "text", {refs = 1, flags = 3}. Bounded in depth and length. No byte
- * beyond `size` is read, whatever the type says.
+ * Appends the value: 12, -1, true, 'a', 1.5, RUNNING (enumerators by name, READ|WRITE
+ * when they are single bits), 0xffff... (init_task+0x8), "text", {refs = 1, flags = 3}. Bounded in
+ * depth and length. No byte beyond `size` is read, whatever the type says.
  */
 void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
 	const struct cul_print_names *names);

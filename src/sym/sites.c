@@ -279,6 +279,17 @@ static int fail_refused(
 		f->refused.len, r->symbol, r->module, r->why);
 }
 
+int cul_sites_count(
+	const struct cul_sites *out, size_t n, const struct sites_spec *s, struct cul_error *err)
+{
+	if (out->sites.len + n <= CUL_SITES_MOST)
+		return 0;
+	return cul_fail(err, -E2BIG,
+		"'%s' stands for %zu functions, and %d can be probed in one run; write a narrower "
+		"pattern, or MODULE:PATTERN",
+		s->text, n, CUL_SITES_MOST);
+}
+
 int cul_sites_add(struct cul_sites *out, struct sites_found *f, const struct sites_spec *s,
 	struct cul_error *err)
 {
@@ -286,11 +297,9 @@ int cul_sites_add(struct cul_sites *out, struct sites_found *f, const struct sit
 
 	if (!f->sites.len && f->refused.len)
 		return fail_refused(f, s, err);
-	if (out->sites.len + f->sites.len > CUL_SITES_MOST)
-		return cul_fail(err, -E2BIG,
-			"'%s' stands for %zu functions, and %d can be probed in one run; write a "
-			"narrower pattern, or MODULE:PATTERN",
-			s->text, f->sites.len, CUL_SITES_MOST);
+	r = cul_sites_count(out, f->sites.len, s, err);
+	if (r)
+		return r;
 	r = append(out, f);
 	return r ? cul_fail(err, r, "'%s': out of memory", s->text) : 0;
 }

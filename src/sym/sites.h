@@ -70,6 +70,14 @@ struct cul_sites {
 };
 
 /*
+ * What patterns among `specs` will need of the kernel begins to be read, while the kernel's names
+ * are opened: to be given to it, or freed. NULL: nothing.
+ */
+struct cul_ftrace_ahead;
+struct cul_ftrace_ahead *cul_sites_read_ahead(const char *const *specs, size_t n);
+void cul_sites_give_ahead(struct cul_kernel *k, struct cul_ftrace_ahead *ahead);
+
+/*
  * Adds what `spec` stands for. -ENOENT or -ENXIO with the nearest names in `err`; -EADDRNOTAVAIL
  * when all of it is refused, with the reason; -ENOTUNIQ for func+off of several functions of one
  * name; -E2BIG above CUL_SITES_MOST. What a pattern matches and cannot be probed goes to `refused`.
@@ -77,6 +85,11 @@ struct cul_sites {
 enum { CUL_SITES_MOST = 20000 };
 int cul_sites_kernel(
 	struct cul_kernel *k, const char *spec, struct cul_sites *out, struct cul_error *err);
+/*
+ * Whether ftrace does not list the kernel's function of that site, which makes the kernel refuse
+ * any probe there. False also where the list cannot be read. Takes a while: reads all of it.
+ */
+bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site);
 /*
  * Without a library's name: those of the executable, and when it has none of that name those of all
  * libraries.

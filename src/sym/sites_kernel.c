@@ -228,8 +228,12 @@ static int make_sites(struct ksites *ks)
 
 static int finish(struct ksites *ks, struct cul_error *err)
 {
-	int r = refuse(ks);
+	int r = refuse(ks), too_many = 0;
 
+	if (!r)
+		too_many = cul_sites_count(ks->out, ks->list.len, ks->spec, err);
+	if (too_many)
+		return too_many;
 	if (!r && ks->list.len)
 		r = cul_ksites_types(ks);
 	if (!r)

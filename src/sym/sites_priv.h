@@ -51,6 +51,9 @@ struct sites_found {
 void cul_sites_found_free(struct sites_found *f);
 int cul_sites_refuse(
 	struct sites_found *f, const char *symbol, const char *module, const char *why);
+/* -E2BIG when `n` more are too many: to be asked before what takes long is done for each. */
+int cul_sites_count(
+	const struct cul_sites *out, size_t n, const struct sites_spec *s, struct cul_error *err);
 /* Puts it into `out`. The errors of cul_sites_kernel when nothing can be probed or all is too much.
  */
 int cul_sites_add(struct cul_sites *out, struct sites_found *f, const struct sites_spec *s,

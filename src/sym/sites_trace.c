@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sym/ftrace_list.h"
 #include "sym/sites_kernel.h"
 
 /* A name to look for in a list without addresses. */
@@ -17,8 +18,15 @@ struct wanted {
 
 static const struct cul_ftrace_list *list_of(struct cul_kernel *k)
 {
-	if (!k->ftrace_tried && cul_ftrace_list_open(k->ftrace_path, &k->ftrace))
+	int r = 0;
+
+	if (k->ftrace_ahead)
+		r = cul_ftrace_ahead_take(k->ftrace_ahead, &k->ftrace);
+	else if (!k->ftrace_tried)
+		r = cul_ftrace_list_open(k->ftrace_path, &k->ftrace);
+	if (r)
 		k->ftrace = NULL;
+	k->ftrace_ahead = NULL;
 	k->ftrace_tried = true;
 	return k->ftrace;
 }
@@ -141,4 +149,29 @@ int cul_ksites_traceable(struct ksites *ks, struct cul_error *err)
 	}
 	return by_names(ks, list) ? cul_fail(err, -ENOMEM, "'%s': out of memory", ks->spec->text)
 				  : 0;
+}
+
+bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site)
+{
+	struct ksite one = {
+		.sym = {.name = site->symbol, .module = site->module, .addr = site->addr}};
+	const struct sites_spec spec = {.text = site->symbol};
+	struct ksites ks = {.k = k, .spec = &spec, .list = {.data = &one, .len = 1}};
+	struct cul_error err;
+
+	return !cul_ksites_traceable(&ks, &err) && one.notrace;
+}
+
+struct cul_ftrace_ahead *cul_sites_read_ahead(const char *const *specs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strpbrk(specs[i], "*?["))
+			return cul_ftrace_ahead_start();
+	return NULL;
+}
+
+void cul_sites_give_ahead(struct cul_kernel *k, struct cul_ftrace_ahead *ahead)
+{
+	cul_ftrace_ahead_free(k->ftrace_ahead);
+	k->ftrace_ahead = ahead;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -38,4 +39,14 @@ ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t siz
 		return n;
 	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 	return n < 0 ? -errno : n;
+}
+
+void cul_sys_raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 }

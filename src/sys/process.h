@@ -22,4 +22,7 @@ int cul_sys_pidfd_open(pid_t pid);
 /* process_vm_readv(2) of one block: the bytes that came, which may be fewer at an unmapped page. */
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size);
 
+/* As many descriptors as we may have: probes and registers take one or two each. */
+void cul_sys_raise_file_limit(void);
+
 #endif

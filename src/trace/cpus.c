@@ -119,3 +119,23 @@ int cul_cpus_possible(struct cul_cpus *out, struct cul_error *err)
 {
 	return from_file("/sys/devices/system/cpu/possible", out, err);
 }
+
+int cul_cpus_named(const char *list, struct cul_cpus *out, struct cul_error *err)
+{
+	struct cul_cpus online, named;
+	struct cul_error why = {0};
+	int r = cul_cpus_parse(list, &named, &why);
+
+	if (r)
+		return cul_fail_usage(err, r, "--cpu: %s", why.text);
+	r = cul_cpus_online(&online, err);
+	if (r)
+		return r;
+	cul_for_each_cpu(cpu, &named)
+	{
+		if (!cul_cpus_has(&online, cpu))
+			return cul_fail(err, -ENODEV, "--cpu %s: CPU %d is not online", list, cpu);
+	}
+	*out = named;
+	return 0;
+}

@@ -25,6 +25,9 @@ int cul_cpus_next(const struct cul_cpus *set, int after);    /* smallest above `
 /* "0-3,8": as in /sys/devices/system/cpu. -EINVAL with the place, -ERANGE beyond CUL_MAX_CPUS. */
 int cul_cpus_parse(const char *list, struct cul_cpus *out, struct cul_error *err);
 
+/* What a user wrote after --cpu: the same, and all of them online (-ENODEV). Wrong is bad usage. */
+int cul_cpus_named(const char *list, struct cul_cpus *out, struct cul_error *err);
+
 /* /sys/devices/system/cpu/online and .../possible (how large per-CPU maps are). */
 int cul_cpus_online(struct cul_cpus *out, struct cul_error *err);
 int cul_cpus_possible(struct cul_cpus *out, struct cul_error *err);

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/vec.h"
 #include "sys/bpf.h"
 
@@ -250,12 +250,9 @@ static int hand_on(struct cul_rings *r, uint64_t until)
 
 int cul_rings_read(struct cul_rings *r, bool flush)
 {
-	struct timespec now;
-	uint64_t settled;
+	uint64_t settled = cul_clock_now() - SETTLE_NS;
 	int code, more;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	settled = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - SETTLE_NS;
 	do {
 		more = ring_buffer__consume(r->manager);
 		if (more < 0 && more != -EAGAIN)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "watch/run.h"
 #include "watch.skel.h"
 
@@ -125,7 +126,7 @@ static int first_value(struct cul_watch_run *run, const struct copy *c, void *da
 		if (before == early_hits(run, c->target))
 			break;
 	}
-	state.last_ns = cul_watch_now();
+	state.last_ns = cul_clock_now();
 	return set_state(run, c, &state);
 }
 
@@ -153,7 +154,7 @@ int cul_watch_first_values(struct cul_watch_run *run, struct cul_error *err)
 	int r;
 
 	if (run->options->access == CUL_ACCESS_EXECUTE) {
-		run->start_ns = cul_watch_now();
+		run->start_ns = cul_clock_now();
 		__atomic_store_n(&run->program.skel->bss->live, 1, __ATOMIC_RELEASE);
 		return 0;
 	}
@@ -163,7 +164,7 @@ int cul_watch_first_values(struct cul_watch_run *run, struct cul_error *err)
 	if (r)
 		return cul_fail(
 			err, r, "handing the first values to the program: %s", cul_strerror(r));
-	run->start_ns = cul_watch_now();
+	run->start_ns = cul_clock_now();
 	__atomic_store_n(&run->program.skel->bss->live, 1, __ATOMIC_RELEASE);
 	return for_each_copy(run, doubt_first, early);
 }
@@ -233,7 +234,7 @@ static int look(struct cul_watch_run *run, const struct copy *c, void *data)
 
 	if (!differs(run, c, &state, words) || is_gone(run))
 		return 0;
-	now = cul_watch_now();
+	now = cul_clock_now();
 	since = unchanged_at(run, &state);
 	memcpy(old, state.value, sizeof(old));
 	memcpy(state.value, words, sizeof(words));
@@ -265,6 +266,6 @@ int cul_watch_look_behind(struct cul_watch_run *run)
 	}
 	r = for_each_copy(run, look, &busy);
 	run->busy = cul_watch_arm_busy(&run->arm);
-	run->looked_ns = cul_watch_now();
+	run->looked_ns = cul_clock_now();
 	return r;
 }

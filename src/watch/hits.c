@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "sym/print.h"
 #include "watch/run.h"
-
-enum { MOST_STACKS = 1 << 16 }; /* to remember: a run may go on for days */
-
-/* A stack that was shown, and at which hit. */
-struct stack {
-	uint64_t hash;
-	uint64_t number;
-};
-
-static int by_hash(const void *a, const void *b)
-{
-	const struct stack *x = a, *y = b;
-
-	return x->hash < y->hash ? -1 : x->hash > y->hash;
-}
-
-void cul_watch_stacks_free(struct cul_watch_run *run)
-{
-	tdestroy(run->stacks, free);
-	run->stacks = NULL;
-}
 
 static bool name_pointer(void *data, uint64_t addr, struct cul_where *out)
 {
@@ -49,37 +27,6 @@ void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *byt
 	cul_print_value(out, &value, &names);
 	shown->text = cul_str_text(out);
 	shown->is_number = cul_print_is_number(t->type, t->size);
-}
-
-static uint64_t hash_frames(const __u64 *frames, size_t n)
-{
-	uint64_t hash = 0xcbf29ce484222325u + n;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ frames[i]) * 0x100000001b3u ^ (hash >> 29);
-	return hash;
-}
-
-/* The number of the earlier hit with these frames; 0 when they are new, and now remembered. */
-static uint64_t seen_at(struct cul_watch_run *run, const struct cul_watch_event *e, uint64_t number)
-{
-	struct stack key = {.hash = hash_frames(e->frames, (size_t)e->n_kernel + e->n_user)};
-	struct stack **slot = tfind(&key, &run->stacks, by_hash), *fresh;
-
-	if (slot)
-		return (*slot)->number;
-	if (run->n_stacks == MOST_STACKS)
-		return 0;
-	fresh = cul_calloc(1, sizeof(*fresh));
-	if (!fresh)
-		return 0;
-	fresh->hash = key.hash;
-	fresh->number = number;
-	if (tsearch(fresh, &run->stacks, by_hash))
-		run->n_stacks++;
-	else
-		free(fresh);
-	return 0;
 }
 
 /* Names the frames. The innermost one is the code that trapped: its instruction is known. */
@@ -153,7 +100,8 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 	hit.store = site->where;
 	hit.access = cul_watch_site_access(run, site);
 	if (e->n_kernel || e->n_user) {
-		hit.same_stack_as = seen_at(run, e, hit.number);
+		hit.same_stack_as = cul_seen_at(&run->seen, (const uint64_t *)e->frames,
+			(size_t)e->n_kernel + e->n_user, hit.number);
 		if (!hit.same_stack_as)
 			hit.n_frames = name_frames(run, e, site, frames);
 	}

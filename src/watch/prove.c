@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "sys/bpf.h"
 #include "watch.skel.h"
 
@@ -53,14 +53,6 @@ int cul_watch_proof_addr(struct cul_watch_program *p, enum cul_watch_proof proof
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static int make_accesses(
 	struct cul_watch_program *p, enum cul_watch_proof proof, int cpu, uint64_t *cost_ns)
 {
@@ -68,7 +60,7 @@ static int make_accesses(
 	int r;
 
 	for (int i = 0; i < ACCESSES; i++) {
-		start = now_ns();
+		start = cul_clock_now();
 		if (proof == CUL_PROOF_KERNEL) {
 			r = kernel_access(p, cpu);
 			if (r)
@@ -79,7 +71,7 @@ static int make_accesses(
 				p->proof_cell++;
 			else
 				user_code();
-			took = now_ns() - start;
+			took = cul_clock_now() - start;
 		}
 		if (took < least)
 			least = took;

@@ -17,29 +17,13 @@
 
 static int select_cpus(struct cul_watch_run *run, int *copy, struct cul_error *err)
 {
-	struct cul_cpus online, named;
-	int r;
+	const char *list = run->options->cpus;
+	int r = list ? cul_cpus_named(list, &run->wanted, err) : cul_cpus_online(&run->wanted, err);
 
 	*copy = -1;
-	r = cul_cpus_online(&online, err);
-	if (r)
-		return r;
-	run->wanted = online;
-	if (!run->options->cpus)
-		return 0;
-	r = cul_cpus_parse(run->options->cpus, &named, err);
-	if (r)
-		return cul_fail_usage(err, r, "--cpu: %s", err->text);
-	cul_for_each_cpu(cpu, &named)
-	{
-		if (!cul_cpus_has(&online, cpu))
-			return cul_fail(err, -ENODEV, "--cpu %s: CPU %d is not online",
-				run->options->cpus, cpu);
-	}
-	run->wanted = named;
-	if (cul_cpus_count(&named) == 1)
-		*copy = cul_cpus_next(&named, -1);
-	return 0;
+	if (!r && list && cul_cpus_count(&run->wanted) == 1)
+		*copy = cul_cpus_next(&run->wanted, -1);
+	return r;
 }
 
 static void forget_targets(struct cul_watch_run *run)

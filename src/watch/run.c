@@ -4,17 +4,17 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "report/stream.h"
+#include "sys/process.h"
 #include "watch.skel.h"
 
 enum {
@@ -26,33 +26,9 @@ enum {
 	HELD_NS = 20 * 1000 * 1000,
 };
 
-uint64_t cul_watch_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns)
 {
 	return ns > run->start_ns ? ns - run->start_ns : 0;
-}
-
-void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
-{
-	struct cul_str text = {0};
-	char **slot;
-	va_list ap;
-
-	va_start(ap, fmt);
-	cul_str_addv(&text, fmt, ap);
-	va_end(ap);
-	slot = text.failed ? NULL : cul_vec_push(&run->gaps);
-	if (slot)
-		*slot = text.s;
-	else
-		cul_str_free(&text);
 }
 
 static void wants_stacks(const struct cul_watch_run *run, bool *kernel, bool *user)
@@ -101,7 +77,7 @@ static int arm_cpus(struct cul_watch_run *run, struct cul_error *err)
 			continue;
 		if (!run->options->partial)
 			return r;
-		cul_watch_gap(run, "CPU %d was not watched: %s", cpu, err->text);
+		cul_gaps_add(&run->gaps, "CPU %d was not watched: %s", cpu, err->text);
 	}
 	return run->arm.events.len ? 0 : err->code;
 }
@@ -242,32 +218,13 @@ static int say_armed(struct cul_watch_run *run)
 	return r;
 }
 
-/* A descriptor or two a CPU, and one a register of each CPU or thread. */
-static void raise_file_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= files.rlim_max)
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
-
-/* Nothing is left armed, so that there is nothing to do about it but to start again. */
-static int broken_off(int code, struct cul_error *err)
-{
-	if (code == -ENOMEM)
-		return cul_fail(err, code, "out of memory: the run was broken off");
-	return cul_fail(err, code, "writing the report: %s", cul_strerror(code));
-}
-
 static int start(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
 
 	r = cul_watch_resolve(run, err);
 	/* Not before: the command keeps the limit it was given. */
-	raise_file_limit();
+	cul_sys_raise_file_limit();
 	if (!r)
 		r = load(run, err);
 	if (!r)
@@ -281,7 +238,7 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 	run->looked_ns = run->start_ns;
 	r = say_armed(run);
 	if (r)
-		return broken_off(r, err);
+		return cul_stream_failed(r, err);
 	return run->child.state == CUL_CHILD_STOPPED ? cul_child_run(&run->child, err) : 0;
 }
 
@@ -299,7 +256,7 @@ static void disarm_if_tripped(struct cul_watch_run *run)
 		return;
 	cul_watch_arm_disable(&run->arm);
 	run->disarmed = true;
-	run->end_ns = cul_watch_now();
+	run->end_ns = cul_clock_now();
 	/* A command goes on to its end, unwatched. */
 	if (run->child.state != CUL_CHILD_RUNNING)
 		end(run, CUL_END_RATE);
@@ -309,7 +266,7 @@ static void follow_cpus(struct cul_watch_run *run)
 {
 	struct cul_error err = {0};
 	struct cul_cpus online;
-	double at = (double)(cul_watch_now() - run->start_ns) / 1e9;
+	double at = (double)(cul_clock_now() - run->start_ns) / 1e9;
 
 	if (run->pid || run->disarmed || run->options->cpus || cul_cpus_online(&online, NULL))
 		return;
@@ -319,12 +276,12 @@ static void follow_cpus(struct cul_watch_run *run)
 		if (is_on == was_on)
 			continue;
 		if (!is_on)
-			cul_watch_gap(run, "CPU %d went offline about %.3f s in", cpu, at);
+			cul_gaps_add(&run->gaps, "CPU %d went offline about %.3f s in", cpu, at);
 		else if (cul_watch_arm_cpu(&run->arm, cpu, &err))
-			cul_watch_gap(run, "CPU %d came online and could not be armed: %s", cpu,
-				err.text);
+			cul_gaps_add(&run->gaps, "CPU %d came online and could not be armed: %s",
+				cpu, err.text);
 		else
-			cul_watch_gap(run,
+			cul_gaps_add(&run->gaps,
 				"CPU %d came online and is watched since %.3f s; what it wrote in "
 				"the %d ms "
 				"before may have been missed",
@@ -342,7 +299,7 @@ static void look_for_exec(struct cul_watch_run *run, uint64_t now)
 	if (run->execed || !(run->child.execed || (!run->done && run->rounds_gone > 1)))
 		return;
 	run->execed = true;
-	cul_watch_gap(run,
+	cul_gaps_add(&run->gaps,
 		"process %d became another program about %.3f s in: what it wrote from then on was "
 		"not watched",
 		run->pid, (double)(now - run->start_ns) / 1e9);
@@ -384,7 +341,7 @@ static int loop(struct cul_watch_run *run)
 
 	while (!run->done && !r) {
 		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
-		now = cul_watch_now();
+		now = cul_clock_now();
 		disarm_if_tripped(run);
 		r = cul_rings_read(run->program.rings, false);
 		if (!r && now - look >= LOOK_MS * 1000000u) {
@@ -411,7 +368,7 @@ static int finish(struct cul_watch_run *run, struct cul_error *err)
 	if (!run->disarmed) {
 		r = cul_watch_look_behind(run);
 		cul_watch_arm_disable(&run->arm);
-		run->end_ns = cul_watch_now();
+		run->end_ns = cul_clock_now();
 	}
 	if (!r)
 		r = cul_rings_read(run->program.rings, true);
@@ -427,12 +384,10 @@ static void free_run(struct cul_watch_run *run)
 	cul_child_free(&run->child);
 	cul_watch_program_free(&run->program);
 	cul_watch_sites_free(run);
-	cul_watch_stacks_free(run);
+	cul_seen_free(&run->seen);
 	while (run->n_targets)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
-	for (size_t i = 0; i < run->gaps.len; i++)
-		free(run->gaps.data[i]);
-	free(run->gaps.data);
+	cul_gaps_free(&run->gaps);
 	cul_scope_free(run->scope);
 	if (run->pid_fd >= 0)
 		close(run->pid_fd);
@@ -465,7 +420,7 @@ int cul_watch_run(const struct cul_watch_options *options, struct cul_sink *sink
 	if (!r)
 		r = finish(&run, err);
 	if (r && r != -EPIPE)
-		return err->code ? r : broken_off(r, err);
+		return err->code ? r : cul_stream_failed(r, err);
 	outcome->end = run.end;
 	outcome->violated = run.violated;
 	return 0;

@@ -14,6 +14,8 @@
 #include "report/model.h"
 #include "trace/child.h"
 #include "trace/cpus.h"
+#include "trace/gaps.h"
+#include "trace/seen.h"
 #include "watch/arm.h"
 #include "watch/program.h"
 #include "watch/target.h"
@@ -50,23 +52,16 @@ struct cul_watch_run {
 	enum cul_end end;
 	int64_t max_rate; /* in force */
 	void *sites;      /* tsearch: struct cul_watch_site by address */
-	void *stacks;     /* tsearch: stacks seen, by hash */
-	size_t n_stacks;
-	CUL_VEC(char *) gaps;
+	struct cul_seen seen;
+	struct cul_gaps gaps;
 	char notes[CUL_WATCH_SLOTS][256];
 };
-
-uint64_t cul_watch_now(void); /* CLOCK_MONOTONIC, ns */
 
 /*
  * From the start of the run to `ns`; 0 before it: the clock that is read in a debug exception may
  * be behind by a little (ktime_get_mono_fast_ns in kernel/time/timekeeping.c).
  */
 uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns);
-
-/* Adds a sentence to the ledger's gaps. Out of memory: the sentence is lost, not the run. */
-void cul_watch_gap(struct cul_watch_run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* resolve.c: scope, targets, and where the command stands. */
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err);
@@ -98,7 +93,6 @@ void cul_watch_sites_free(struct cul_watch_run *run);
 
 /* hits.c: a record from the kernel becomes a hit in the report; a cul_rings_fn. */
 int cul_watch_on_event(void *run, const void *record, size_t size);
-void cul_watch_stacks_free(struct cul_watch_run *run);
 
 /* summary.c: the writers and the ledger. `err` is set when the counts could not be read. */
 int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err);

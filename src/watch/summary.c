@@ -220,25 +220,26 @@ int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 	int r;
 
 	if (run->child.strays)
-		cul_watch_gap(run,
+		cul_gaps_add(&run->gaps,
 			"a debug register fired %u times while the kernel had no owner for it: "
 			"those stores were not told, and the command was kept from dying of "
 			"SIGTRAP",
 			run->child.strays);
 	if (run->trapped || died_of_anothers_trap(&run->child))
-		cul_watch_gap(run,
+		cul_gaps_add(&run->gaps,
 			"the %s: unless something sent it, a debug register fired and the machine "
 			"lost the cause, as some virtual ones do; that hit was not told",
 			run->trapped
 				? "process died of SIGTRAP"
 				: "command died of a SIGTRAP that its first thread did not get");
 	if (share < 99)
-		cul_watch_gap(run, "a debug register was on for %u %% of the time only", share);
+		cul_gaps_add(
+			&run->gaps, "a debug register was on for %u %% of the time only", share);
 	add_up(run, &loss);
 	r = show_writers(run, &loss, err);
 	if (r)
 		return r;
-	loss.gaps = (const char *const *)run->gaps.data;
-	loss.n_gaps = run->gaps.len;
+	loss.gaps = (const char *const *)run->gaps.texts.data;
+	loss.n_gaps = run->gaps.texts.len;
 	return run->sink->ops->watch_loss(run->sink, &loss);
 }

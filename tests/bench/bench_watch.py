@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+import guest
 import measure
 import watch_run
 import watch_tools
@@ -78,12 +79,6 @@ def report(title, rounds):
     measure.table(HEAD, [row(rounds, name) for name in names])
 
 
-def progress(text):
-    """What is under way, where somebody looks."""
-    if sys.stderr.isatty():
-        print(f"\r{text:40}\r", end="", file=sys.stderr, flush=True)
-
-
 def native(options, scratch):
     """A process's variable, on this machine."""
     rounds = []
@@ -93,16 +88,16 @@ def native(options, scratch):
         names = [w.name for w in watch_tools.for_process(first.pid, first.addr, scratch)]
         first.end()
         for i, name in enumerate(names):
-            progress(f"{number + 1}/{options.rounds} {name}")
+            guest.progress(f"{number + 1}/{options.rounds} {name}")
             target = watch_run.UserTarget("build/tests/bench/bench_target")
             watcher = watch_tools.for_process(target.pid, target.addr, scratch)[i]
             figures[name] = watch_run.measure_once(watcher, target, options.count, scratch)
         rounds.append(figures)
-    progress("")
+    guest.progress("")
     return rounds
 
 
-def guest(options, scratch):
+def in_guest(options):
     """A kernel variable, in a guest machine."""
     headers = os.path.join(subprocess.check_output(
         ["tools/vm", "path", options.kernel], text=True).strip(), "headers")
@@ -112,25 +107,7 @@ def guest(options, scratch):
     subprocess.run(["tests/victims/kmod/build", headers, module], check=True)
     script = ["python3", "-B", "tests/bench/watch_kernel.py", os.path.join(module, "victim.ko"),
               str(options.guest_count), str(options.rounds)]
-    rounds, seen = [], {}
-    with subprocess.Popen(["tools/vm", "run", "--kernel", options.kernel, "--timeout", "3600", "--",
-                           *script], stdout=subprocess.PIPE, text=True) as machine:
-        for line in machine.stdout:
-            if not line.startswith("{"):
-                print(line, end="")
-                continue
-            figures = json.loads(line)
-            if figures["name"] in seen:
-                rounds.append(seen)
-                seen = {}
-            seen[figures["name"]] = figures
-            progress(f"guest, round {len(rounds) + 1}/{options.rounds}: {figures['name']} done")
-    progress("")
-    if seen:
-        rounds.append(seen)
-    if machine.returncode:
-        print(f"bench: the guest ended with status {machine.returncode}", file=sys.stderr)
-    return rounds
+    return guest.rounds(options.kernel, script, options.rounds)
 
 
 def binary_size(scratch):
@@ -161,7 +138,7 @@ def main():
             raw["native"] = native(options, scratch)
             report("a process's variable, on this machine", raw["native"])
         if options.only != "native":
-            raw["guest"] = guest(options, scratch)
+            raw["guest"] = in_guest(options)
             report(f"a kernel variable, all CPUs, {options.kernel} in an emulated guest",
                    raw["guest"])
         size = binary_size(scratch)

@@ -17,14 +17,14 @@ static unsigned general(unsigned reg)
 static void lost(struct cul_flow_insn *out, unsigned reg)
 {
 	if (reg != CUL_NO_REG)
-		cul_flow_effect(out, CUL_FLOW_LOST, reg, 0, 0);
+		cul_flow_effect(out, CUL_PATH_LOST, reg, 0, 0);
 }
 
 static void transfer(struct cul_flow_insn *out, bool load, unsigned reg, unsigned base, int64_t off)
 {
 	if (load && reg == CUL_NO_REG)
 		return;
-	cul_flow_effect(out, load ? CUL_FLOW_LOAD : CUL_FLOW_STORE, reg, base, off);
+	cul_flow_effect(out, load ? CUL_PATH_LOAD : CUL_PATH_STORE, reg, base, off);
 }
 
 /* ldp, stp. Returns whether it was one. */
@@ -37,7 +37,7 @@ static bool pair(uint32_t w, struct cul_flow_insn *out)
 	if ((w & 0x3a000000) != 0x28000000)
 		return false;
 	if (mode == 3) /* before */
-		cul_flow_effect(out, CUL_FLOW_ADD, base, base, off);
+		cul_flow_effect(out, CUL_PATH_ADD, base, base, off);
 	for (unsigned i = 0; i < 2 && !vector; i++) {
 		unsigned reg = general(i ? w >> 10 & 31 : w & 31);
 
@@ -47,7 +47,7 @@ static bool pair(uint32_t w, struct cul_flow_insn *out)
 			lost(out, reg);
 	}
 	if (mode == 1) /* after */
-		cul_flow_effect(out, CUL_FLOW_ADD, base, base, off);
+		cul_flow_effect(out, CUL_PATH_ADD, base, base, off);
 	return true;
 }
 
@@ -67,13 +67,13 @@ static bool single(uint32_t w, struct cul_flow_insn *out)
 		return true;
 	}
 	if (!scaled && mode == 3)
-		cul_flow_effect(out, CUL_FLOW_ADD, base, base, off);
+		cul_flow_effect(out, CUL_PATH_ADD, base, base, off);
 	if (!vector && whole)
 		transfer(out, load, reg, base, scaled || mode == 0 ? off : 0);
 	else if (!vector && load)
 		lost(out, reg);
 	if (!scaled && mode == 1)
-		cul_flow_effect(out, CUL_FLOW_ADD, base, base, off);
+		cul_flow_effect(out, CUL_PATH_ADD, base, base, off);
 	return true;
 }
 
@@ -83,31 +83,31 @@ static bool arithmetic(uint32_t w, struct cul_flow_insn *out)
 	int64_t imm = (int64_t)(w >> 10 & 0xfff) << (w >> 22 & 1 ? 12 : 0);
 
 	if ((w & 0xbf800000) == 0x91000000) { /* add, sub of 64 bits with an immediate: 31 is sp */
-		cul_flow_effect(out, CUL_FLOW_ADD, dst, src, w >> 30 & 1 ? -imm : imm);
+		cul_flow_effect(out, CUL_PATH_ADD, dst, src, w >> 30 & 1 ? -imm : imm);
 		return true;
 	}
 	if ((w & 0xffe0ffe0) == 0xaa0003e0) { /* mov of a register */
 		if (general(dst) == CUL_NO_REG)
 			return true;
 		if (general(w >> 16 & 31) == CUL_NO_REG)
-			cul_flow_effect(out, CUL_FLOW_SET, dst, 0, 0);
+			cul_flow_effect(out, CUL_PATH_SET, dst, 0, 0);
 		else
-			cul_flow_effect(out, CUL_FLOW_ADD, dst, w >> 16 & 31, 0);
+			cul_flow_effect(out, CUL_PATH_ADD, dst, w >> 16 & 31, 0);
 		return true;
 	}
 	if ((w & 0xff800000) == 0xd2800000) { /* movz */
-		cul_flow_effect(out, CUL_FLOW_SET, dst, 0,
+		cul_flow_effect(out, CUL_PATH_SET, dst, 0,
 			(int64_t)((uint64_t)(w >> 5 & 0xffff) << (w >> 21 & 3) * 16));
 		return true;
 	}
 	if ((w & 0xff800000) == 0xf2800000) { /* movk, of a constant whose bits there are 0 */
-		cul_flow_effect(out, CUL_FLOW_OR, dst, dst,
+		cul_flow_effect(out, CUL_PATH_OR, dst, dst,
 			(int64_t)((uint64_t)(w >> 5 & 0xffff) << (w >> 21 & 3) * 16));
 		return true;
 	}
 	if ((w & 0xbfe08000) == 0x8b200000) { /* add, sub, extended: sp may take part */
 		out->effects[out->n_effects++] =
-			(struct cul_flow_effect){w >> 30 & 1 ? CUL_FLOW_DIFF : CUL_FLOW_SUM,
+			(struct cul_flow_effect){w >> 30 & 1 ? CUL_PATH_DIFF : CUL_PATH_SUM,
 				(uint8_t)dst, (uint8_t)src, (uint8_t)(w >> 16 & 31), 0};
 		return true;
 	}
@@ -117,22 +117,22 @@ static bool arithmetic(uint32_t w, struct cul_flow_insn *out)
 static bool jump(uint32_t w, uint64_t pc, struct cul_flow_insn *out)
 {
 	if ((w & 0x7c000000) == 0x14000000) { /* b, bl */
-		out->end = w >> 31 ? CUL_FLOW_CALL : CUL_FLOW_JUMP;
+		out->end = w >> 31 ? CUL_PATH_CALL : CUL_PATH_JUMP;
 		out->target = pc + (uint64_t)(sign(w & 0x3ffffff, 26) * 4);
 	} else if ((w & 0xff000000) == 0x54000000 || (w & 0x7e000000) == 0x34000000) {
-		out->end = CUL_FLOW_BRANCH; /* b.cond; cbz, cbnz */
+		out->end = CUL_PATH_BRANCH; /* b.cond; cbz, cbnz */
 		out->target = pc + (uint64_t)(sign(w >> 5 & 0x7ffff, 19) * 4);
 	} else if ((w & 0x7e000000) == 0x36000000) { /* tbz, tbnz */
-		out->end = CUL_FLOW_BRANCH;
+		out->end = CUL_PATH_BRANCH;
 		out->target = pc + (uint64_t)(sign(w >> 5 & 0x3fff, 14) * 4);
 	} else if ((w & 0xfffffc1f) == 0xd65f0000 || (w & 0xfffffbff) == 0xd65f0bff) {
-		out->end = CUL_FLOW_RETURN; /* ret; retaa, retab */
+		out->end = CUL_PATH_RETURN; /* ret; retaa, retab */
 	} else if ((w & 0xfffffc1f) == 0xd63f0000 || (w & 0xfefff800) == 0xd63f0800) {
-		out->end = CUL_FLOW_CALL; /* blr; blraa and its kin */
+		out->end = CUL_PATH_CALL; /* blr; blraa and its kin */
 	} else if ((w & 0xfffffc1f) == 0xd61f0000 || (w & 0xfefff800) == 0xd61f0800) {
-		out->end = CUL_FLOW_JUMP_REG;
+		out->end = CUL_PATH_JUMP_REG;
 	} else if ((w & 0xffe0001f) == 0xd4200000 || w >> 16 == 0) { /* brk, udf */
-		out->end = CUL_FLOW_STOP;
+		out->end = CUL_PATH_STOP;
 	} else {
 		return false;
 	}

@@ -34,7 +34,7 @@ static bool after_call(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t 
 	if (size < 4)
 		return false;
 	cul_arm64_decode(bytes + size - 4, 4, ra - 4, &insn);
-	if (insn.end != CUL_FLOW_CALL)
+	if (insn.end != CUL_PATH_CALL)
 		return false;
 	if (target)
 		*target = insn.target;

@@ -55,39 +55,39 @@ static void special(uint32_t w, struct cul_flow_insn *out)
 
 	switch (w & 63) {
 	case SP_JR:
-		out->end = rs == CUL_MIPS_RA ? CUL_FLOW_RETURN : CUL_FLOW_JUMP_REG;
+		out->end = rs == CUL_MIPS_RA ? CUL_PATH_RETURN : CUL_PATH_JUMP_REG;
 		out->delay = true;
 		return;
 	case SP_JALR:
 		/* Release 6 writes jr as jalr to $zero. */
-		out->end = rd                  ? CUL_FLOW_CALL
-			   : rs == CUL_MIPS_RA ? CUL_FLOW_RETURN
-					       : CUL_FLOW_JUMP_REG;
+		out->end = rd                  ? CUL_PATH_CALL
+			   : rs == CUL_MIPS_RA ? CUL_PATH_RETURN
+					       : CUL_PATH_JUMP_REG;
 		out->delay = true;
 		return;
 	case SP_BREAK: /* behind a division by 0, or __builtin_trap: more paths are harmless */
 		return;
 	case SP_ADDU:
 	case SP_DADDU:
-		two(out, CUL_FLOW_SUM, w);
+		two(out, CUL_PATH_SUM, w);
 		return;
 	case SP_SUBU:
 	case SP_DSUBU:
-		two(out, CUL_FLOW_DIFF, w);
+		two(out, CUL_PATH_DIFF, w);
 		return;
 	case SP_OR:
 		if (rt == 0 || rs == 0) {
-			cul_flow_effect(out, CUL_FLOW_ADD, rd, rt == 0 ? rs : rt, 0);
+			cul_flow_effect(out, CUL_PATH_ADD, rd, rt == 0 ? rs : rt, 0);
 			return;
 		}
 	}
-	cul_flow_effect(out, CUL_FLOW_LOST, rd, 0, 0);
+	cul_flow_effect(out, CUL_PATH_LOST, rd, 0, 0);
 }
 
 static void branch(uint32_t w, uint64_t pc, bool always, struct cul_flow_insn *out)
 {
 	out->target = pc + 4 + (uint64_t)((int64_t)(int16_t)w * 4);
-	out->end = always ? CUL_FLOW_JUMP : CUL_FLOW_BRANCH;
+	out->end = always ? CUL_PATH_JUMP : CUL_PATH_BRANCH;
 	out->delay = true;
 }
 
@@ -101,10 +101,10 @@ static void regimm(uint32_t w, uint64_t pc, struct cul_flow_insn *out)
 	if (rt >= 16 && rt <= 19) {
 		branch(w, pc, false, out);
 		/* To the next instruction it reads the pc: no call. */
-		out->end = CUL_FLOW_CALL;
+		out->end = CUL_PATH_CALL;
 		if (out->target == pc + 8) {
-			out->end = CUL_FLOW_NEXT;
-			cul_flow_effect(out, CUL_FLOW_LOST, CUL_MIPS_RA, 0, 0);
+			out->end = CUL_PATH_NEXT;
+			cul_flow_effect(out, CUL_PATH_LOST, CUL_MIPS_RA, 0, 0);
 		}
 	}
 }
@@ -115,18 +115,18 @@ static void immediate(uint32_t w, unsigned word, struct cul_flow_insn *out)
 	int64_t simm = (int16_t)w;
 
 	if (op == OP_ADDIU || op == OP_ADDI || op == OP_DADDIU)
-		cul_flow_effect(out, CUL_FLOW_ADD, rt, rs, simm);
+		cul_flow_effect(out, CUL_PATH_ADD, rt, rs, simm);
 	else if (op == OP_LUI)
-		cul_flow_effect(out, CUL_FLOW_SET, rt, 0, (int32_t)((uint32_t)(uint16_t)w << 16));
+		cul_flow_effect(out, CUL_PATH_SET, rt, 0, (int32_t)((uint32_t)(uint16_t)w << 16));
 	else if (op == OP_ORI)
-		cul_flow_effect(out, CUL_FLOW_OR, rt, rs, (uint16_t)w);
+		cul_flow_effect(out, CUL_PATH_OR, rt, rs, (uint16_t)w);
 	else if (op == (word == 8 ? OP_SD : OP_SW))
-		cul_flow_effect(out, CUL_FLOW_STORE, rt, rs, simm);
+		cul_flow_effect(out, CUL_PATH_STORE, rt, rs, simm);
 	else if (op == (word == 8 ? OP_LD : OP_LW))
-		cul_flow_effect(out, CUL_FLOW_LOAD, rt, rs, simm);
+		cul_flow_effect(out, CUL_PATH_LOAD, rt, rs, simm);
 	else if ((op >= OP_ADDI && op < 16) || op == 24 || op == 26 || op == 27 ||
 		 (op >= OP_LB && op < OP_SB) || op == 48 || op == 52 || op == OP_LD)
-		cul_flow_effect(out, CUL_FLOW_LOST, rt, 0, 0);
+		cul_flow_effect(out, CUL_PATH_LOST, rt, 0, 0);
 }
 
 void cul_mips_decode(uint32_t w, unsigned word, uint64_t pc, struct cul_flow_insn *out)
@@ -144,21 +144,21 @@ void cul_mips_decode(uint32_t w, unsigned word, uint64_t pc, struct cul_flow_ins
 	case OP_J:
 	case OP_JAL:
 		out->target = ((pc + 4) & ~(uint64_t)0xfffffff) | (uint64_t)(w & 0x3ffffff) << 2;
-		out->end = op == OP_JAL ? CUL_FLOW_CALL : CUL_FLOW_JUMP;
+		out->end = op == OP_JAL ? CUL_PATH_CALL : CUL_PATH_JUMP;
 		out->delay = true;
 		return;
 	case OP_COP1:
 		if ((w >> 21 & 31) == 8) /* bc1f, bc1t */
 			branch(w, pc, false, out);
 		else if ((w >> 21 & 31) <= 2) /* mfc1, dmfc1, cfc1 */
-			cul_flow_effect(out, CUL_FLOW_LOST, w >> 16 & 31, 0, 0);
+			cul_flow_effect(out, CUL_PATH_LOST, w >> 16 & 31, 0, 0);
 		return;
 	case 28: /* SPECIAL2: mul */
-		cul_flow_effect(out, CUL_FLOW_LOST, w >> 11 & 31, 0, 0);
+		cul_flow_effect(out, CUL_PATH_LOST, w >> 11 & 31, 0, 0);
 		return;
 	case 31: /* SPECIAL3: ext and ins write rt, seb and others rd */
-		cul_flow_effect(out, CUL_FLOW_LOST, w >> 16 & 31, 0, 0);
-		cul_flow_effect(out, CUL_FLOW_LOST, w >> 11 & 31, 0, 0);
+		cul_flow_effect(out, CUL_PATH_LOST, w >> 16 & 31, 0, 0);
+		cul_flow_effect(out, CUL_PATH_LOST, w >> 11 & 31, 0, 0);
 		return;
 	}
 	if ((op >= OP_BEQ && op <= OP_BGTZ) || (op >= OP_BEQL && op <= OP_BGTZL))

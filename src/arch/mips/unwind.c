@@ -80,7 +80,7 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 	struct cul_flow_insn insn = {0};
 
 	cul_mips_decode(w, 8, ra - 8, &insn);
-	if (insn.end != CUL_FLOW_CALL)
+	if (insn.end != CUL_PATH_CALL)
 		return false;
 	if (target)
 		*target = insn.target;

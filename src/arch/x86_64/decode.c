@@ -147,6 +147,41 @@ struct cul_x86_shape cul_x86_shape(const cs_insn *insn)
 	return shape;
 }
 
+static bool is_in(const cs_insn *insn, uint8_t group)
+{
+	for (unsigned i = 0; i < insn->detail->groups_count; i++)
+		if (insn->detail->groups[i] == group)
+			return true;
+	return false;
+}
+
+/* A system call comes back behind itself; syscall of user space has the group of interrupts. */
+static enum cul_flow flow_of(const cs_insn *insn)
+{
+	switch (insn->id) {
+	case X86_INS_SYSCALL:
+		return CUL_FLOW_NEXT;
+	case X86_INS_LOOP:
+	case X86_INS_LOOPE:
+	case X86_INS_LOOPNE:
+		return CUL_FLOW_JUMP;
+	case X86_INS_INT3:
+	case X86_INS_UD2:
+	case X86_INS_HLT:
+		return CUL_FLOW_TRAP;
+	case X86_INS_SYSRET:
+	case X86_INS_SYSEXIT:
+		return CUL_FLOW_RETURN;
+	default:
+		break;
+	}
+	if (is_in(insn, CS_GRP_RET) || is_in(insn, CS_GRP_IRET))
+		return CUL_FLOW_RETURN;
+	if (is_in(insn, CS_GRP_JUMP))
+		return CUL_FLOW_JUMP;
+	return is_in(insn, CS_GRP_INT) ? CUL_FLOW_TRAP : CUL_FLOW_NEXT;
+}
+
 int cul_x86_decode(const struct cul_code *code, uint64_t addr, struct cul_insn *out)
 {
 	struct cul_x86_decoder dec;
@@ -158,6 +193,7 @@ int cul_x86_decode(const struct cul_code *code, uint64_t addr, struct cul_insn *
 		memset(out, 0, sizeof(*out));
 		out->addr = addr;
 		out->len = dec.insn->size;
+		out->flow = flow_of(dec.insn);
 		cul_x86_text(dec.insn, out->text, sizeof(out->text));
 	} else {
 		err = -EILSEQ;

@@ -281,6 +281,40 @@ static void test_outside(void **state)
 	}
 }
 
+static void test_flow(void **state)
+{
+	static const struct {
+		uint8_t bytes[8];
+		enum cul_flow flow;
+	} all[] = {
+		{{0x48, 0x89, 0xfb}, CUL_FLOW_NEXT},                    /* mov */
+		{{0xe8, 1, 0, 0, 0}, CUL_FLOW_NEXT},                    /* call */
+		{{0xff, 0xd0}, CUL_FLOW_NEXT},                          /* call *%rax */
+		{{0x0f, 0x05}, CUL_FLOW_NEXT},                          /* syscall */
+		{{0xf3, 0xa4}, CUL_FLOW_NEXT},                          /* rep movsb */
+		{{0xeb, 0x10}, CUL_FLOW_JUMP},                          /* jmp */
+		{{0x0f, 0x84, 1, 0, 0, 0}, CUL_FLOW_JUMP},              /* je */
+		{{0x3e, 0xff, 0xe0}, CUL_FLOW_JUMP},                    /* notrack jmp *%rax */
+		{{0xe2, 0xfe}, CUL_FLOW_JUMP},                          /* loop */
+		{{0xe3, 0x02}, CUL_FLOW_JUMP},                          /* jrcxz */
+		{{0xc3}, CUL_FLOW_RETURN},                              /* ret */
+		{{0xf3, 0xc3}, CUL_FLOW_RETURN},                        /* repz ret */
+		{{0x48, 0xcf}, CUL_FLOW_RETURN},                        /* iretq */
+		{{0x48, 0x0f, 0x07}, CUL_FLOW_RETURN},                  /* sysretq */
+		{{0xcc}, CUL_FLOW_TRAP}, {{0x0f, 0x0b}, CUL_FLOW_TRAP}, /* int3, ud2 */
+		{{0xcd, 0x80}, CUL_FLOW_TRAP},                          /* int $0x80 */
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct cul_code code = {all[i].bytes, 8, ENTRY, false};
+		struct cul_insn insn;
+
+		assert_int_equal(cul_arch_x86_64.decode(&code, ENTRY, &insn), 0);
+		if (insn.flow != all[i].flow)
+			fail_msg("%s: %d", insn.text, insn.flow);
+	}
+}
+
 static void test_decode(void **state)
 {
 	static const uint8_t bytes[] = {0xe8, 0xfb, 0x0f, 0, 0, 0x06, 0xc3, 0x48};
@@ -330,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_execute),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_flow),
 		cmocka_unit_test(test_virtual),
 	};
 

@@ -82,7 +82,7 @@ static void test_defaults(void **state)
 	assert_null(fake.options.args);
 	assert_null(fake.options.by);
 	assert_null(fake.options.hist);
-	assert_null(fake.options.linear);
+	assert_int_equal(fake.options.scale.step, 0);
 	assert_null(fake.options.inject);
 	assert_false(fake.options.kernel || fake.options.returns || fake.options.diff ||
 		     fake.options.errors || fake.options.after);
@@ -92,11 +92,10 @@ static void test_defaults(void **state)
 
 static void test_all(void **state)
 {
-	assert_int_equal(
-		RUN("a", "--kernel", "-p", "812", "b", "--cpu=0-3", "--if", "ret < 0", "--args",
-			"x, y", "--depth", "2", "--ret", "--diff", "--slow", "1ms", "--count", "7",
-			"--stack", "both", "--maxactive", "64", "--for", "1.5s", "--inject",
-			"-12, EVERY 3", "--debug", "x", "--debug", "y", "--json"),
+	assert_int_equal(RUN("a", "--kernel", "-p", "812", "b", "--cpu=0-3", "--if", "ret < 0",
+				 "--args", "x, y", "--depth", "2", "--ret", "--diff", "--slow",
+				 "1ms", "--count", "7", "--stack", "both", "--maxactive", "64",
+				 "--for", "1.5s", "--debug", "x", "--debug", "y", "--json"),
 		0);
 	assert_int_equal(fake.options.n_specs, 2);
 	assert_string_equal(fake.specs[1], "b");
@@ -104,7 +103,6 @@ static void test_all(void **state)
 	assert_string_equal(fake.options.cpus, "0-3");
 	assert_string_equal(fake.options.condition, "ret < 0");
 	assert_string_equal(fake.options.args, "x, y");
-	assert_string_equal(fake.options.inject, "-12, EVERY 3");
 	assert_int_equal(fake.options.depth, 2);
 	assert_int_equal(fake.options.slow_ns, 1000000);
 	assert_int_equal(fake.options.count, 7);
@@ -115,6 +113,8 @@ static void test_all(void **state)
 	assert_true(fake.options.want_kernel_stack && fake.options.want_user_stack);
 	assert_string_equal(fake.debug[0], "x");
 	assert_string_equal(fake.debug[1], "y");
+	assert_int_equal(RUN("f", "--inject", "-12, EVERY 3"), 0);
+	assert_string_equal(fake.options.inject, "-12, EVERY 3");
 	assert_int_equal(RUN("f", "--depth", "0", "--", "ls", "--ret"), 0);
 	assert_int_equal(fake.options.depth, 0);
 	assert_false(fake.options.returns);
@@ -138,7 +138,15 @@ static void test_views(void **state)
 	assert_int_equal(RUN("f", "--hist", "dur", "--linear", "0,100,10", "--by", "comm"), 0);
 	assert_int_equal(fake.options.view, CUL_VIEW_HIST);
 	assert_string_equal(fake.options.hist, "dur");
-	assert_string_equal(fake.options.linear, "0,100,10");
+	assert_int_equal(fake.options.scale.min, 0);
+	assert_int_equal(fake.options.scale.max, 100);
+	assert_int_equal(fake.options.scale.step, 10);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear=-0x10,-1,1"), 0);
+	assert_int_equal(fake.options.scale.min, -16);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear", "0,256,1"), 0);
+	assert_int_equal(RUN("f", "--hist", "ret", "--linear",
+				 "-9223372036854775808,9223372036854775807,0x100000000000000"),
+		0);
 	assert_int_equal(RUN("f", "--rate"), 0);
 	assert_int_equal(fake.options.view, CUL_VIEW_RATE);
 }
@@ -201,6 +209,13 @@ static void test_usage(void **state)
 		{{"f", "--by", "comm"}, "write --count --by EXPR"},
 		{{"f", "--rate", "--by", "comm"}, "write --count --by EXPR"},
 		{{"f", "--linear", "0,9,1"}, "write --hist EXPR --linear"},
+		{{"f", "--hist", "x", "--linear", "nonsense"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9,1,"}, "write MIN,MAX,STEP"},
+		{{"f", "--hist", "x", "--linear", "0,9,99999999999999999999"}, "three numbers"},
+		{{"f", "--hist", "x", "--linear", "0,9,0"}, "more than 0"},
+		{{"f", "--hist", "x", "--linear", "9,9,1"}, "MIN must be less than MAX"},
+		{{"f", "--hist", "x", "--linear", "0,257,1"}, "at most 256 bars"},
 		{{"f", "--count", "--rate"}, "exclude each other"},
 		{{"f", "--count", "--hist", "dur"}, "exclude each other"},
 		{{"f", "--count", "--count", "5"}, "end it by --for"},
@@ -212,6 +227,7 @@ static void test_usage(void **state)
 		{{"f", "-p1", "--", "ls"}, "exclude each other"},
 		{{"f", "--"}, "no command after --"},
 		{{"f", "-p1", "--inject", "-12"}, "write --kernel too"},
+		{{"f", "--ret", "--inject", "-12"}, "keeps functions from being called"},
 		{{"f+4", "--after", "--ret"}, "need the whole function"},
 		{{"f+4", "--after", "--count"}, "call by call"},
 		{{"f", "--return"}, "unknown option '--return'"},

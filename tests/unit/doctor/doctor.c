@@ -70,7 +70,7 @@ static void check_lines(char *text)
 		check_line(schema, line);
 		n++;
 	}
-	assert_int_equal(n, 16);
+	assert_int_equal(n, 22);
 	json_object_put(schema);
 }
 

@@ -122,7 +122,7 @@ static int play_returns(struct cul_sink *s)
 }
 
 static const struct cul_probe_reg regs[] = {
-	{"rip", 0xffffffff81400a6a}, {"rax", 0}, {"rbx", 0xffff888003a5c000}};
+	{"rax", 0, true, 0x17}, {"rbx", 0xffff888003a5c000}, {"rsp", 0xffffc900004fbe40}};
 static const struct cul_probe_function many_functions[] = {
 	{.function = "tcp_sendmsg",
 		.module = "vmlinux",
@@ -220,6 +220,7 @@ static int play_many(struct cul_sink *s)
 	call.returned = false;
 	call.regs = regs;
 	call.n_regs = N(regs);
+	call.regs_after = true;
 	r = r ?: s->ops->probe_call(s, &call);
 	return r ?: s->ops->probe_functions(s, many_functions, N(many_functions), 310) ?: s->ops->probe_loss(s, &loss);
 }

@@ -155,6 +155,65 @@ static void enumerators(void **state)
 	shows(&t, values, 0, "?");
 }
 
+static void flags(void **state)
+{
+	struct cul_enumerator bits[] = {{"NONE", 0}, {"READ", 1}, {"WRITE", 2}, {"RUN", 4},
+		{"ALL", 7}},
+			      counted[] = {{"A", 1}, {"B", 2}, {"C", 3}, {"D", 4}},
+			      few[] = {{"A", 0}, {"B", 1}, {"C", 2}};
+	struct cul_type t = {.kind = CUL_KIND_ENUM,
+		.size = 4,
+		.filled_members = true,
+		.enumerators = bits,
+		.n_members = 5};
+	const uint32_t values[] = {0, 5, 6, 7, 9, 3};
+
+	shows(&t, &values[0], 4, "NONE");
+	shows(&t, &values[1], 4, "READ|RUN");
+	shows(&t, &values[2], 4, "WRITE|RUN");
+	shows(&t, &values[3], 4, "ALL");
+	shows(&t, &values[4], 4, "9"); /* not all of it is known */
+	t.enumerators = counted;
+	t.n_members = 4;
+	shows(&t, &values[1], 4, "5");
+	t.enumerators = few;
+	t.n_members = 3;
+	shows(&t, &values[5], 4, "3");
+}
+
+/* Of a long struct what is not zero. */
+static void brief(void **state)
+{
+	enum { N = 60 };
+	struct cul_member members[N];
+	const struct cul_print_names names = {.brief = true};
+	struct cul_type t = {.kind = CUL_KIND_STRUCT,
+		.size = N * 4,
+		.filled_members = true,
+		.members = members,
+		.n_members = N};
+	int32_t bytes[N] = {0};
+	const struct cul_print_value v = {.type = &t, .bytes = (uint8_t *)bytes, .size = t.size};
+	struct cul_str s = {0};
+
+	for (size_t i = 0; i < N; i++)
+		members[i] =
+			(struct cul_member){.name = "member", .type = word, .bit_offset = i * 32};
+	cul_print_value(&s, &v, &names);
+	assert_string_equal(cul_str_text(&s), "{...}");
+	cul_str_free(&s);
+	s = (struct cul_str){0};
+	bytes[50] = 7;
+	cul_print_value(&s, &v, &names);
+	assert_string_equal(cul_str_text(&s), "{member = 7, ...}");
+	cul_str_free(&s);
+	s = (struct cul_str){0};
+	memset(bytes, 0xff, sizeof(bytes));
+	cul_print_value(&s, &v, &names);
+	assert_in_range(s.len, CUL_PRINT_BRIEF, CUL_PRINT_BRIEF + 40);
+	cul_str_free(&s);
+}
+
 static void pointers(void **state)
 {
 	const struct cul_type *p = cul_ctypes_pointer(basic, word);
@@ -327,6 +386,8 @@ int main(void)
 		cmocka_unit_test(bytes_without_a_type),
 		cmocka_unit_test(floats),
 		cmocka_unit_test(enumerators),
+		cmocka_unit_test(flags),
+		cmocka_unit_test(brief),
 		cmocka_unit_test(pointers),
 		cmocka_unit_test(bit_fields),
 		cmocka_unit_test(arrays_and_strings),

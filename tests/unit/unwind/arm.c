@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A thread of a 32-bit ARM program, tests/fuzz/corpus/cfi/arm-exidx: _start calls big, which has 5000
- * bytes on its stack, big calls small, small calls leaf. Made by arm-linux-gnueabihf-gcc -marm -O1
- * -nostdlib -static -funwind-tables -Wl,-z,max-page-size=4096, with the routines
+ * A thread of a 32-bit ARM program, tests/fuzz/corpus/cfi/arm-exidx: _start calls big, which has
+ * 5000 bytes on its stack, big calls small, small calls leaf. Made by arm-linux-gnueabihf-gcc -marm
+ * -O1 -nostdlib -static -funwind-tables -Wl,-z,max-page-size=4096, with the routines
  * __aeabi_unwind_cpp_pr0 to pr2 empty.
  */
 #include <setjmp.h>

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "own.h"
 #include "sys/fault.h"
 
@@ -73,7 +74,7 @@ static void it_happened_after_the_last_store_that_was_seen(void **state)
 	assert_int_equal(
 		cul_watch_program_get_process_state(&own.run.program, getpid(), 0, &now), 0);
 	now.hits = 1;
-	now.last_ns = cul_watch_now();
+	now.last_ns = cul_clock_now();
 	cul_watch_program_set_process_state(&own.run.program, getpid(), 0, &now);
 	*(volatile int64_t *)&own_cell = 6;
 	assert_int_equal(cul_watch_look_behind(&own.run), 0);

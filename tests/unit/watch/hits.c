@@ -272,7 +272,7 @@ static void the_ledger_adds_up(void **state)
 	n = cul_cpus_count(&own.run.program.possible);
 	fill();
 	own.run.behind = 2;
-	cul_watch_gap(&own.run, "CPU %d was not there", 3);
+	cul_gaps_add(&own.run.gaps, "CPU %d was not there", 3);
 	assert_int_equal(cul_watch_summary(&own.run, &err), 0);
 	assert_int_equal(loss->seen, 15 * n);
 	assert_int_equal(loss->hits, loss->seen + loss->busy);

@@ -59,10 +59,8 @@ void own_end(struct own *own)
 	if (own->loaded)
 		cul_watch_program_free(&run->program);
 	cul_watch_sites_free(run);
-	cul_watch_stacks_free(run);
+	cul_seen_free(&run->seen);
 	cul_watch_target_free(&run->targets[0]);
-	for (size_t i = 0; i < run->gaps.len; i++)
-		free(run->gaps.data[i]);
-	free(run->gaps.data);
+	cul_gaps_free(&run->gaps);
 	cul_scope_free(run->scope);
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "record.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <bpf/bpf.h>
 
 #include "trace/breakpoint.h"
 
@@ -108,32 +105,6 @@ void record_init(struct record *r)
 	r->sink.ops = &ops;
 }
 
-/* Calls `fn` for each descriptor until it says yes; that descriptor, or how many there are. */
-static int each_file(bool (*fn)(int fd, const void *data), const void *data)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *e;
-	int n = 0, found = -1;
-
-	while (dir && (e = readdir(dir))) {
-		int fd = atoi(e->d_name);
-
-		if (e->d_name[0] == '.' || fd == dirfd(dir))
-			continue;
-		n++;
-		if (fn && fn(fd, data))
-			found = fd;
-	}
-	if (dir)
-		closedir(dir);
-	return fn ? found : n;
-}
-
-unsigned open_files(void)
-{
-	return (unsigned)each_file(NULL, NULL);
-}
-
 unsigned free_registers(void)
 {
 	static uint64_t cell;
@@ -150,17 +121,4 @@ unsigned free_registers(void)
 	for (i = 0; i < n; i++)
 		close(fds[i]);
 	return n;
-}
-
-static bool is_map(int fd, const void *name)
-{
-	struct bpf_map_info info = {0};
-	__u32 size = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, name);
-}
-
-int find_map(const char *name)
-{
-	return each_file(is_map, name);
 }

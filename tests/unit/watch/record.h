@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "../support/files.h"
 #include "report/model.h"
 
 enum { RECORD_HITS = 16, RECORD_WRITERS = 8 };
@@ -41,10 +42,7 @@ struct record {
 
 void record_init(struct record *r);
 
-unsigned open_files(void);
 /* Debug registers that this thread can still get. */
 unsigned free_registers(void);
-/* A map of ours by its name, or -1. The descriptor is the program's own. */
-int find_map(const char *name);
 
 #endif

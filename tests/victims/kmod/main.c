@@ -27,6 +27,7 @@ static const struct family *const families[] = {
 	&load_family,
 	&probe_family,
 	&inlined_family,
+	&calls_family,
 };
 
 static DEFINE_MUTEX(run_lock);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Functions of many signatures, called with arguments that are known. */
 #include <linux/errno.h>
+#include <linux/error-injection.h>
 #include <linux/kernel.h>
 
 #include "victim.h"
@@ -54,6 +55,7 @@ BOOK_ARGS(victim_args_narrow);
 BOOK_ARGS(victim_args_fails);
 BOOK_ARGS(victim_args_pointer);
 BOOK_ARGS(victim_args_nest);
+BOOK_ARGS(victim_args_refuses);
 
 /* A call, from the line of the function's name on; last_new is what it returns. */
 #define CALLED(fn, result)                                                                         \
@@ -126,6 +128,16 @@ static VICTIM void *victim_args_pointer(void *p)
 	return p;
 }
 
+static int refused; /* by victim_args_refuses, or by who has it return */
+
+/* Its book tells how often it was called, and last_new what its last caller got. */
+static VICTIM int victim_args_refuses(int value)
+{
+	CALLED(victim_args_refuses, 0);
+	return 0;
+}
+ALLOW_ERROR_INJECTION(victim_args_refuses, ERRNO);
+
 static VICTIM int victim_args_nest(int depth)
 {
 	CALLED(victim_args_nest, depth);
@@ -150,11 +162,17 @@ static void call_all(s64 value)
 	victim_args_fails(EIO);
 	victim_args_pointer(&node);
 	victim_args_nest(3);
+	v = victim_args_refuses(v);
+	if (v)
+		refused++;
+	book_victim_args_refuses.last_new = v;
 }
 
 static void more_calls(struct seq_file *m, const struct book *book)
 {
 	seq_printf(m, " calls=%llu", book->reads);
+	if (book == &book_victim_args_refuses)
+		seq_printf(m, " refused=%d", refused);
 }
 
 static const struct fault faults[] = {
@@ -174,6 +192,7 @@ static struct book *const books[] = {
 	&book_victim_args_fails,
 	&book_victim_args_pointer,
 	&book_victim_args_nest,
+	&book_victim_args_refuses,
 	NULL,
 };
 

@@ -11,16 +11,17 @@ import time
 import victim
 
 DEBUG = os.path.dirname(victim.MODULE)
-LINES = []  # all JSON that was seen, for the test of the schema
+LINES = {"watch": [], "probe": []}  # JSON that was seen, for the tests of the schemas
 MOST_LINES = 200  # of one run
 PATIENCE = 60  # seconds until armed, and until ended
 
 
-class Watch:
-    """`culprit watch --json ARGS`, started. Its records are in `records` once end() was called."""
+class Run:
+    """`culprit COMMAND --json ARGS`, started. Its records are in `records` once end() was called."""
+    command = ready = None  # ready: the type of the record that says it is at work
 
     def __init__(self, test, *args, debug=True, preexec=None):
-        self.args = ["culprit", "watch", "--json"] + (["--debug", DEBUG] if debug else [])
+        self.args = ["culprit", self.command, "--json"] + (["--debug", DEBUG] if debug else [])
         self.args += args
         self.errors = tempfile.TemporaryFile("w+")
         self.lines = []
@@ -68,7 +69,7 @@ class Watch:
 
     def armed(self, targets=1):
         """Waits until it watches; itself."""
-        if not self.wait_lines("armed", targets):
+        if not self.wait_lines(self.ready, targets):
             self.kill()
             raise RuntimeError(f"not armed: {' '.join(self.args)}: {self.stderr().strip()}")
         return self
@@ -82,9 +83,9 @@ class Watch:
             self.kill()
             self.status = None
         self.reader.join(PATIENCE)
-        LINES.extend(self.lines[:MOST_LINES])
-        LINES.extend(self.lines[MOST_LINES:][-20:])
-        self.records = [json.loads(line) for line in self.lines]
+        lines = [line for line in self.lines if line.startswith("{")]
+        LINES[self.command].extend(lines[:MOST_LINES] + lines[MOST_LINES:][-20:])
+        self.records = [json.loads(line) for line in lines]
         self.tell()
         return self
 
@@ -106,6 +107,14 @@ class Watch:
         return [r for r in self.records if r["type"] == kind and
                 (target is None or r["target"] == target)]
 
+    @property
+    def loss(self):
+        return self.records[-1] if self.records and self.records[-1]["type"] == "loss" else {}
+
+
+class Watch(Run):
+    command, ready = "watch", "armed"
+
     def hits(self, function=None, target=None):
         return [h for h in self.of("hit", target)
                 if function is None or h["store"]["function"] == function]
@@ -115,9 +124,26 @@ class Watch:
                 if (function is None or w["where"]["function"] == function) and
                 (line is None or w["where"]["line"] == line)]
 
+
+class Probe(Run):
+    """Lines that a command itself wrote to stdout are in `said`."""
+    command, ready = "probe", "probing"
+
     @property
-    def loss(self):
-        return self.records[-1] if self.records and self.records[-1]["type"] == "loss" else {}
+    def said(self):
+        return [line.rstrip("\n") for line in self.lines if not line.startswith("{")]
+
+    @property
+    def probing(self):
+        return self.of("probing")[0]
+
+    def calls(self, function=None):
+        return [c for c in self.of("call") if function in (None, c["where"]["function"])]
+
+    def function(self, name):
+        """Its exact counts; zeroes when it was not called."""
+        found = [f for f in self.of("function") if f["function"] == name]
+        return found[0] if found else dict.fromkeys(("calls", "matched", "filtered"), 0)
 
 
 def run(test, *args, seconds=PATIENCE, **more):
@@ -125,10 +151,25 @@ def run(test, *args, seconds=PATIENCE, **more):
     return Watch(test, *args, **more).wait(seconds)
 
 
+def probe(test, *args, **more):
+    """A probe that is attached."""
+    return Probe(test, *args, **more).armed()
+
+
 def text(*args, seconds=PATIENCE, **more):
     """`culprit ARGS` without JSON: a CompletedProcess with text."""
     return subprocess.run(["culprit"] + list(args), stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds, **more)
+
+
+def obeys_schema(test, command):
+    """All lines of that command that were seen."""
+    lines = LINES[command]
+    path = os.path.join(os.path.dirname(__file__), f"../../../docs/schema/{command}.schema.json")
+    done = subprocess.run([os.environ["CULPRIT_TEST_SCHEMA_CHECK"], path], text=True,
+                          input="".join(lines), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    test.same((done.returncode, done.stdout[:1000]), (0, ""), f"of {len(lines)} lines")
+    test.check(lines, "no lines were seen")
 
 
 def same_as_book(test, watch, name, target=None, shown=str, hits=None):

@@ -6,6 +6,8 @@ import subprocess
 
 DIR = "/sys/kernel/debug/victim"
 MODULE = os.environ.get("CULPRIT_TEST_VICTIM", "victim.ko")
+USER_CALLS = os.path.join(os.path.dirname(os.environ.get("CULPRIT_TEST_SCHEMA_CHECK", ".")),
+                          "../victims/user/victim_calls")
 
 # How the disassembler writes the stores of the books' `insn=`.
 SHAPES = {

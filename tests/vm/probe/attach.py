@@ -9,8 +9,8 @@ from harness import case
 UNIT = os.path.dirname(os.environ.get("CULPRIT_TEST_SCHEMA_CHECK", "."))
 
 
-def unit(test, name):
-    done = subprocess.run([os.path.join(UNIT, f"unit-{name}")], stdin=subprocess.DEVNULL,
+def unit(test, name, *words):
+    done = subprocess.run([os.path.join(UNIT, f"unit-{name}"), *words], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     told = "\n".join(line for line in done.stdout.splitlines()
                      if not re.search(r"\] (\w+$|\w+ test)", line) or "FAILED" in line)
@@ -26,3 +26,8 @@ def attach(test):
 @case("attach: kretprobes with few instances, and nothing of them is left", seconds=240)
 def kretprobe(test):
     unit(test, "trace-kretprobe")
+
+
+@case("runs: each call fails in turn, and nothing is left", seconds=500)
+def runs(test):
+    unit(test, "probe-run", "*kernel*")

@@ -148,9 +148,4 @@ def unprivileged(test):
 
 @last_case("JSON: every line that was seen obeys the schema")
 def schema(test):
-    schema = os.path.join(os.path.dirname(__file__), "../../../docs/schema/watch.schema.json")
-    done = subprocess.run([os.environ["CULPRIT_TEST_SCHEMA_CHECK"], schema], text=True,
-                          input="".join(culprit.LINES), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    test.same((done.returncode, done.stdout[:1000]), (0, ""), f"of {len(culprit.LINES)} lines")
-    test.check(culprit.LINES, "no lines were seen")
+    culprit.obeys_schema(test, "watch")

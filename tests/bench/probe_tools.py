@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The probers that are compared, by what they are asked: how each is started."""
+import collections
+import os
+
+FUNCTION = "do_prlimit"
+# Together about a thousand functions of a kernel of Debian's; the first has FUNCTION.
+GLOBS = ["do_*", "tcp_*", "skb_*", "dev_*"]
+MANY = "many: count"
+
+# view: what it is asked; tool: who; setup and undo: shell commands before and after.
+Prober = collections.namedtuple("Prober", "view tool argv setup undo")
+Prober.__new__.__defaults__ = ("", "")
+
+TRACING = "/sys/kernel/tracing"
+NO_KPROBE = f"echo -:bench/call >> {TRACING}/kprobe_events 2>/dev/null"
+KPROBE = (f"{NO_KPROBE}; echo 'p:bench/call {FUNCTION} resource=%si:u32' "
+          f">> {TRACING}/kprobe_events")
+WAIT = "trap 'exit 0' INT TERM; while :; do sleep 0.01; done"
+PRINTED = '"%s %d %d %p %u %p %p\\n", comm, pid, cpu, {}'
+BY_BTF = PRINTED.format("args->tsk, args->resource, args->new_rlim, args->old_rlim")
+BY_REGISTERS = PRINTED.format("arg0, arg1, arg2, arg3")
+
+
+def _culprit(view, *args):
+    return Prober(view, "culprit", ["build/culprit", "probe", FUNCTION, *args])
+
+
+def _bpftrace(view, tool, program):
+    return Prober(view, f"bpftrace {tool}",
+                  ["env", "BPFTRACE_MAX_PROBES=5000", "bpftrace", "-e", program])
+
+
+def _both(view, kfunc, kprobe):
+    return [_bpftrace(view, "kfunc", kfunc), _bpftrace(view, "kprobe", kprobe)]
+
+
+def _duration(way, back):
+    return (f"{way}:{FUNCTION} {{ @s[tid] = nsecs; }} {back}:{FUNCTION} /@s[tid]/ "
+            "{ @ = hist(nsecs - @s[tid]); delete(@s[tid]); }")
+
+
+def _perf(view, tool, *args):
+    return Prober(view, tool, ["perf", *args], KPROBE, NO_KPROBE)
+
+
+def _trigger(view, tool, trigger):
+    at = f"{TRACING}/events/bench/call/trigger"
+    return Prober(view, tool, ["sh", "-c", WAIT], f"{KPROBE}; echo '{trigger}' > {at}",
+                  f"echo '!{trigger}' > {at}; {NO_KPROBE}")
+
+
+def _single(scratch):
+    data = os.path.join(scratch, "perf.data")
+    dat = os.path.join(scratch, "trace.dat")
+    event = ["-e", "bench:call", "-a"]
+    return [
+        _culprit("count", "--count", "--stack", "none"),
+        *_both("count", f"kfunc:{FUNCTION} {{ @ = count(); }}",
+               f"kprobe:{FUNCTION} {{ @ = count(); }}"),
+        _perf("count", "perf stat", "stat", *event),
+        _trigger("count", "ftrace hist trigger", "hist:keys=resource"),
+        _culprit("by stack", "--count"),
+        *_both("by stack", f"kfunc:{FUNCTION} {{ @[kstack] = count(); }}",
+               f"kprobe:{FUNCTION} {{ @[kstack] = count(); }}"),
+        _trigger("by stack", "ftrace hist trigger", "hist:keys=common_stacktrace"),
+        _culprit("by value", "--count", "--by", "resource"),
+        *_both("by value", f"kfunc:{FUNCTION} {{ @[args->resource] = count(); }}",
+               f"kprobe:{FUNCTION} {{ @[arg1] = count(); }}"),
+        _culprit("a line a call", "--depth", "0"),
+        *_both("a line a call", f"kfunc:{FUNCTION} {{ printf({BY_BTF}); }}",
+               f"kprobe:{FUNCTION} {{ printf({BY_REGISTERS}); }}"),
+        _perf("a line a call", "perf record", "record", "-o", data, *event),
+        Prober("a line a call", "trace-cmd function",
+               ["trace-cmd", "record", "-o", dat, "-p", "function", "-l", FUNCTION]),
+        _culprit("filtered out", "--if", "resource == 77"),
+        *_both("filtered out", f"kfunc:{FUNCTION} /args->resource == 77/ {{ printf({BY_BTF}); }}",
+               f"kprobe:{FUNCTION} /arg1 == 77/ {{ printf({BY_REGISTERS}); }}"),
+        _perf("filtered out", "perf record --filter", "record", "-o", data, *event,
+              "--filter", "resource == 77"),
+        _culprit("durations", "--hist", "dur"),
+        *_both("durations", _duration("kfunc", "kretfunc"), _duration("kprobe", "kretprobe")),
+    ]
+
+
+def all_of_them(scratch):
+    """Every view; of each, culprit and its peers."""
+    many = ",".join(f"kprobe:{g}" for g in GLOBS)
+    return [
+        *_single(scratch),
+        Prober(MANY, "culprit",
+               ["build/culprit", "probe", *GLOBS, "--count", "--stack", "none"]),
+        Prober(MANY, "culprit by stack", ["build/culprit", "probe", *GLOBS, "--count"]),
+        _bpftrace(MANY, "kprobe", many + " { @[func] = count(); }"),
+    ]

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is known better by another name, instructions, and functions that are overridden."""
+import os
+import re
+import socket
+import subprocess
+
+import culprit
+import victim
+from harness import case
+
+
+def arg(call, name):
+    return [a["value"] for a in call["args"] if a["name"] == name][0]
+
+
+@case("forms: a task by its name and number")
+def task(test):
+    run = culprit.probe(test, "wake_up_new_task", "--if", f"pid == {os.getpid()}")
+    child = subprocess.Popen(["true"])
+    child.wait()
+    run.end()
+    calls = [c for c in run.calls() if c["pid"] == os.getpid()]
+    test.check(any(re.fullmatch(rf".+ \({child.pid}\)", arg(c, "p")) for c in calls),
+               f"no call with task {child.pid}: {[c['args'] for c in calls]}")
+
+
+@case("forms: sockets and addresses")
+def sockets(test):
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    run = culprit.probe(test, "tcp_v4_connect", "tcp_sendmsg", "unix_stream_connect",
+                        "-p", str(os.getpid()), "--kernel")
+    client = socket.create_connection(("127.0.0.1", port))
+    own = client.getsockname()[1]
+    client.send(b"x")
+    missing = socket.socket(socket.AF_UNIX)
+    test.check(missing.connect_ex("/nowhere/at/all") != 0, "connected to nowhere")
+    run.end()
+    connect, send = run.calls("tcp_v4_connect"), run.calls("tcp_sendmsg")
+    if test.same((len(connect), len(send)), (1, 1), "calls"):
+        test.same(arg(connect[0], "uaddr"), f"inet 127.0.0.1:{port}", "address")
+        test.same(arg(send[0], "sk"), f"tcp 127.0.0.1:{own} -> 127.0.0.1:{port} established", "sock")
+    unix = [(arg(c, "sock"), arg(c, "uaddr")) for c in run.calls("unix_stream_connect")]
+    test.check(("unix stream", 'unix "/nowhere/at/all"') in unix, f"socket: {unix}")
+    for s in server, client, missing:
+        s.close()
+
+
+@case("forms: pointers are followed so far as one says")
+def depth(test):
+    node = "victim:victim_args_node"
+    flat, deep = culprit.probe(test, node), culprit.probe(test, node, "--depth", "2")
+    victim.perform("call_args", 1)
+    for run, wanted in (flat, r"\{id = 11, next = 0x[0-9a-f]+ \(\S+\), bits = \{low = 5, middle = 600, "
+                              r"high = -7\}, .*\}"), \
+                       (deep, r"\{id = 11, next = \{id = 22, next = NULL, .*\}, bits = .*\}"):
+        run.end()
+        if test.same(len(run.calls()), 1, "calls"):
+            test.matches(arg(run.calls()[0], "node"), wanted, "node")
+
+
+def moves(function):
+    """Instructions of the victim's that copy one register to another: offset, from, to."""
+    listing = subprocess.run(["objdump", "-d", f"--disassemble={function}", victim.MODULE], text=True,
+                             stdout=subprocess.PIPE, check=True).stdout
+    start = int(re.search(rf"^([0-9a-f]+) <{function}>:", listing, re.M).group(1), 16)
+    return [(int(m.group(1), 16) - start, m.group(2), m.group(3)) for m in re.finditer(
+        r"^ *([0-9a-f]+):\t[0-9a-f ]+\tmov +%(r\w+),%(r\w+)$", listing, re.M)]
+
+
+@case("forms: registers before and after an instruction")
+def after(test):
+    if test.kernel == "debug-6.12":
+        test.skip("lockdep takes a hash table's lock within a breakpoint for a deadlock, which "
+                  "the table itself keeps from happening")
+    if not os.path.exists("/usr/bin/objdump"):
+        test.skip("no objdump")
+    function = "victim_args_node"
+    found = moves(function)
+    if not found:
+        function = "victim_args_string"
+        found = moves(function)
+    if not test.check(found, "no register is copied to another"):
+        return
+    offset, source, target = found[0]
+    place = f"victim:{function}+{offset:#x}"
+    run = culprit.probe(test, place, "--after")
+    plain = culprit.probe(test, place, "--args", f"regs->{source}", "--if", f"regs->{source} != 0")
+    victim.perform("call_args", 3)
+    run.end()
+    plain.end()
+    test.same((len(run.calls()), len(plain.calls())), (3, 3), "calls")
+    for call, before in zip(run.calls(), plain.calls()):
+        regs = {r["name"]: int(r["value"], 16) for r in call["regs"]}
+        was = {r["name"]: int(r["before"], 16) for r in call["regs"] if "before" in r}
+        test.same(call["where"]["offset"], offset, "offset")
+        test.same(regs[target], int(before["args"][0]["value"]), f"{target} after it")
+        test.check(set(was) <= {target}, f"changed by a move to {target}: {was}")
+
+
+@case("forms: a jump has no certain instruction after it")
+def jump(test):
+    done = culprit.text("probe", "vfs_read", "--after")
+    test.check(done.returncode != 0 and "--after shows one instruction" in done.stderr, done.stderr)
+
+
+@case("inject: every third call, exactly; or why not")
+def inject(test):
+    function, wanted = "victim_args_refuses", "-EIO,EVERY 3"
+    if test.kernel != "debug-6.12":
+        done = culprit.text("probe", f"victim:{function}", "--inject", wanted)
+        test.check(done.returncode != 0 and "CONFIG_BPF_KPROBE_OVERRIDE" in done.stderr, done.stderr)
+        return
+    before = victim.book(function)
+    run = culprit.probe(test, f"victim:{function}", "--inject", wanted, "--if", "value <= 8")
+    victim.perform("call_args", 10)
+    run.end()
+    book = victim.book(function)
+    test.same(int(book["refused"]) - int(before["refused"]), 2, "calls that were refused")
+    test.same(run.loss["injected"], 2, "calls that were overridden")
+    test.same([c.get("injected", False) for c in run.calls()],
+              [False, False, True] * 2 + [False, False], "which of them")
+    test.same({c.get("error") for c in run.calls() if c.get("injected")}, {"EIO"}, "error")
+    done = culprit.text("probe", "vfs_read", "--inject", "-EIO")
+    test.check(done.returncode != 0 and "error_injection/list" in done.stderr, done.stderr)
+
+
+def read_frames(test, *args):
+    """Functions and files of the innermost user frames of calls of vfs_read by cat."""
+    run = culprit.probe(test, "vfs_read", "--stack", "user", *args)
+    if "--" not in args:
+        for _ in range(5):
+            subprocess.run(["cat", "/etc/hostname", "/etc/passwd"], stdout=subprocess.DEVNULL, check=True)
+        run.end()
+    else:
+        run.wait()
+    return [c["stack"][0] for c in run.calls() if c["comm"] == "cat" and c["stack"]]
+
+
+@case("forms: user frames of a command whose calls of the kernel are probed")
+def user_frames(test):
+    frames = read_frames(test, "--kernel", "--", "cat", "/etc/hostname", "/etc/passwd")
+    libc = [f for f in frames if f["module"].startswith("libc") and "read" in (f["function"] or "")]
+    test.check(libc, f"no read() of the C library: {frames[-3:]}")
+
+
+@case("forms: user frames of whoever it was, or the name of who is gone")
+def others_frames(test):
+    frames = read_frames(test)
+    test.check(frames, "no frame of cat")
+    for f in frames:
+        test.check(f["function"] or f["module"], f"neither function nor name: {f}")
+
+
+@case("forms: children of a process have no probes, do not mind, and are told of")
+def children(test):
+    run = culprit.probe(test, "libc.so.6:getppid", "-p", str(os.getpid()))
+    for _ in range(3):
+        os.getppid()
+    child = os.fork()
+    if not child:
+        os._exit(0 if all(os.getppid() for _ in range(5)) else 1)
+    test.same(os.waitpid(child, 0)[1], 0, "status of the child")
+    for _ in range(2):
+        os.getppid()
+    run.end()
+    test.same(len(run.calls()), 5, "calls")
+    test.check(any("forked 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Functions of a process and of its libraries. The program victim_calls (tests/victims/user/calls.c)
+prints its own books."""
+import collections
+import re
+import signal
+import subprocess
+
+import culprit
+from harness import case
+from victim import USER_CALLS as CALLS
+
+
+def booked(lines):
+    """calls= of each book."""
+    found = (re.match(r"books (\w+) calls=(\d+)", line) for line in lines)
+    return {m.group(1): int(m.group(2)) for m in found if m}
+
+
+def traced(test, *args, count=3, threads=2):
+    """culprit probe ARGS -- victim_calls, which runs to its end: the run, and the program's books."""
+    run = culprit.Probe(test, *args, "--", CALLS, str(count), str(threads)).wait()
+    if test.same((run.status, run.loss.get("end"), run.loss.get("command_exit")), (0, "command", 0),
+                 f"{args}: status, end"):
+        return run, booked(run.said)
+    raise RuntimeError(run.stderr().strip())
+
+
+def values(call):
+    return {a["name"]: a["value"] for a in call["args"]}
+
+
+@case("probe, processes: arguments and results of a program from its first instruction on")
+def command(test):
+    functions = ["call_numbers", "call_string", "call_person", "call_fails", "call_nest", "call_by_value"]
+    run, books = traced(test, *functions, "--ret")
+    for name in functions:
+        test.same((len(run.calls(name)), run.function(name)["calls"], run.function(name).get("returns")),
+                  (books[name],) * 3, f"{name}: calls")
+    for v in range(3):
+        test.same(values(run.calls("call_numbers")[v]), {"a": v + 1, "b": -2, "c": 200, "mood": "ANGRY"},
+                  "call_numbers")
+        test.same(values(run.calls("call_string")[v]), {"text": '"a user string"'}, "call_string")
+        test.matches(values(run.calls("call_person")[v])["person"],
+                     r'^{age = 30, name = .+, mood = TIRED, initials = "sb"}$', "call_person")
+        point = values(run.calls("call_by_value")[v])
+        test.same((point["point"], point["by"]), (f"{{x = {v + 1}, y = 5}}", 2), "call_by_value")
+    test.same([c["ret"] for c in run.calls("call_numbers")], [200 + v for v in (1, 2, 3)], "results")
+    test.same([c["ret"] for c in run.calls("call_by_value")], [2 * (v + 5) for v in (1, 2, 3)], "results")
+    test.same([(c["ret"], c["error"]) for c in run.calls("call_fails")], [(-2, "ENOENT")] * 3, "errors")
+    test.same(sorted(c["ret"] for c in run.calls("call_nest")), 3 * [0] + 3 * [1] + 3 * [2] + 3 * [3],
+              "call_nest")
+    test.same({c["comm"] for c in run.calls()}, {"victim_calls"}, "comm")
+
+
+@case("probe, processes: floating point is refused politely, and the rest is shown")
+def floating(test):
+    run, books = traced(test, "call_double", "--ret")
+    test.same(len(run.calls()), books["call_double"], "calls")
+    for v, call in enumerate(run.calls(), 1):
+        factor, by = call["args"]
+        test.same((factor["name"], factor["value"], by["value"]), ("factor", None, v), "arguments")
+        test.matches(factor.get("why"), "floating point", "why")
+    done = culprit.text("probe", "call_double", "--if", "factor > 1.0 && by == 1", "--", CALLS)
+    test.check(done.returncode in (1, 2) and not done.stdout, f"--if: {done.returncode} {done.stdout!r}")
+    test.matches(done.stderr, "floating point", "--if: stderr")
+
+
+@case("probe, processes: a running one by -p; what it changed; it ends")
+def running(test):
+    victim = subprocess.Popen([CALLS, "--wait", "4", "0"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    test.cleanups.append(victim.kill)
+    test.matches(victim.stdout.readline(), rf"^ready pid={victim.pid}$", "the victim")
+    run = culprit.probe(test, "call_person", "call_from_*", "--diff", "-p", str(victim.pid))
+    victim.stdin.write("\n")
+    victim.stdin.flush()
+    books = booked(victim.communicate(timeout=30)[0].splitlines())
+    run.wait()
+    test.same((run.status, run.loss["end"]), (0, "process"), "status, end")
+    test.same(run.probing.get("pid"), victim.pid, "pid")
+    for name in ("call_person", "call_from_here", "call_from_there"):
+        test.same(run.function(name)["calls"], books[name], f"{name}: calls")
+    for call in run.calls("call_person"):
+        test.matches(call["args"][0].get("after"), r"^{age = 31, ", "after")
+    test.same({c["pid"] for c in run.calls()}, {victim.pid}, "pid of the calls")
+
+
+@case("probe, processes: a library's function")
+def library(test):
+    for spec in ("lib_write_exported", "libvictim.so:lib_write_exported"):
+        run, books = traced(test, spec)
+        test.same([values(c)["value"] for c in run.calls()], [101, 102, 103], f"{spec}: arguments")
+        test.same({c["where"]["module"] for c in run.calls()}, {"libvictim.so"}, f"{spec}: module")
+        test.same(run.function("lib_write_exported")["calls"], books["lib_write_exported"], spec)
+
+
+@case("probe, processes: inlined copies")
+def inlined(test):
+    run, books = traced(test, "call_inlined", count=5)
+    test.same((run.probing["sites"], run.probing["inlined"]), (2, 2), "sites")
+    test.same(run.function("call_inlined")["calls"], books["call_from_here"] + books["call_from_there"],
+              "calls")
+    told = [a["value"] for c in run.calls() for a in c["args"]]
+    test.check(all(v is None or v in range(-5, 6) for v in told), f"arguments are {told}")
+    test.same(len({c["where"]["addr"] for c in run.calls()}), 2, "places")
+
+
+@case("probe, processes: threads: who called how often, by the book")
+def threads(test):
+    run, books = traced(test, "call_thread", "--ret", count=50, threads=4)
+    test.same((len(run.calls()), run.function("call_thread")["calls"]), (books["call_thread"],) * 2, "calls")
+    test.check(all(c["ret"] == values(c)["number"] * 1000 + values(c)["i"] for c in run.calls()), "a result")
+    tids = collections.Counter((c["tid"], values(c)["number"]) for c in run.calls())
+    test.same(sorted(tids.values()), [50] * 4, "calls by thread")
+    run, books = traced(test, "call_thread", "--count", "--by", "tid, number", "--if", "number != 2",
+                        count=2000, threads=4)
+    test.same([g["calls"] for g in run.of("group")], [2000] * 3, "groups")
+    f = run.function("call_thread")
+    test.same((f["calls"], f["filtered"]), (books["call_thread"], 2000), "calls, filtered")
+    for g in run.of("group"):
+        test.check(g["by"][1]["value"] in (0, 1, 3), f"a group by {g['by']}")
+
+
+@case("probe, processes: its own stack, by the source's order")
+def stack(test):
+    run, books = traced(test, "call_fails", "call_nest", "--stack", "user", count=1)
+    frames = {c["where"]["function"]: [f["function"] for f in c["stack"] if f["user"]]
+              for c in run.calls() if c["stack"]}
+    for name in ("call_fails", "call_nest"):
+        told = frames.get(name, [])
+        # Frame pointers do not tell the direct caller at a function's first instruction.
+        test.check(told[:1] == [name] and {"victim_run", "main"} <= set(told) and
+                   told.index("victim_run") < told.index("main"), f"{name}: the stack is {told}")
+
+
+@case("probe, processes: killed while probed")
+def killed(test):
+    victim = subprocess.Popen([CALLS, "--wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    test.cleanups.append(victim.kill)
+    victim.stdout.readline()
+    run = culprit.probe(test, "call_*", "--ret", "-p", str(victim.pid))
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    run.wait()
+    test.same((run.status, run.loss.get("end"), run.stderr()), (0, "process", ""), "status, end, stderr")
+    done = culprit.text("probe", "call_numbers", "-p", str(victim.pid))
+    test.same((done.returncode, done.stdout), (1, ""), "a process that is gone: status, stdout")
+    test.matches(done.stderr, str(victim.pid), "a process that is gone: stderr")
+
+
+@case("probe, processes: names that are not there")
+def unknown(test):
+    for spec, pattern in (("call_nubers", r"call_nubers.*call_numbers"), ("nolib.so:f", r"nolib\.so"),
+                          ("nothing_like_*", r"nothing_like_\*")):
+        done = culprit.text("probe", spec, "--", CALLS, "1")
+        test.same((done.returncode, done.stdout), (1, ""), f"{spec}: status, stdout")
+        test.matches(done.stderr, pattern, f"{spec}: stderr")

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Counts, histograms and rates of a victim that is called with known values."""
+import collections
+import subprocess
+import time
+
+import culprit
+import machine
+import victim
+from harness import case
+
+
+def comm():
+    return machine.read("/proc/self/comm").strip()
+
+
+def by(group):
+    return tuple(a["value"] for a in group["by"])
+
+
+@case("probe, views: --count by stack: as many groups as ways to call it")
+def stacks(test):
+    run = culprit.probe(test, "victim:victim_args_nest", "--count")
+    victim.perform("call_args", 25)
+    run.end()
+    groups = run.of("group")
+    deep = {sum(f["function"] == "victim_args_nest" for f in g["stack"]): g["calls"] for g in groups}
+    test.same(deep, {1: 25, 2: 25, 3: 25, 4: 25}, "calls by depth of the stack")
+    test.check(all("run_write" in [f["function"] for f in g["stack"]] for g in groups),
+               "a stack does not lead to the caller")
+    test.same((run.loss["calls"], run.loss["shown"], run.loss["ungrouped"]), (100, 0, 0), "ledger")
+
+
+@case("probe, views: --count --by: groups of values, their sums by the book")
+def groups(test):
+    victim.reset()
+    run = culprit.probe(test, "victim:victim_calls_errno", "--count", "--by", "comm, ret")
+    victim.perform("call_errno", 40)
+    subprocess.run(["sh", "-c", "echo call_errno 6 >/sys/kernel/debug/victim/run"], check=True)
+    run.end()
+    wanted = {(f'"{c}"', ret): n for c, per in ((comm(), (10, 10, 10, 10)), ("sh", (1, 2, 2, 1)))
+              for ret, n in zip((0, -2, -13, -12), per)}
+    seen = {(str(by(g)[0]), by(g)[1]): g["calls"] for g in run.of("group")}
+    names = {0: 0, "-ENOENT": -2, "-EACCES": -13, "-ENOMEM": -12}
+    seen = {(who if who.startswith('"') else f'"{who}"', names.get(ret, ret)): n
+            for (who, ret), n in seen.items()}
+    test.same(seen, wanted, "groups")
+    test.same([g["calls"] for g in run.of("group")],
+              sorted((g["calls"] for g in run.of("group")), reverse=True), "the order")
+    book = victim.book("victim_calls_errno")
+    f = run.function("victim_calls_errno")
+    test.same((f["calls"], f["errors"]), (book["calls"], book["errors"]), "calls, errors")
+    test.same(sum(g["errors"] for g in run.of("group")), book["errors"], "the groups' errors")
+
+
+def bars(histogram):
+    return {b["low"]: b["calls"] for b in histogram["bars"] if b["calls"]}
+
+
+@case("probe, views: --hist of known values: each bar by the book")
+def histogram(test):
+    run = culprit.probe(test, "victim:victim_calls_flags", "--hist", "flags")
+    linear = culprit.probe(test, "victim:victim_calls_flags", "--hist", "flags", "--linear", "0,32,4")
+    victim.perform("call_flags", 1000)
+    victim.perform("call_flags", 7, 0)
+    run.end()
+    linear.end()
+    wanted = collections.Counter(1 << (v.bit_length() - 1) for v in range(1, 1001))
+    wanted[0] = 7
+    h = run.of("histogram")[0]
+    test.same(bars(h), dict(wanted), "powers of two")
+    test.same((h["calls"], h["measure"], h["min"]), (1007, "flags", 0), "calls, measure, min")
+    test.check(1000 <= h["max"] <= 1063, f"max is {h['max']}")
+    h = linear.of("histogram")[0]
+    wanted = collections.Counter({low: 4 for low in range(4, 32, 4)})
+    wanted.update({0: 3 + 7, 32: 1000 - 31})
+    test.same(bars(h), dict(wanted), "bars of equal width")
+    test.check(all(b["high"] == b["low"] + 4 for b in h["bars"] if b["low"] < 32), "a bar's width")
+
+
+@case("probe, views: --hist of numbers below and above zero")
+def negative(test):
+    run = culprit.probe(test, "victim:exec_me", "--hist", "a - 10", "--linear", "-12,12,4")
+    victim.perform("exec_me", 20)
+    run.end()
+    h = run.of("histogram")[0]
+    test.same(bars(h), dict(collections.Counter((v - 10) // 4 * 4 for v in range(1, 21))), "bars")
+    test.same((h["calls"], h["min"], h["max"]), (20, -9, 10), "calls, min, max")
+
+
+@case("probe, views: --hist of a result by another value, and of times")
+def histograms(test):
+    victim.reset()
+    by_ret = culprit.probe(test, "victim:victim_calls_errno", "--hist", "which", "--by", "ret")
+    dur = culprit.probe(test, "victim:victim_calls_slow", "--hist", "dur")
+    victim.perform("call_errno", 31)
+    victim.perform("call_slow", 12)
+    by_ret.end()
+    dur.end()
+    test.same(sorted(h["calls"] for h in by_ret.of("histogram")), [7, 8, 8, 8], "calls by result")
+    total = collections.Counter()
+    for h in by_ret.of("histogram"):
+        test.same(sum(bars(h).values()), h["calls"], f"the sum of {by(h)}")
+        total.update(bars(h))
+    test.same(dict(total), {1: 1, 2: 2, 4: 4, 8: 8, 16: 16}, "bars together")
+    h, book = dur.of("histogram")[0], victim.book("victim_calls_slow")
+    test.same((h["is_time"], h["calls"], sum(bars(h).values())), (True, 12, 12), "dur")
+    long = sum(b["calls"] for b in h["bars"] if b["low"] is not None and b["low"] >= 0.0083)
+    least = sum(b["calls"] for b in h["bars"] if b["low"] is not None and b["low"] >= 0.0167)
+    test.check(long >= book["inside_long"] >= 3 and least <= book["around_long"] + 12 - 3,
+               f"{long} and {least} long ones, of {book['inside_long']}")
+    test.check(h["max"] >= 0.0188, f"the longest took {h['max']} s")
+
+
+@case("probe, views: --rate: lines a second whose sum is the book's")
+def rate(test):
+    victim.reset()
+    run = culprit.probe(test, "victim:victim_calls_errno", "--rate")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        victim.perform("call_errno", 20)
+        time.sleep(0.05)
+    run.end()
+    book, rates = victim.book("victim_calls_errno"), run.of("rate")
+    test.check(len(rates) >= 2, f"{len(rates)} lines")
+    test.same(run.function("victim_calls_errno")["calls"], book["calls"], "calls")
+    test.check(0 < sum(r["calls"] for r in rates) <= book["calls"], "the sum is above the book")
+    for one, next_one in zip(rates, rates[1:]):
+        test.check(next_one["time"] - next_one["span"] >= one["time"] - 0.001, "seconds overlap")
+    test.same(sum(r["calls"] for r in rates), book["calls"], "the sum of the rates")
+
+
+@case("probe, views: --errors: every failing call, none of the others")
+def errors(test):
+    victim.reset()
+    run = culprit.probe(test, "victim:victim_calls_errno", "--errors")
+    victim.perform("call_errno", 12)
+    run.end()
+    calls = run.calls()
+    test.same([(c["args"][0]["value"], c["error"]) for c in calls],
+              [(i, ("ENOENT", "EACCES", "ENOMEM")[i % 4 - 1]) for i in range(1, 13) if i % 4], "calls")
+    test.same([f["function"] for c in calls[:1] for f in c["stack"]][:2],
+              ["victim_calls_errno", "call_errno"], "the stack")
+    test.same(run.function("victim_calls_errno")["errors"], victim.book("victim_calls_errno")["errors"],
+              "errors")
+
+
+@case("probe, views: --count N ends a run; --for too")
+def limits(test):
+    victim.reset()
+    run = culprit.probe(test, "victim:victim_calls_errno", "--count", "4", "--stack", "kernel")
+    victim.perform("call_errno", 9)
+    run.wait()
+    test.same((run.status, run.loss["end"], len(run.calls()), run.loss["shown"]), (0, "count", 4, 4),
+              "--count")
+    test.check(run.calls()[0]["stack"] and run.calls()[1].get("same_stack_as") == 1, "stacks")
+    run = culprit.Probe(test, "victim:victim_calls_errno", "--for", "300ms").wait()
+    test.same((run.status, run.loss["end"], run.loss["calls"]), (0, "time", 0), "--for")
+    test.same(run.of("uncalled")[0]["functions"], 1, "uncalled")
