@@ -258,8 +258,11 @@ static int step(struct flow *f, uint64_t until)
 	next = s->pc + insn.len;
 	effects(f, s, &insn);
 	if (insn.delay) {
-		if (!f->forward && next == until)
+		if (!f->forward && next == until) {
+			if (insn.end == CUL_PATH_CALL) /* it holds the address behind the call */
+				s->regs[f->arch->lr].kind = LOST;
 			return 1;
+		}
 		if (!decode(f, next, &slot))
 			return -1;
 		effects(f, s, &slot);
@@ -330,31 +333,34 @@ static struct cul_rule rule_forward(struct flow *f, unsigned reg, const struct c
 	return rule;
 }
 
-/* From the entry: where the value that the register had then is now. */
+/*
+ * From the entry: where the value that the register had then is now. Its slot goes before the
+ * register as long as it is part of the stack: on another path to here the register may have been
+ * used.
+ */
 static struct cul_rule rule_back(struct flow *f, unsigned reg)
 {
+	const struct value *sp = &f->state.regs[f->arch->sp];
 	const struct value had = {INITIAL, (uint8_t)reg, 0};
 	struct cul_rule rule = {.kind = CUL_RULE_UNKNOWN};
 
-	if (same(&f->state.regs[reg], &had)) {
-		rule.kind = CUL_RULE_REG;
-		rule.reg = (uint8_t)reg;
-		return rule;
-	}
 	for (unsigned i = 0; i < f->state.n_slots; i++) {
 		const struct slot *slot = &f->state.slots[i];
 
-		if (same(&slot->holds, &had) && slot->at.reg == f->arch->sp) {
+		if (same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
+			(sp->kind != INITIAL || slot->at.off >= sp->off)) {
 			rule.kind = CUL_RULE_AT;
 			rule.off = slot->at.off;
 			return rule;
 		}
 	}
 	for (unsigned i = 0; i < f->arch->n_regs; i++) {
-		if (same(&f->state.regs[i], &had)) {
-			rule.kind = CUL_RULE_REG;
-			rule.reg = (uint8_t)i;
-		}
+		if (!same(&f->state.regs[i], &had))
+			continue;
+		rule.kind = CUL_RULE_REG;
+		rule.reg = (uint8_t)i;
+		if (i == reg)
+			break;
 	}
 	return rule;
 }

@@ -139,6 +139,7 @@ static SHAPE int through_library(void)
 	return values[0] + atoi(text) + (int)strlen(text);
 }
 
+#ifndef NO_SIGNALS
 static SHAPE void on_signal(int sig)
 {
 	sink += leaf(sig);
@@ -182,6 +183,8 @@ static SHAPE int jumps_nowhere(void)
 	return 1;
 }
 
+#endif
+
 static SHAPE double floats(double a, double b)
 {
 	return a * leaf((int)b) + b / (leaf((int)a) + 1);
@@ -218,7 +221,10 @@ static SHAPE int all(int x)
 		x += by_switch(i);
 	if (setjmp(back) == 0)
 		x += calls_noreturn(1);
-	x += calls_noreturn(0) + through_library() + signals() + jumps_nowhere();
+	x += calls_noreturn(0) + through_library();
+#ifndef NO_SIGNALS
+	x += signals() + jumps_nowhere();
+#endif
 	return x + (int)floats(2, 3) + aligned(3) + variable(4);
 }
 
