@@ -6,6 +6,12 @@
 
 static const struct cul_arch *const arches[] = {
 	&cul_arch_x86_64,
+	&cul_arch_aarch64,
+	&cul_arch_arm,
+	&cul_arch_mips,
+	&cul_arch_mipsel,
+	&cul_arch_mips64,
+	&cul_arch_mips64el,
 };
 
 const struct cul_arch *cul_arch_find(const char *name)
@@ -19,7 +25,11 @@ const struct cul_arch *cul_arch_find(const char *name)
 
 const struct cul_arch *cul_arch_host(void)
 {
+	const struct cul_arch *arch;
 	struct utsname host;
 
-	return uname(&host) ? NULL : cul_arch_find(host.machine);
+	if (uname(&host) != 0)
+		return NULL;
+	arch = cul_arch_find(host.machine);
+	return arch && arch->find_access ? arch : NULL;
 }

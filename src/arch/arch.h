@@ -111,9 +111,13 @@ struct cul_arg_place {
 	unsigned word, n_words; /* registers 0 .. n_arg_regs-1, then words on the stack */
 };
 
+struct cul_arch_unwind; /* arch/unwind.h */
+
 struct cul_arch {
-	const char *name;     /* "x86_64": uname -m */
-	unsigned word;        /* 8 */
+	const char *name; /* "x86_64": uname -m */
+	unsigned word;    /* 8 */
+	bool big_endian;
+	uint16_t elf_machine; /* EM_* of its files */
 	bool trap_after;      /* a data watchpoint reports the instruction after the access */
 	unsigned watch_slots; /* debug registers a CPU has; 0: read from the machine */
 	unsigned watch_max;   /* bytes one register covers at most; powers of two, aligned */
@@ -164,12 +168,20 @@ struct cul_arch {
 	 * rest is 0. -EILSEQ when it is none or is not wholly in `code`, -ENOMEM.
 	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
+
+	const struct cul_arch_unwind *unwind;
 };
 
-extern const struct cul_arch cul_arch_x86_64;
+/*
+ * x86_64 has all of it. Of the others there is what unwinding needs: their breakpoint facts and
+ * functions are 0.
+ */
+extern const struct cul_arch cul_arch_x86_64, cul_arch_aarch64, cul_arch_arm;
+extern const struct cul_arch cul_arch_mips, cul_arch_mipsel, cul_arch_mips64, cul_arch_mips64el;
 
 /* By `uname -m` name; NULL when there is no such directory under src/arch. */
 const struct cul_arch *cul_arch_find(const char *name);
+/* That of this machine, NULL as well when only its unwinding is known. */
 const struct cul_arch *cul_arch_host(void);
 
 #endif

@@ -152,7 +152,7 @@ static int not_elf(struct cul_objfile *o, struct cul_error *err)
 	return cul_fail(err, -ENOEXEC, "%s: is not an ELF file", o->name);
 }
 
-static int read_header(struct cul_objfile *o)
+int cul_objfile_read_header(struct cul_objfile *o)
 {
 	GElf_Ehdr ehdr;
 	GElf_Shdr shdr;
@@ -174,7 +174,7 @@ static int open_elf(struct cul_objfile *o)
 	int ret = cul_objfile_elf_open(o->path, ELF_C_READ_MMAP, &o->fd, &o->elf);
 
 	if (ret == 0)
-		ret = read_header(o);
+		ret = cul_objfile_read_header(o);
 	if (ret != 0 || o->type != ET_REL)
 		return ret;
 	/* Its debug sections will be relocated in place. */
@@ -247,6 +247,7 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->units.data);
 	free(o->ranges.data);
 	free(o->functions.data);
+	cul_objfile_frames_free(o);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);
@@ -255,6 +256,7 @@ void cul_objfile_free(struct cul_objfile *o)
 	if (o->fd >= 0)
 		close(o->fd);
 	cul_arena_free(&o->arena);
+	free(o->image);
 	free(o->debug_path);
 	free(o->name);
 	free(o->path);

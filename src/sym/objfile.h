@@ -29,6 +29,7 @@
 #include "sym/type.h"
 
 struct cul_objfile;
+struct Dwarf_Frame_s; /* elfutils/libdw.h: Dwarf_Frame */
 
 struct cul_objfile_load {
 	/* ET_EXEC, ET_DYN, vmlinux: run-time address minus linked address. */
@@ -50,6 +51,12 @@ struct cul_objfile_load {
 int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
 	struct cul_objfile **out, struct cul_error *err);
 void cul_objfile_free(struct cul_objfile *o);
+/*
+ * A file that is in memory only (the vDSO), mapped whole at `start`. The bytes are copied.
+ * -ENOEXEC, -EBADMSG, -ENOMEM.
+ */
+int cul_objfile_open_image(
+	const void *bytes, size_t size, const char *name, uint64_t start, struct cul_objfile **out);
 
 /*
  * For a file opened with bias 0: works the bias out from one of its mappings (run-time address and
@@ -147,5 +154,14 @@ int cul_objfile_inlined(struct cul_objfile *o, const char *name,
 
 /* The source line of the instruction at `addr`. `file` is borrowed. -ENOENT, -ENODATA. */
 int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, int *line);
+
+/*
+ * How to unwind at `addr` by .eh_frame, else by .debug_frame. `*frame` is the caller's to free();
+ * its expressions are borrowed from `o`. -ENOENT: neither covers the address.
+ */
+int cul_objfile_frame(struct cul_objfile *o, uint64_t addr, struct Dwarf_Frame_s **frame);
+/* The run-time address and size of ARM's index of unwind tables. -ENOENT. */
+int cul_objfile_exidx(struct cul_objfile *o, uint64_t *addr, uint64_t *size);
+unsigned cul_objfile_machine(const struct cul_objfile *o); /* EM_* */
 
 #endif

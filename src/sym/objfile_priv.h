@@ -73,6 +73,13 @@ struct cul_objfile {
 	Elf *debug_elf;
 	Dwarf *dwarf;
 
+	/* objfile_frames.c */
+	void *image; /* the bytes of a file that was opened from memory */
+	bool eh_cfi_sought, debug_cfi_sought;
+	Dwarf_CFI *eh_cfi;    /* ours */
+	Dwarf *frames_dwarf;  /* ours: a file that has .debug_frame itself */
+	Dwarf_CFI *debug_cfi; /* of frames_dwarf or dwarf */
+
 	bool symbols_read;
 	CUL_VEC(struct objfile_symbol) symbols; /* by address */
 
@@ -90,6 +97,7 @@ struct cul_objfile {
 };
 
 /* objfile.c */
+int cul_objfile_read_header(struct cul_objfile *o);
 int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd, Elf **elf);
 size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id);
 Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr);
@@ -101,6 +109,9 @@ uint64_t cul_objfile_linked(struct cul_objfile *o, uint64_t addr);
 /* Of a section of an ET_REL file that is not loaded (any more). */
 bool cul_objfile_unloaded(const struct cul_objfile *o, uint64_t addr);
 enum { OBJFILE_UNLOADED = 0xde }; /* the top 16 bits of such an address: not canonical */
+
+/* objfile_frames.c */
+void cul_objfile_frames_free(struct cul_objfile *o);
 
 /* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);

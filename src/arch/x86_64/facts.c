@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <elf.h>
+
 #include "arch/arch.h"
 #include "arch/x86_64/x86_64.h"
 
@@ -34,6 +36,7 @@ static bool in_virtual_machine(void)
 const struct cul_arch cul_arch_x86_64 = {
 	.name = "x86_64",
 	.word = 8,
+	.elf_machine = EM_X86_64,
 	.trap_after = true,
 	.watch_slots = 4,
 	.watch_max = 8,
@@ -52,4 +55,5 @@ const struct cul_arch cul_arch_x86_64 = {
 	.in_virtual_machine = in_virtual_machine,
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
+	.unwind = &cul_x86_unwind,
 };

@@ -9,6 +9,7 @@
 #include <capstone/capstone.h>
 
 #include "arch/arch.h"
+#include "arch/unwind.h"
 
 /* Indices into struct cul_regs. */
 enum {
@@ -106,5 +107,10 @@ extern const unsigned cul_x86_arg_regs[CUL_X86_N_ARG_REGS];
 void cul_x86_place_args(
 	const struct cul_arg *args, size_t n, bool hidden, struct cul_arg_place *out);
 bool cul_x86_returns_in_memory(const struct cul_arg *result);
+
+/* unwind.c */
+extern const struct cul_arch_unwind cul_x86_unwind;
+/* flow.c: `analyse` of struct cul_arch_unwind. */
+int cul_x86_analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out);
 
 #endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/arm/arm.h"
+#include "arch/unwind.h"
+
+#include <elf.h>
+
+/* DWARF for the Arm Architecture, 4.1: r0-r15. */
+static const uint8_t dwarf_regs[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/*
+ * arch/arm/kernel/signal.c: struct sigframe is a ucontext, struct rt_sigframe a siginfo of 128
+ * bytes and one; uc_mcontext is at 20 (uapi/asm/sigcontext.h): trap_no, error_code, oldmask, r0 ...
+ * pc, cpsr.
+ */
+#define R(base, i)                                                                                 \
+	{                                                                                          \
+		i, (base) + 20 + 12 + (i)*4                                                        \
+	}
+#define ALL(base)                                                                                  \
+	R(base, 0), R(base, 1), R(base, 2), R(base, 3), R(base, 4), R(base, 5), R(base, 6),        \
+		R(base, 7), R(base, 8), R(base, 9), R(base, 10), R(base, 11), R(base, 12),         \
+		R(base, 13), R(base, 14), R(base, 15), R(base, 16)
+
+static const struct cul_signal_reg plain_regs[] = {ALL(0)};
+static const struct cul_signal_reg rt_regs[] = {ALL(128)};
+enum { N_SIGNAL_REGS = 17 };
+
+/* mov r7, #119 (sigreturn) or #173 (rt_sigreturn); svc 0: ARM and Thumb,
+ * arch/arm/kernel/sigreturn_codes.S */
+static const struct cul_signal_frame signals[] = {
+	{{0x77, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, plain_regs, N_SIGNAL_REGS},
+	{{0xad, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
+	{{0x77, 0x27, 0x00, 0xdf}, 4, {0, 2}, plain_regs, N_SIGNAL_REGS},
+	{{0xad, 0x27, 0x00, 0xdf}, 4, {0, 2}, rt_regs, N_SIGNAL_REGS},
+};
+
+/*
+ * Where fp points: clang's and gcc's Thumb: at the saved fp, lr above it; gcc's ARM: at the saved
+ * lr, fp below it; APCS (-mapcs-frame): at the saved pc, below it lr, sp and fp.
+ */
+static const struct cul_fp_layout fp_layouts[] = {
+	{CUL_ARM_FP, -12, -4, 4},
+	{CUL_ARM_FP, -4, 0, 4},
+	{CUL_ARM_FP, 0, 4, 8},
+	{CUL_ARM_R7, 0, 4, 8},
+};
+
+/*
+ * The bit of a return address that says Thumb is not here any more: both are tried. ARM: bl, blx of
+ * a register; Thumb: bl and blx of 32 bits, blx of a register of 16.
+ */
+static bool after_call(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t *target)
+{
+	const uint8_t *end = bytes + size;
+	uint32_t w, first, second;
+
+	if (target)
+		*target = 0;
+	if (size >= 4 && ra % 4 == 0) {
+		w = (uint32_t)end[-1] << 24 | end[-2] << 16 | end[-3] << 8 | end[-4];
+		if ((w >> 24 & 15) == 11 && w >> 28 != 15) { /* bl */
+			if (target)
+				*target = (ra + 4 + (uint64_t)((int64_t)(int32_t)(w << 8) >> 6)) &
+					  UINT32_MAX;
+			return true;
+		}
+		if (w >> 25 == 0x7d || (w & 0x0ffffff0) == 0x012fff30) /* blx */
+			return true;
+		/* Old code: mov lr, pc before a jump. */
+		if (size >= 8 && end[-8] == 0x0f && end[-7] == 0xe0 && end[-6] == 0xa0)
+			return true;
+	}
+	if (size < 2)
+		return false;
+	second = (uint32_t)end[-1] << 8 | end[-2];
+	if ((second & 0xff87) == 0x4780) /* blx of a register */
+		return true;
+	if (size < 4)
+		return false;
+	first = (uint32_t)end[-3] << 8 | end[-4];
+	return first >> 11 == 0x1e && (second & 0xc000) == 0xc000;
+}
+
+static const struct cul_arch_unwind unwind = {
+	.dwarf_regs = dwarf_regs,
+	.n_dwarf_regs = sizeof(dwarf_regs),
+	.reg_fp = CUL_ARM_FP,
+	.reg_lr = CUL_ARM_LR,
+	.stack_align = 8,
+	.insn_align = 2,
+	.preserved = CUL_ARM_PRESERVED,
+	.pc_clear = 1,
+	.fp_layouts = fp_layouts,
+	.n_fp_layouts = sizeof(fp_layouts) / sizeof(fp_layouts[0]),
+	.signals = signals,
+	.n_signals = sizeof(signals) / sizeof(signals[0]),
+	.has_exidx = true,
+	.after_call = after_call,
+	.call_bytes = 8,
+};
+
+static const char *const reg_names[CUL_ARM_N_REGS] = {"r0", "r1", "r2", "r3", "r4", "r5", "r6",
+	"r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc", "cpsr", "orig_r0"};
+
+const struct cul_arch cul_arch_arm = {
+	.name = "arm",
+	.word = 4,
+	.elf_machine = EM_ARM,
+	.n_regs = CUL_ARM_N_REGS,
+	.reg_names = reg_names,
+	.reg_ip = CUL_ARM_PC,
+	.reg_sp = CUL_ARM_SP,
+	.reg_flags = CUL_ARM_CPSR,
+	.unwind = &unwind,
+};

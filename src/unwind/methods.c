@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ways from a frame to its caller. Tables, signal frames and the analysis of code make rules,
+ * which depend on the pc alone and are kept; the frame pointer, a bad pc and scanning look at the
+ * stack.
+ */
+#include "unwind/priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	CODE_BEFORE = 8192, /* of a function that is longer its head is not analysed */
+	CODE_AFTER = 2048,
+	DELAY_SLOT = 4, /* with the instruction that it belongs to */
+	SCAN_STEP_MAX = 1 << 20,
+};
+
+uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc)
+{
+	return pc & u->mask & ~u->facts->pc_clear;
+}
+
+bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr)
+{
+	struct cul_code_at at;
+
+	return u->code.at(u->code.data, addr, &at) == 0 && at.executable;
+}
+
+static int function_start(struct cul_unwinder *u, uint64_t addr, uint64_t *start)
+{
+	struct cul_elf_symbol symbol;
+	struct cul_code_at at;
+
+	if (u->code.function)
+		return u->code.function(u->code.data, addr, start);
+	if (u->code.at(u->code.data, addr, &at) != 0 || !at.file ||
+		cul_objfile_symbol_at(at.file, addr, &symbol) != 0 || !symbol.is_function)
+		return -ENOENT;
+	*start = symbol.addr & ~u->facts->pc_clear;
+	return 0;
+}
+
+static bool matches(struct cul_unwinder *u, const struct cul_signal_frame *s, uint64_t start)
+{
+	uint8_t code[CUL_SIGNAL_CODE_MAX];
+
+	return cul_unwind_read_code(u, start, code, s->len) == 0 && !memcmp(code, s->code, s->len);
+}
+
+static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
+{
+	uint8_t bytes[16];
+	size_t n = u->facts->call_bytes;
+
+	if (!u->facts->after_call || n > sizeof(bytes))
+		return true;
+	/* At the start of a mapping fewer bytes are before it. */
+	for (; n > 0; n--) {
+		if (cul_unwind_read_code(u, ra - n, bytes, n) == 0)
+			return u->facts->after_call(bytes, n, ra, target);
+	}
+	return false;
+}
+
+bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
+{
+	*target = 0;
+	if (ra < CUL_SIGNAL_CODE_MAX || !cul_unwind_is_code(u, ra - 1))
+		return false;
+	if (after_call(u, ra, target))
+		return true;
+	/* A signal handler was never called: the kernel made it return here. */
+	for (unsigned i = 0; i < u->facts->n_signals; i++) {
+		if (matches(u, &u->facts->signals[i], ra))
+			return true;
+	}
+	return false;
+}
+
+/* The trampoline that a signal handler returns to, known by its instructions. */
+static int by_signal(struct cul_unwinder *u, uint64_t pc, struct cul_rules *out)
+{
+	const struct cul_arch *arch = u->arch;
+
+	for (unsigned i = 0; i < u->facts->n_signals; i++) {
+		const struct cul_signal_frame *s = &u->facts->signals[i];
+
+		if (!matches(u, s, pc - s->pc[0]) && !matches(u, s, pc - s->pc[1]))
+			continue;
+		*out = (struct cul_rules){.signal = true};
+		cul_rules_cfa(out, arch->reg_sp, 0);
+		for (unsigned r = 0; r < arch->n_regs; r++)
+			out->reg[r].kind = CUL_RULE_UNKNOWN;
+		for (unsigned r = 0; r < s->n_regs; r++)
+			cul_rules_at(out, s->regs[r].reg, s->regs[r].off);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* By the tables of the file that covers the address. */
+static int by_file(struct cul_unwinder *u, uint64_t lookup, struct cul_rules *out,
+	int (*find)(struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup,
+		struct cul_rules *out))
+{
+	struct cul_code_at at;
+
+	if (u->code.at(u->code.data, lookup, &at) != 0 || !at.file)
+		return -ENOENT;
+	return find(u, at.file, lookup, out);
+}
+
+/* As many bytes as can be read: the function may be the last of its mapping. */
+static size_t read_around(struct cul_unwinder *u, uint64_t from, uint8_t *buf, size_t size)
+{
+	size_t have = 0;
+
+	for (size_t n = size; n >= 16 && have < size; n /= 2) {
+		while (have + n <= size && cul_unwind_read_code(u, from + have, buf + have, n) == 0)
+			have += n;
+	}
+	return have;
+}
+
+static int by_code(struct cul_unwinder *u, uint64_t pc, uint64_t lookup, struct cul_rules *out)
+{
+	uint8_t bytes[CODE_BEFORE + CODE_AFTER + DELAY_SLOT];
+	struct cul_code code = {.bytes = bytes};
+	uint64_t start;
+
+	if (!u->facts->analyse)
+		return -ENOENT;
+	if (function_start(u, lookup, &start) == 0 && lookup - start < CODE_BEFORE) {
+		code.addr = start;
+		code.from_entry = true;
+	} else {
+		code.addr = pc - (pc >= DELAY_SLOT ? DELAY_SLOT : 0);
+	}
+	code.size = read_around(u, code.addr, bytes, pc - code.addr + CODE_AFTER);
+	return code.size ? u->facts->analyse(&code, pc, out) : -ENOENT;
+}
+
+static int make_rules(struct walk *w, struct cached_rules *c)
+{
+	struct cul_unwinder *u = w->u;
+	uint64_t pc = w->frame.pc, lookup = pc - !w->frame.exact;
+
+	if (w->methods & 1u << CUL_UNWIND_SIGNAL && by_signal(u, pc, &c->rules) == 0) {
+		c->method = CUL_UNWIND_SIGNAL;
+		return 0;
+	}
+	if (w->methods & 1u << CUL_UNWIND_CFI &&
+		by_file(u, lookup, &c->rules, cul_unwind_cfi) == 0) {
+		c->method = CUL_UNWIND_CFI;
+		return 0;
+	}
+	/* Tables for exceptions are right where a function calls. */
+	if (w->methods & 1u << CUL_UNWIND_EXIDX && !w->frame.exact &&
+		by_file(u, lookup, &c->rules, cul_unwind_exidx) == 0) {
+		c->method = CUL_UNWIND_EXIDX;
+		return 0;
+	}
+	if (w->methods & 1u << CUL_UNWIND_CODE && by_code(u, pc, lookup, &c->rules) == 0) {
+		c->method = CUL_UNWIND_CODE;
+		return 0;
+	}
+	if (w->methods & 1u << CUL_UNWIND_EXIDX && w->frame.exact &&
+		by_file(u, lookup, &c->rules, cul_unwind_exidx) == 0) {
+		c->method = CUL_UNWIND_EXIDX;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+const struct cached_rules *cul_unwind_rules(struct walk *w)
+{
+	const struct cul_frame *frame = &w->frame;
+	struct cached_rules *c = &w->u->rules[(frame->pc ^ frame->pc >> 8) % RULES_CACHED];
+
+	if (c->valid && c->pc == frame->pc && c->exact == frame->exact && c->methods == w->methods)
+		return c;
+	c->valid = true;
+	c->pc = frame->pc;
+	c->exact = frame->exact;
+	c->methods = w->methods;
+	c->ret = make_rules(w, c);
+	c->trampoline = c->ret == 0 && c->rules.signal;
+	return c;
+}
+
+/* The caller's registers, as far as a method knows that reads no rules. */
+static void only(struct walk *w, struct cul_thread_regs *next, uint64_t pc, uint64_t sp)
+{
+	*next = (struct cul_thread_regs){0};
+	reg_set(next, w->u->arch->reg_ip, pc);
+	reg_set(next, w->u->arch->reg_sp, sp);
+}
+
+static bool by_layout(
+	struct walk *w, const struct cul_fp_layout *layout, struct cul_thread_regs *next)
+{
+	struct cul_unwinder *u = w->u;
+	uint64_t fp = w->regs.regs.r[layout->reg], saved, ra, target;
+
+	if (!reg_known(&w->regs, layout->reg) || fp % u->arch->word ||
+		fp + (uint64_t)(int64_t)layout->fp_off < w->frame.sp)
+		return false;
+	if (cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->fp_off, &saved) != 0 ||
+		cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->ra_off, &ra) != 0)
+		return false;
+	ra = cul_unwind_clean_pc(u, ra);
+	if (!ra || !cul_unwind_is_return(u, ra, &target))
+		return false;
+	only(w, next, ra, fp + (uint64_t)(int64_t)layout->sp_off);
+	reg_set(next, layout->reg, saved);
+	return true;
+}
+
+int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next)
+{
+	const struct cul_arch_unwind *facts = w->u->facts;
+
+	for (unsigned i = 0; i < facts->n_fp_layouts; i++) {
+		if (by_layout(w, &facts->fp_layouts[i], next))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* Whether the address is behind a call that another function made of this one, for all one can see.
+ */
+static bool is_of_caller(struct walk *w, uint64_t ra)
+{
+	struct cul_unwinder *u = w->u;
+	uint64_t target, own, other;
+
+	if (!cul_unwind_is_return(u, ra, &target))
+		return false;
+	if (function_start(u, w->frame.pc, &own) != 0)
+		return target && target <= w->frame.pc; /* a call of what may be this function */
+	if (target)
+		return target == own;
+	return function_start(u, ra - 1, &other) != 0 || other != own;
+}
+
+/*
+ * A function that has made no frame yet, or never does: its return address is in the link register
+ * still, and what the frame pointer leads to belongs to its caller. Once it has called somebody the
+ * register holds an address of its own; a frame that has the very address is whole.
+ */
+int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next)
+{
+	const struct cul_arch *arch = w->u->arch;
+	unsigned lr = w->u->facts->reg_lr;
+	uint64_t ra;
+
+	if (!w->frame.exact || !reg_known(&w->regs, lr))
+		return -ENOENT;
+	ra = cul_unwind_clean_pc(w->u, w->regs.regs.r[lr]);
+	if (!is_of_caller(w, ra) ||
+		(cul_unwind_by_fp(w, next) == 0 && next->regs.r[arch->reg_ip] == ra))
+		return -ENOENT;
+	*next = w->regs;
+	reg_set(next, arch->reg_ip, ra);
+	return 0;
+}
+
+/*
+ * A call through a bad pointer left the return address where calls leave it, and nothing else has
+ * happened since.
+ */
+int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next)
+{
+	const struct cul_arch *arch = w->u->arch;
+	uint64_t ra, target, sp = w->frame.sp;
+
+	if (w->u->facts->reg_lr == CUL_NO_REG) {
+		if (cul_unwind_read_word(w->u, sp, &ra) != 0)
+			return -ENOENT;
+		sp += arch->word;
+	} else {
+		if (!reg_known(&w->regs, w->u->facts->reg_lr))
+			return -ENOENT;
+		ra = w->regs.regs.r[w->u->facts->reg_lr];
+	}
+	ra = cul_unwind_clean_pc(w->u, ra);
+	if (!cul_unwind_is_return(w->u, ra, &target))
+		return -ENOENT;
+	*next = w->regs;
+	reg_set(next, arch->reg_ip, ra);
+	reg_set(next, arch->reg_sp, sp);
+	return 0;
+}
+
+/*
+ * The first word that is a return address; one behind a direct call of this very function goes
+ * before those that only may be.
+ */
+int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next)
+{
+	const struct cul_arch *arch = w->u->arch;
+	unsigned fp = w->u->facts->reg_fp;
+	uint64_t start = 0, found = 0, found_at = 0;
+	size_t limit = w->scan_bytes < SCAN_STEP_MAX ? w->scan_bytes : SCAN_STEP_MAX;
+
+	if (function_start(w->u, w->frame.pc - !w->frame.exact, &start) != 0)
+		start = 0;
+	for (size_t off = 0; off < limit; off += arch->word) {
+		uint64_t ra, target;
+
+		if (cul_unwind_read_word(w->u, w->frame.sp + off, &ra) != 0)
+			break;
+		ra = cul_unwind_clean_pc(w->u, ra);
+		if (!ra || !cul_unwind_is_return(w->u, ra, &target))
+			continue;
+		if (!found || (start && target == start)) {
+			found = ra;
+			found_at = w->frame.sp + off;
+		}
+		if (!start || target == start)
+			break;
+	}
+	if (!found)
+		return -ENOENT;
+	only(w, next, found, found_at + arch->word);
+	/* Most functions leave the frame pointer of their caller alone until they have saved it. */
+	if (reg_known(&w->regs, fp) && w->regs.regs.r[fp] > found_at)
+		reg_set(next, fp, w->regs.regs.r[fp]);
+	return 0;
+}

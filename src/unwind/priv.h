@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this directory share. */
+#ifndef CUL_UNWIND_PRIV_H
+#define CUL_UNWIND_PRIV_H
+
+#include <elfutils/libdw.h>
+
+#include "arch/unwind.h"
+#include "unwind/unwind.h"
+
+enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 256 };
+
+struct memory_line {
+	uint64_t addr; /* of the line */
+	bool valid, unreadable;
+	uint8_t bytes[MEMORY_LINE];
+};
+
+/* The rules at one pc, whichever method made them. */
+struct cached_rules {
+	uint64_t pc;
+	bool valid, exact;
+	unsigned methods; /* that were allowed */
+	int ret;          /* 0, -ENOENT: no method has any */
+	uint8_t method;
+	bool trampoline;
+	struct cul_rules rules;
+};
+
+struct cul_unwinder {
+	const struct cul_arch *arch;
+	const struct cul_arch_unwind *facts;
+	struct cul_mem *mem;
+	struct cul_code_space code;
+	struct memory_line *lines;
+	struct cached_rules *rules;
+	uint64_t mask; /* of an address */
+};
+
+/* One step of a walk. */
+struct walk {
+	struct cul_unwinder *u;
+	unsigned methods;
+	size_t scan_bytes;
+	struct cul_thread_regs regs;
+	struct cul_frame frame;
+	bool trusted;  /* the frame is CUL_CERTAIN */
+	uint64_t fail; /* the address that could not be read, or was no code */
+};
+
+static inline bool reg_known(const struct cul_thread_regs *regs, unsigned reg)
+{
+	return reg < CUL_MAX_REGS && regs->known >> reg & 1;
+}
+
+static inline void reg_set(struct cul_thread_regs *regs, unsigned reg, uint64_t value)
+{
+	regs->regs.r[reg] = value;
+	regs->known |= 1ull << reg;
+}
+
+/* memory.c: through lines that are kept until the next walk. */
+int cul_unwind_read(struct cul_unwinder *u, uint64_t addr, void *buf, size_t size);
+int cul_unwind_read_word(struct cul_unwinder *u, uint64_t addr, uint64_t *value);
+/* An unsigned number of 1, 2, 4 or 8 bytes in the byte order of the architecture. */
+int cul_unwind_read_number(struct cul_unwinder *u, uint64_t addr, unsigned size, uint64_t *value);
+void cul_unwind_memory_forget(struct cul_unwinder *u);
+/* Bytes of code: as they are in memory, else as the file has them (a core without code). */
+int cul_unwind_read_code(struct cul_unwinder *u, uint64_t addr, void *buf, size_t size);
+
+/*
+ * expression.c: what the operations leave on top of the stack; registers are DWARF numbers. `cfa`
+ * may be NULL where there is none yet. -EFAULT with the address in `*fail`; -EBADMSG: malformed,
+ * endless or of unknown registers.
+ */
+int cul_unwind_expression(struct cul_unwinder *u, const Dwarf_Op *ops, size_t n,
+	const struct cul_thread_regs *regs, const uint64_t *cfa, uint64_t *value, uint64_t *fail);
+
+/* cfi.c: -ENOENT: no table covers the address. */
+int cul_unwind_cfi(
+	struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup, struct cul_rules *out);
+
+/* exidx.c: -ENOENT: they do not tell. */
+int cul_unwind_exidx(
+	struct cul_unwinder *u, struct cul_objfile *file, uint64_t lookup, struct cul_rules *out);
+
+/*
+ * apply.c: the registers of the caller. -ENOENT: the rules say that there is none. -EFAULT with
+ * the address in `*fail`; -EBADMSG: they need what is not known.
+ */
+int cul_unwind_apply(struct cul_unwinder *u, const struct cul_rules *rules,
+	const struct cul_thread_regs *regs, struct cul_thread_regs *out, uint64_t *fail);
+
+/* methods.c */
+const struct cached_rules *cul_unwind_rules(struct walk *w);
+/* Whether code may be executed at `addr`. */
+bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
+/* Whether `ra` is code behind a call. */
+bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
+uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);
+/* Each: 0 with the caller in `next`; -ENOENT: not this way. */
+int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
+int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
+int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);
+int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next);
+
+#endif

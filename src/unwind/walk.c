@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unwind/priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+enum {
+	DEFAULT_SCAN = 16 << 10,
+	/* Stacks may be changed (a signal's, a coroutine's), but not for ever. */
+	MAX_DOWNWARD = 64,
+};
+
+int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
+	const struct cul_code_space *code, struct cul_unwinder **out)
+{
+	struct cul_unwinder *u;
+
+	if (!arch->unwind)
+		return -ENOTSUP;
+	u = cul_calloc(1, sizeof(*u));
+	if (!u)
+		return -ENOMEM;
+	u->arch = arch;
+	u->facts = arch->unwind;
+	u->mem = mem;
+	u->code = *code;
+	u->mask = arch->word == 8 ? UINT64_MAX : UINT32_MAX;
+	u->lines = cul_calloc(MEMORY_LINES, sizeof(*u->lines));
+	u->rules = cul_calloc(RULES_CACHED, sizeof(*u->rules));
+	if (!u->lines || !u->rules) {
+		cul_unwinder_free(u);
+		return -ENOMEM;
+	}
+	*out = u;
+	return 0;
+}
+
+void cul_unwinder_free(struct cul_unwinder *u)
+{
+	if (!u)
+		return;
+	free(u->lines);
+	free(u->rules);
+	free(u);
+}
+
+void cul_unwinder_forget(struct cul_unwinder *u)
+{
+	for (size_t i = 0; i < RULES_CACHED; i++)
+		u->rules[i].valid = false;
+}
+
+const char *cul_unwind_method_name(enum cul_unwind_method method)
+{
+	static const char *const names[CUL_UNWIND_METHODS] = {
+		[CUL_UNWIND_REGS] = "registers",
+		[CUL_UNWIND_CFI] = "CFI",
+		[CUL_UNWIND_EXIDX] = "EXIDX",
+		[CUL_UNWIND_SIGNAL] = "signal frame",
+		[CUL_UNWIND_CODE] = "code analysis",
+		[CUL_UNWIND_LR] = "link register",
+		[CUL_UNWIND_FP] = "frame pointer",
+		[CUL_UNWIND_BAD_PC] = "bad pc",
+		[CUL_UNWIND_SCAN] = "stack scan",
+	};
+
+	return method < CUL_UNWIND_METHODS ? names[method] : "?";
+}
+
+const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, size_t size)
+{
+	static const char *const texts[] = {
+		[CUL_END_OUTERMOST] = "outermost frame",
+		[CUL_END_NO_RULE] = "nothing tells how to go on from",
+		[CUL_END_UNREADABLE] = "unreadable stack at",
+		[CUL_END_NOT_CODE] = "the return address is no code:",
+		[CUL_END_LOOP] = "the stack loops at",
+		[CUL_END_LIMIT] = "more frames than are followed, at",
+		[CUL_END_STOPPED] = "stopped at",
+	};
+
+	if (end->why == CUL_END_OUTERMOST)
+		snprintf(buf, size, "%s", texts[end->why]);
+	else
+		snprintf(buf, size, "%s 0x%" PRIx64, texts[end->why], end->addr);
+	return buf;
+}
+
+/* A caller that a method has found, before it is believed. */
+struct found {
+	struct cul_thread_regs regs;
+	struct cul_frame frame;
+	bool downward;
+};
+
+/* 0, or why it ends here. */
+static int judge(struct walk *w, enum cul_unwind_method method, bool signal, struct found *f,
+	struct cul_unwind_end *end)
+{
+	const struct cul_arch *arch = w->u->arch;
+	struct cul_frame *frame = &f->frame;
+	uint64_t target;
+
+	*frame = (struct cul_frame){
+		.pc = cul_unwind_clean_pc(w->u, f->regs.regs.r[arch->reg_ip]),
+		.sp = f->regs.regs.r[arch->reg_sp] & w->u->mask,
+		.exact = signal,
+		.method = (uint8_t)(signal ? CUL_UNWIND_SIGNAL : method),
+	};
+	f->regs.regs.r[arch->reg_ip] = frame->pc;
+	*end = (struct cul_unwind_end){CUL_END_NOT_CODE, frame->pc};
+	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
+		end->why = CUL_END_OUTERMOST;
+		return -ENOENT;
+	}
+	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
+		return -EBADMSG;
+	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, frame->pc, &target))
+		return -EBADMSG;
+	*end = (struct cul_unwind_end){CUL_END_LOOP, frame->sp};
+	f->downward = frame->sp <= w->frame.sp;
+	if (signal || !f->downward)
+		return 0;
+	/* A function that has not touched the stack yet and got its return address in a register.
+	 */
+	if (frame->sp == w->frame.sp)
+		return w->u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
+				       frame->pc != w->frame.pc
+			       ? 0
+			       : -ELOOP;
+	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
+}
+
+/* Whether the code shows that it calls the frame's own function. */
+static bool calls_this(struct walk *w, uint64_t ra)
+{
+	struct cul_elf_symbol symbol;
+	struct cul_code_at at;
+	uint64_t target, lookup = cul_frame_lookup(&w->frame);
+
+	if (!cul_unwind_is_return(w->u, ra, &target) || !target)
+		return false;
+	return w->u->code.at(w->u->code.data, lookup, &at) == 0 && at.file &&
+	       cul_objfile_symbol_at(at.file, lookup, &symbol) == 0 && symbol.addr == target;
+}
+
+static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct found *f)
+{
+	switch (method) {
+	case CUL_UNWIND_CFI:
+	case CUL_UNWIND_SIGNAL:
+		return true;
+	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
+		return !w->frame.exact;
+	case CUL_UNWIND_CODE:
+		return f->frame.exact || calls_this(w, f->frame.pc);
+	default:
+		return false;
+	}
+}
+
+/*
+ * Tables for exceptions describe the body of a function: before its frame is made, and after, they
+ * would skip the caller, which the link register names.
+ */
+static void mend_prologue(struct walk *w, struct found *f, enum cul_unwind_method *method)
+{
+	unsigned ip = w->u->arch->reg_ip;
+	struct cul_thread_regs by_lr;
+
+	if (!(w->methods & 1u << CUL_UNWIND_LR) || cul_unwind_by_lr(w, &by_lr) != 0 ||
+		by_lr.regs.r[ip] == cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
+		return;
+	f->regs = by_lr;
+	*method = CUL_UNWIND_LR;
+}
+
+/* By what is known of the code. 0; -ENOENT: the end; another: by other ways perhaps. */
+static int by_rules(
+	struct walk *w, struct found *f, enum cul_unwind_method *method, struct cul_unwind_end *end)
+{
+	const struct cached_rules *c = cul_unwind_rules(w);
+	uint64_t fail = 0;
+	int ret;
+
+	if (c->ret != 0)
+		return -EBADMSG;
+	*method = c->method;
+	ret = cul_unwind_apply(w->u, &c->rules, &w->regs, &f->regs, &fail);
+	if (ret == -EFAULT)
+		*end = (struct cul_unwind_end){CUL_END_UNREADABLE, fail};
+	if (ret == -ENOENT)
+		*end = (struct cul_unwind_end){CUL_END_OUTERMOST, w->frame.pc};
+	if (ret != 0)
+		return ret;
+	if (c->method == CUL_UNWIND_EXIDX)
+		mend_prologue(w, f, method);
+	return judge(w, *method, c->rules.signal, f, end);
+}
+
+/* By the stack alone. The first failure is what is told. */
+static int by_stack(
+	struct walk *w, struct found *f, enum cul_unwind_method *method, struct cul_unwind_end *end)
+{
+	static const struct {
+		enum cul_unwind_method method;
+		int (*find)(struct walk *w, struct cul_thread_regs *next);
+	} ways[] = {
+		{CUL_UNWIND_BAD_PC, cul_unwind_by_bad_pc},
+		{CUL_UNWIND_LR, cul_unwind_by_lr},
+		{CUL_UNWIND_FP, cul_unwind_by_fp},
+		{CUL_UNWIND_SCAN, cul_unwind_by_scan},
+	};
+	bool is_code = cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact);
+	struct cul_unwind_end ignored;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!(w->methods & 1u << ways[i].method) ||
+			(ways[i].method == CUL_UNWIND_BAD_PC && (is_code || !w->frame.exact)) ||
+			ways[i].find(w, &f->regs) != 0)
+			continue;
+		*method = ways[i].method;
+		if (judge(w, *method, false, f, &ignored) == 0)
+			return 0;
+	}
+	return -EBADMSG;
+}
+
+static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
+{
+	enum cul_unwind_method method = CUL_UNWIND_REGS;
+	int ret = -EBADMSG;
+
+	*end = (struct cul_unwind_end){CUL_END_NO_RULE, w->frame.pc};
+	if (cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
+		ret = by_rules(w, f, &method, end);
+	if (ret != 0 && ret != -ENOENT)
+		ret = by_stack(w, f, &method, end);
+	if (ret != 0)
+		return ret;
+	w->trusted = w->trusted && is_sure(w, method, f);
+	f->frame.certainty = w->trusted ? CUL_CERTAIN : CUL_LIKELY;
+	return 0;
+}
+
+void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
+	const struct cul_unwind_options *options,
+	int (*visit)(void *data, const struct cul_frame *frame, const struct cul_thread_regs *regs),
+	void *data, struct cul_unwind_end *end)
+{
+	struct walk w = {.u = u,
+		.regs = *regs,
+		.trusted = true,
+		.methods = options && options->methods ? options->methods : ~0u,
+		.scan_bytes = options && options->scan_bytes ? options->scan_bytes : DEFAULT_SCAN};
+	size_t max = options && options->max_frames ? options->max_frames : CUL_UNWIND_MAX_FRAMES;
+	unsigned downward = 0;
+
+	cul_unwind_memory_forget(u);
+	w.frame = (struct cul_frame){
+		.pc = cul_unwind_clean_pc(u, regs->regs.r[u->arch->reg_ip]),
+		.sp = regs->regs.r[u->arch->reg_sp] & u->mask,
+		.exact = true,
+		.method = CUL_UNWIND_REGS,
+		.certainty = CUL_CERTAIN,
+	};
+	for (size_t n = 1;; n++) {
+		struct found f;
+
+		w.frame.trampoline =
+			cul_unwind_is_code(u, w.frame.pc) && cul_unwind_rules(&w)->trampoline;
+		*end = (struct cul_unwind_end){CUL_END_STOPPED, w.frame.pc};
+		if (visit(data, &w.frame, &w.regs) != 0)
+			return;
+		end->why = CUL_END_LIMIT;
+		if (n >= max)
+			return;
+		if (caller(&w, &f, end) != 0)
+			return;
+		downward += f.downward;
+		if (downward > MAX_DOWNWARD) {
+			*end = (struct cul_unwind_end){CUL_END_LOOP, f.frame.sp};
+			return;
+		}
+		w.regs = f.regs;
+		w.frame = f.frame;
+	}
+}

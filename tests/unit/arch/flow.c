@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The analysis of code against what the compiler itself says of its frames: fixtures/frames.txt has
+ * functions of cross compilers with their CFI.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/unwind.h"
+
+enum { MAX_SIZE = 4096, MAX_ROWS = 64 };
+
+struct row {
+	unsigned pc;
+	char reg[8];
+	int off, ra;
+};
+
+struct made {
+	const struct cul_arch *arch;
+	char name[64];
+	uint8_t code[MAX_SIZE];
+	size_t size;
+	struct row rows[MAX_ROWS];
+	unsigned n_rows;
+};
+
+struct tally {
+	unsigned right, silent, wrong;
+};
+
+/* "r29", "sp", "x30": both name DWARF's register numbers here. */
+static unsigned reg_number(const struct cul_arch *arch, const char *name)
+{
+	return strcmp(name, "sp") == 0 ? arch->reg_sp : (unsigned)atoi(name + 1);
+}
+
+static const struct row *row_at(const struct made *m, unsigned pc)
+{
+	const struct row *row = NULL;
+
+	for (unsigned i = 0; i < m->n_rows && m->rows[i].pc <= pc; i++)
+		row = &m->rows[i];
+	return row;
+}
+
+static bool ra_is_right(const struct made *m, const struct row *row, const struct cul_rule *ip)
+{
+	if (ip->kind == CUL_RULE_REG)
+		return ip->reg == m->arch->unwind->reg_lr; /* told from stale by the flow alone */
+	if (ip->kind != CUL_RULE_AT)
+		return false;
+	if (row->ra)
+		return ip->off == row->ra;
+	/* Rows lag behind a store, and CFI forgets the slot once the register is loaded again. */
+	for (unsigned i = 0; i < m->n_rows; i++)
+		if (m->rows[i].ra == ip->off)
+			return true;
+	return false;
+}
+
+static bool is_right(const struct made *m, unsigned pc, const struct cul_rules *rules, bool entry)
+{
+	const struct row *row = row_at(m, pc);
+
+	if (!row || !ra_is_right(m, row, &rules->reg[m->arch->reg_ip]))
+		return false;
+	if (rules->cfa.reg != reg_number(m->arch, row->reg))
+		return true; /* the other of stack and frame pointer */
+	return rules->cfa.off == row->off;
+}
+
+static void check(const struct made *m, bool from_entry, struct tally *tally)
+{
+	const uint64_t base = 0x400000;
+
+	for (unsigned pc = 0; pc < m->size; pc += 4) {
+		struct cul_code code = {m->code, m->size, base, from_entry};
+		struct cul_rules rules;
+
+		if (m->arch->unwind->analyse(&code, base + pc, &rules) != 0) {
+			tally->silent++;
+		} else if (is_right(m, pc, &rules, from_entry)) {
+			tally->right++;
+		} else {
+			tally->wrong++;
+			if (getenv("SHOW"))
+				print_message("%s %s +0x%x: cfa r%u%+lld, pc kind %u %lld; CFI "
+					      "%s%+d %d\n",
+					m->arch->name, m->name, pc, rules.cfa.reg,
+					(long long)rules.cfa.off, rules.reg[m->arch->reg_ip].kind,
+					(long long)rules.reg[m->arch->reg_ip].off,
+					row_at(m, pc)->reg, row_at(m, pc)->off, row_at(m, pc)->ra);
+		}
+	}
+}
+
+static void read_code(struct made *m, const char *hex)
+{
+	unsigned byte;
+
+	for (m->size = 0; m->size < MAX_SIZE && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		m->code[m->size++] = (uint8_t)byte;
+}
+
+static void read_line(struct made *m, const char *line)
+{
+	struct row *row = &m->rows[m->n_rows];
+	char arch[16], flags[48], name[16];
+
+	if (sscanf(line, "function %15s %15s %47s", arch, name, flags) == 3) {
+		*m = (struct made){.arch = cul_arch_find(arch)};
+		assert_non_null(m->arch);
+		snprintf(m->name, sizeof(m->name), "%s %.40s", name, flags);
+	} else if (!strncmp(line, "code ", 5)) {
+		read_code(m, line + 5);
+	} else if (m->n_rows < MAX_ROWS &&
+		   sscanf(line, "row %u %7s %d %d", &row->pc, row->reg, &row->off, &row->ra) == 4) {
+		m->n_rows++;
+	}
+}
+
+static void run(const char *arch, bool from_entry, struct tally *tally)
+{
+	static struct made m;
+	FILE *file = fopen(SOURCE_ROOT "/tests/unit/arch/fixtures/frames.txt", "r");
+	char *line = NULL;
+	size_t cap = 0;
+
+	assert_non_null(file);
+	m = (struct made){0};
+	*tally = (struct tally){0};
+	for (;;) {
+		bool more = getline(&line, &cap, file) > 0;
+
+		if ((!more || !strncmp(line, "function", 8)) && m.arch &&
+			!strcmp(m.arch->name, arch))
+			check(&m, from_entry, tally);
+		if (!more)
+			break;
+		read_line(&m, line);
+	}
+	free(line);
+	fclose(file);
+	print_message("%s %s: %u right, %u silent, %u wrong\n", arch,
+		from_entry ? "from the entry" : "to a return", tally->right, tally->silent,
+		tally->wrong);
+}
+
+static void from_the_entry_it_is_what_the_compiler_says(void **state)
+{
+	static const char *const names[] = {"mips", "mipsel", "mips64el", "aarch64"};
+	struct tally t;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		run(names[i], true, &t);
+		assert_int_equal(t.wrong, 0);
+		assert_true(t.right > 500 && t.silent * 100 < t.right);
+	}
+}
+
+/* Without the entry, a call that does not return leads into what is behind it. */
+static void to_a_return_it_is_nearly_always(void **state)
+{
+	static const char *const names[] = {"mips", "mipsel", "mips64el", "aarch64"};
+	struct tally t;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		run(names[i], false, &t);
+		assert_true(t.right > 500 && (t.wrong + t.silent) * 20 < t.right);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_the_entry_it_is_what_the_compiler_says),
+		cmocka_unit_test(to_a_return_it_is_nearly_always),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

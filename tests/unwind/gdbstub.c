@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "gdbstub.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TRIES = 500, STEP_US = 10000, SIGTRAP_GDB = 5 };
+
+static void die(const char *what)
+{
+	fprintf(stderr, "gdbstub: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static int read_mem(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
+{
+	struct gdbstub *g = (struct gdbstub *)mem;
+	char packet[64];
+	unsigned byte;
+
+	for (size_t done = 0; done < size;) {
+		size_t n = size - done < 1024 ? size - done : 1024;
+
+		snprintf(packet, sizeof(packet), "m%" PRIx64 ",%zx", addr + done, n);
+		if (strlen(gdbstub_ask(g, packet)) != 2 * n)
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++) {
+			sscanf(g->reply + 2 * i, "%2x", &byte);
+			((uint8_t *)buf)[done + i] = (uint8_t)byte;
+		}
+		done += n;
+	}
+	return 0;
+}
+
+static const struct cul_mem_ops ops = {.name = "gdb", .read = read_mem};
+
+void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	g->mem.ops = &ops;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.%d", program, (int)getpid());
+	unlink(addr.sun_path);
+	g->pid = fork();
+	if (g->pid == 0) {
+		execlp(qemu, qemu, "-g", addr.sun_path, program, (char *)NULL);
+		_exit(127);
+	}
+	g->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	for (unsigned i = 0; connect(g->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0; i++) {
+		if (i == TRIES)
+			die(qemu);
+		usleep(STEP_US);
+	}
+	unlink(addr.sun_path);
+	gdbstub_ask(g, "?");
+}
+
+static char next_char(struct gdbstub *g)
+{
+	static char buf[16384];
+	static ssize_t have, at;
+
+	if (at == have) {
+		have = read(g->fd, buf, sizeof(buf));
+		at = 0;
+		if (have <= 0)
+			die("connection");
+	}
+	return buf[at++];
+}
+
+const char *gdbstub_ask(struct gdbstub *g, const char *packet)
+{
+	char out[256];
+	uint8_t sum = 0;
+	size_t n = 0;
+	char c;
+
+	for (const char *p = packet; *p; p++)
+		sum = (uint8_t)(sum + (uint8_t)*p);
+	n = (size_t)snprintf(out, sizeof(out), "$%s#%02x", packet, sum);
+	if (write(g->fd, out, n) != (ssize_t)n)
+		die("write");
+	while (next_char(g) != '$')
+		;
+	for (n = 0; (c = next_char(g)) != '#'; n++)
+		if (n + 1 < sizeof(g->reply))
+			g->reply[n] = c;
+	g->reply[n < sizeof(g->reply) ? n : sizeof(g->reply) - 1] = '\0';
+	next_char(g);
+	next_char(g);
+	if (write(g->fd, "+", 1) != 1) /* qemu-user repeats an answer until it is acknowledged */
+		die("write");
+	return g->reply;
+}
+
+size_t gdbstub_regs(struct gdbstub *g, uint8_t *bytes, size_t size)
+{
+	const char *reply = gdbstub_ask(g, "g");
+	size_t n;
+	unsigned byte;
+
+	for (n = 0; n < size && sscanf(reply + 2 * n, "%2x", &byte) == 1; n++)
+		bytes[n] = (uint8_t)byte;
+	return n;
+}
+
+static bool stopped(const char *reply, int *signal)
+{
+	unsigned number = 0;
+
+	if (reply[0] != 'T' && reply[0] != 'S')
+		return false;
+	sscanf(reply + 1, "%2x", &number);
+	*signal = number == SIGTRAP_GDB ? 0 : (int)number;
+	return true;
+}
+
+bool gdbstub_step(struct gdbstub *g, int *signal)
+{
+	char packet[16] = "s";
+
+	if (*signal)
+		snprintf(packet, sizeof(packet), "S%02x", *signal);
+	return stopped(gdbstub_ask(g, packet), signal);
+}
+
+void gdbstub_run_to(struct gdbstub *g, uint64_t addr)
+{
+	char packet[64];
+	int signal = 0;
+
+	snprintf(packet, sizeof(packet), "Z0,%" PRIx64 ",4", addr);
+	gdbstub_ask(g, packet);
+	if (!stopped(gdbstub_ask(g, "c"), &signal) || signal) {
+		fprintf(stderr, "gdbstub: %s: ", g->reply);
+		die("main was not reached");
+	}
+	packet[0] = 'z';
+	gdbstub_ask(g, packet);
+}
+
+void gdbstub_end(struct gdbstub *g)
+{
+	kill(g->pid, SIGKILL);
+	waitpid(g->pid, NULL, 0);
+	close(g->fd);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The few words of gdb's remote protocol (gdb manual, appendix E) by which a program under
+ * qemu-user is run one instruction at a time.
+ */
+#ifndef CUL_TESTS_UNWIND_GDBSTUB_H
+#define CUL_TESTS_UNWIND_GDBSTUB_H
+
+#include <sys/types.h>
+
+#include "mem/mem.h"
+
+struct gdbstub {
+	struct cul_mem mem; /* first: the program's memory */
+	int fd;
+	pid_t pid;
+	char reply[16384];
+};
+
+/* Starts `qemu -g SOCKET program` and connects. Exits on failure, as all of these. */
+void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program);
+/* The answer to a packet, in g->reply. */
+const char *gdbstub_ask(struct gdbstub *g, const char *packet);
+/* Bytes of the register packet. */
+size_t gdbstub_regs(struct gdbstub *g, uint8_t *bytes, size_t size);
+/* False: the program has ended. `*signal`: what it was stopped by, 0 for the step itself. */
+bool gdbstub_step(struct gdbstub *g, int *signal);
+void gdbstub_run_to(struct gdbstub *g, uint64_t addr);
+void gdbstub_end(struct gdbstub *g);
+
+#endif
