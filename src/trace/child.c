@@ -412,10 +412,11 @@ static void answer(struct cul_child *c, int status)
 			c->execed |= !by_itself;
 			break;
 		}
+		/* Another thread ended the process meanwhile, and this one is not held any more. */
+		if (cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message))
+			return;
 		c->state = CUL_CHILD_EXITING;
-		c->status = cul_sys_ptrace(PTRACE_GETEVENTMSG, c->pid, (uintptr_t)&message)
-				    ? -1
-				    : (int)message;
+		c->status = (int)message;
 		return;
 	case PTRACE_EVENT_STOP:
 		/* A group stop (SIGSTOP, SIGTSTP): it stays stopped until somebody continues it. */

@@ -23,7 +23,7 @@ enum cul_child_state {
 struct cul_child {
 	pid_t pid;
 	enum cul_child_state state;
-	int status;    /* EXITING, EXITED: as waitpid gives it; -1: not known */
+	int status;    /* EXITING, EXITED: as waitpid gives it */
 	int signal_fd; /* readable when something happened to it; -1 before the start */
 	bool execed;   /* it became another program after its start */
 	bool headless; /* its first thread is gone, others run on: it is not held at its exit */
