@@ -116,6 +116,7 @@ def children(test):
 
 @case("probe: schedule() is counted as a probe of the kernel's own counts it")
 def schedule(test):
+    machine.one_cpu(test)
     witness = machine.Kprobe(test, "schedule")
     outer = -witness.hits()
     run = culprit.probe(test, "schedule", "--count", "--by", "cpu")

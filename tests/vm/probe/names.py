@@ -98,6 +98,7 @@ def patterns(test):
 
 @case("probe, names: a tracepoint, counted as /proc/stat counts")
 def tracepoint(test):
+    machine.one_cpu(test)
     for spec in ("sched:sched_switch", "sched_switch"):
         outer = -machine.context_switches()
         run = culprit.probe(test, spec, "--count", "--by", "cpu")

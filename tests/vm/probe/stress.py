@@ -56,14 +56,6 @@ class Load:
             self.process.wait()
 
 
-def one_cpu(test):
-    """Emulated CPUs may run stale code of a function that another one rewrites under them: an int3 that
-    is no more there is an oops in the guest. The hottest functions are probed with one CPU alone."""
-    path = "/sys/devices/system/cpu/cpu1/online"
-    machine.write(path, "0")
-    test.cleanups.append(lambda: machine.write(path, "1"))
-
-
 # What reading a file, the ring, maps and locks go through, so also what a probe's own work is made of.
 OWN_PATHS = [
     ["vfs_read", "vfs_write"],
@@ -77,7 +69,7 @@ OWN_PATHS = [
 
 @case("probe, stress: in what a probe itself goes through", seconds=400)
 def own_paths(test):
-    one_cpu(test)
+    machine.one_cpu(test)
     load = Load(test)
     for i, specs in enumerate(OWN_PATHS):
         for words in (["--count", "--by", "cpu"], ["--ret", "--args", "comm"])[:2 if i == 0 else 1]:
