@@ -253,7 +253,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		e->flags |= CUL_CALL_ERROR;
 	if ((errors_only && !(e->flags & CUL_CALL_ERROR)) || e->in.dur < slow_ns ||
 		!expression(s)) {
-		ADD(sum->filtered, 1);
+		ADD(sum->filtered_late, 1);
 		return 0;
 	}
 	if (want_events)

@@ -62,13 +62,17 @@ struct cul_probe_recipe {
 
 /* Per CPU and site. calls = filtered + lone + (per view) emitted + dropped + counted ... */
 struct cul_probe_totals {
-	__u64 calls;    /* the site was reached while the run was live */
-	__u64 own;      /* the same by culprit itself: not part of `calls` */
-	__u64 waited;   /* of `calls`: remembered until they return */
-	__u64 returns;  /* of those: came back while it was live */
-	__u64 strays;   /* returns of calls that began before the run, or whose record was lost */
-	__u64 filtered; /* --if, --slow or --errors said no (at entry or at return) */
-	__u64 lone;     /* calls that found no room to be remembered until they return */
+	__u64 calls;   /* the site was reached while the run was live */
+	__u64 own;     /* the same by culprit itself: not part of `calls` */
+	__u64 waited;  /* of `calls`: remembered until they return */
+	__u64 returns; /* of those: came back while it was live */
+	__u64 strays;  /* returns of calls that began before the run, or whose record was lost */
+	/*
+	 * --if, --slow or --errors said no: at the entry, and at the return. Programs at the two
+	 * may interrupt one another on a CPU, and so share no counter.
+	 */
+	__u64 filtered, filtered_late;
+	__u64 lone; /* calls that found no room to be remembered until they return */
 	__u64 emitted;
 	__u64 dropped;        /* matched, but the ring was full */
 	__u64 ungrouped;      /* matched, but the table of groups was full */

@@ -11,16 +11,11 @@
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
+#include "doctor/insns.h"
 #include "sym/btf.h"
 #include "sym/maps.h"
 #include "sys/bpf.h"
 #include "trace/attach.h"
-
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
-#define N_INSNS(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { NO_CODE = 1, CALLS = 3 };
 

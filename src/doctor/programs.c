@@ -8,20 +8,10 @@
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
+#include "doctor/insns.h"
 #include "sys/bpf.h"
 #include "sys/perf.h"
 #include "trace/breakpoint.h"
-
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
-#define MOV_IMM(r, i)  INSN(BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, i)
-#define MOV_REG(r, s)  INSN(BPF_ALU64 | BPF_MOV | BPF_X, r, s, 0, 0)
-#define ADD_IMM(r, i)  INSN(BPF_ALU64 | BPF_ADD | BPF_K, r, 0, 0, i)
-#define CALL(f)        INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
-#define EXIT()         INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-#define N_INSNS(array) (sizeof(array) / sizeof((array)[0]))
 
 static int load(const struct bpf_insn *insns, size_t n)
 {

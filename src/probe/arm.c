@@ -17,7 +17,6 @@
 /* How each site is to be attached. */
 struct way {
 	enum cul_attach_kind kind;
-	bool attached;
 };
 
 /* A program for all sites that have the same expressions; they tell themselves by cookies. */
@@ -408,7 +407,7 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	switch (a->ways[i].kind) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);
-		if (!r || r == -EPERM)
+		if (!r || r == -EPERM || r == -ENOMEM)
 			return r;
 		/* The next cheapest. */
 		back_to(a->run, before);
@@ -493,7 +492,7 @@ static int arm_all(struct arming *a, struct cul_error *err)
 	int r = arm_multi(a, err);
 	size_t refused = 0;
 
-	if (r && r != -EPERM) {
+	if (r && r != -EPERM && r != -ENOMEM) {
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
 		back_to(run, 0);
 		for (size_t i = 0; i < run->sites.sites.len; i++)

@@ -77,7 +77,7 @@ static void name_frames(struct cul_probe_run *run, const struct cul_probe_event 
 		bool innermost = i == 0 || i == e->n_kernel;
 
 		f->user = i >= e->n_kernel;
-		f->method = i == 0 ? "regs" : f->user ? "fp" : "kernel";
+		f->method = innermost ? "regs" : f->user ? "fp" : "kernel";
 		/* A return address belongs to the call before it. */
 		cul_probe_where(run, innermost ? addr : addr - 1, f->user, (pid_t)e->in.pid, comm,
 			&f->where);

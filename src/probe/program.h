@@ -102,7 +102,7 @@ void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
 /* Children that the process forked: they have its code, and no probes. */
 uint64_t cul_probe_program_children(const struct cul_probe_program *p);
-/* Sums over all CPUs. */
+/* Sums over all CPUs; `filtered` has both kinds. 0 or a negative errno. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
 

@@ -80,7 +80,6 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
 
 /* select.c: scope, sites, and where the command stands. */
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err);
-bool cul_probe_is_user(const struct cul_probe_run *run); /* a process's functions */
 
 /*
  * Says of site `i`, one of many, that it is not probed: `why`, to the end of its first sentence.
@@ -117,10 +116,10 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
-/* How many of the innermost frames are not the function's, but of what probes it. */
 /* Names a frame. `user`: of that process. */
 void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
 	const char *comm, struct cul_where *out);
+/* How many of the innermost frames are not the function's, but of what probes it. */
 size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
 
 /* rate.c: once a second, when it is asked for. */

@@ -109,7 +109,10 @@ static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct 
 	for (size_t i = 0; i < n; i++) {
 		struct cul_frame *f = &out->frames[out->n++];
 
-		*f = (struct cul_frame){.user = user, .method = i ? "kernel" : "regs"};
+		*f = (struct cul_frame){.user = user,
+			.method = !i     ? "regs"
+				  : user ? "fp"
+					 : "kernel"};
 		cul_probe_where(
 			run, i ? addrs[i] - 1 : addrs[i], user, run->only_pid, "", &f->where);
 		f->where.addr = addrs[i];
