@@ -40,7 +40,8 @@ def main():
             print(name)
         return 0
     victim.load()
-    return harness.run_all(kernel, patterns, expected_skips())
+    return harness.run_all(kernel, patterns, expected_skips(),
+                           int(os.environ.get("CULPRIT_TEST_BEHIND", 0)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ CASES = []
 LAST_CASES = []
 SLOTS = os.environ.get("CULPRIT_TEST_SLOTS", "slots")
 MOST_TOLD = 12  # differences of one case
+MOST_AGAIN = 3  # cases that get a second try: emulated CPUs are not always to be relied on
 
 
 class Skipped(Exception):
@@ -120,33 +121,57 @@ def say(line):
     print(line, flush=True)
 
 
-def run_all(kernel, patterns, expected_skips):
-    """Status 0 when nothing failed."""
-    passed = failed = skipped = 0
-    signal.signal(signal.SIGALRM, on_alarm)
-    for name, seconds, function in CASES + LAST_CASES:
-        if patterns and not any(re.search(pattern, name) for pattern in patterns):
-            continue
-        test = Case(name, kernel)
+class Again:
+    """How many cases may still be run a second time."""
+    left = MOST_AGAIN
+
+
+def failures(name, seconds, function, kernel, expected_skips):
+    """Runs the case: what was wrong, and notes; why it was skipped, if so."""
+    test = Case(name, kernel)
+    try:
+        perform(test, function, seconds)
+    except Skipped as why:
+        if (kernel, name) in expected_skips:
+            return [], [], str(why)
+        test.differences.append(f"skipped, which is not expected here: {why}")
+    told = test.differences[:MOST_TOLD]
+    if len(test.differences) > MOST_TOLD:
+        told.append(f"and {len(test.differences) - MOST_TOLD} more")
+    return told, test.notes, None
+
+
+def run_case(name, seconds, function, kernel, expected_skips):
+    """Says how it went: passed, failed or skipped."""
+    first = None
+    while True:
         start = time.monotonic()
-        try:
-            perform(test, function, seconds)
-        except Skipped as why:
-            if (kernel, name) in expected_skips:
-                say(f"ok - {kernel}: {name} # skipped: {why}")
-                skipped += 1
-                continue
-            test.differences.append(f"skipped, which is not expected here: {why}")
-        if not test.differences:
-            say(f"ok - {kernel}: {name} ({time.monotonic() - start:.1f} s)")
-            passed += 1
-            continue
-        failed += 1
-        told = test.differences[:MOST_TOLD]
-        if len(test.differences) > MOST_TOLD:
-            told.append(f"and {len(test.differences) - MOST_TOLD} more")
-        say(f"not ok - {kernel}: {name}: {told[0]}")
-        for line in told[1:] + test.notes:
+        told, notes, skipped = failures(name, seconds, function, kernel, expected_skips)
+        for line in told[1:] + notes if told else []:
             say("# " + line.replace("\n", "\n# "))
-    say(f"# {kernel}: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+        if not told or first or not Again.left:
+            break
+        Again.left -= 1
+        first = told[0]
+        say(f"# again - {kernel}: {name}: {first}")
+    if skipped is not None:
+        say(f"ok - {kernel}: {name} # skipped: {skipped}")
+        return "skipped"
+    if told:
+        say(f"not ok - {kernel}: {name}: {told[0]}")
+        return "failed"
+    say(f"ok - {kernel}: {name} ({time.monotonic() - start:.1f} s)" +
+        (f" # unsteady: {first}" if first else ""))
+    return "passed"
+
+
+def run_all(kernel, patterns, expected_skips, behind=0):
+    """Status 0 when nothing failed. The first `behind` of the cases were done before."""
+    cases = [c for c in CASES + LAST_CASES
+             if not patterns or any(re.search(pattern, c[0]) for pattern in patterns)]
+    count = dict.fromkeys(("passed", "failed", "skipped"), 0)
+    signal.signal(signal.SIGALRM, on_alarm)
+    for name, seconds, function in cases[behind:]:
+        count[run_case(name, seconds, function, kernel, expected_skips)] += 1
+    say(f"# {kernel}: {count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return 1 if count["failed"] else 0
