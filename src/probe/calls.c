@@ -41,7 +41,8 @@ static bool find_tail(const struct cul_probe_event *e, size_t size, struct tail 
 }
 
 /* With fentry the innermost frames are the kernel's trampoline and our program. */
-size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n)
+size_t cul_probe_skip_ours(
+	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n)
 {
 	enum { OURS = 4 };
 
@@ -67,12 +68,12 @@ void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t 
 
 /* `comm` has to live as long as the frames. */
 static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
-	const char *comm, const struct tail *tail, struct cul_frame *frames)
+	const char *comm, const struct tail *tail, struct cul_shown_frame *frames)
 {
 	if (!run->pid && e->n_user)
 		cul_users_open(&run->users, (pid_t)e->in.pid, comm);
 	for (size_t i = 0; i < tail->n_frames; i++) {
-		struct cul_frame *f = &frames[i];
+		struct cul_shown_frame *f = &frames[i];
 		uint64_t addr = tail->frames[i];
 		bool innermost = i == 0 || i == e->n_kernel;
 
@@ -150,7 +151,7 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 	const struct cul_site *site = &run->sites.sites.data[e->site];
 	const struct cul_plan *plan = &run->plans[e->site];
 	__attribute__((cleanup(texts_free))) struct texts texts = {0};
-	struct cul_frame frames[2 * CUL_PROBE_FRAMES];
+	struct cul_shown_frame frames[2 * CUL_PROBE_FRAMES];
 	struct cul_probe_reg regs[CUL_MAX_REGS];
 	char comm[CUL_PROBE_COMM + 1] = "";
 	const char *ignored;

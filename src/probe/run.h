@@ -120,7 +120,8 @@ int cul_probe_on_event(void *run, const void *record, size_t size);
 void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
 	const char *comm, struct cul_where *out);
 /* How many of the innermost frames are not the function's, but of what probes it. */
-size_t cul_probe_skip_ours(const struct cul_site *site, const struct cul_frame *frames, size_t n);
+size_t cul_probe_skip_ours(
+	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n);
 
 /* rate.c: once a second, when it is asked for. */
 int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now);

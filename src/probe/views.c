@@ -60,7 +60,7 @@ static int by_group(const void *a, const void *b)
 
 /* What stands for a group: its stack, and the values of --by. */
 struct naming {
-	struct cul_frame frames[2 * CUL_PROBE_STACK_DEPTH];
+	struct cul_shown_frame frames[2 * CUL_PROBE_STACK_DEPTH];
 	size_t n;
 	struct cul_probe_arg by[CUL_PROBE_BY];
 	struct cul_str texts[CUL_PROBE_BY];
@@ -107,9 +107,9 @@ static void name_stack(struct cul_probe_run *run, int32_t id, bool user, struct 
 	size_t n = cul_probe_program_stack(&run->program, id, addrs);
 
 	for (size_t i = 0; i < n; i++) {
-		struct cul_frame *f = &out->frames[out->n++];
+		struct cul_shown_frame *f = &out->frames[out->n++];
 
-		*f = (struct cul_frame){.user = user,
+		*f = (struct cul_shown_frame){.user = user,
 			.method = !i     ? "regs"
 				  : user ? "fp"
 					 : "kernel"};

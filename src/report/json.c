@@ -129,7 +129,7 @@ void cul_json_place(struct json_object *o, const char *key, const struct cul_whe
 	put(o, key, place);
 }
 
-void cul_json_stack(struct json_object *o, const struct cul_frame *frames, size_t n)
+void cul_json_stack(struct json_object *o, const struct cul_shown_frame *frames, size_t n)
 {
 	struct json_object *stack = json_object_new_array();
 

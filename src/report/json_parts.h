@@ -38,7 +38,7 @@ void cul_json_where(struct json_object *o, const struct cul_where *where);
 /* The same in an object of its own. */
 void cul_json_place(struct json_object *o, const char *key, const struct cul_where *where);
 /* "stack": frames, innermost first. */
-void cul_json_stack(struct json_object *o, const struct cul_frame *frames, size_t n);
+void cul_json_stack(struct json_object *o, const struct cul_shown_frame *frames, size_t n);
 /* "end", and how the command ended; `status` as waitpid gives it, -1: it did not. */
 void cul_json_end(struct json_object *o, enum cul_end end, int status);
 

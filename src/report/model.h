@@ -52,7 +52,7 @@ struct cul_watch_hit {
 	enum cul_access_kind access;
 	const struct cul_insn *insn; /* NULL: not found */
 	struct cul_where store;      /* of the instruction itself */
-	const struct cul_frame *frames;
+	const struct cul_shown_frame *frames;
 	size_t n_frames;
 	uint64_t same_stack_as; /* number of the earlier hit with these frames; 0: the first */
 	uint64_t number;        /* of this hit, from 1 */

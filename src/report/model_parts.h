@@ -16,7 +16,7 @@ struct cul_shown {
 	bool is_number;   /* text is a decimal integer, which JSON can carry as such */
 };
 
-struct cul_frame {
+struct cul_shown_frame {
 	struct cul_where where;
 	bool user;
 	const char *method; /* how it was found: "regs", "orc", "fp" */

@@ -82,7 +82,7 @@ struct cul_probe_call {
 	const struct cul_probe_reg *regs; /* of an instruction */
 	size_t n_regs;
 	bool regs_after; /* once it has run */
-	const struct cul_frame *frames;
+	const struct cul_shown_frame *frames;
 	size_t n_frames;
 	uint64_t same_stack_as; /* number of the earlier call with these frames; 0: the first */
 };
@@ -92,7 +92,7 @@ struct cul_probe_group {
 	const char *function, *module;
 	const struct cul_probe_arg *by;
 	size_t n_by;
-	const struct cul_frame *frames;
+	const struct cul_shown_frame *frames;
 	size_t n_frames;
 	uint64_t calls, errors;
 	bool timed; /* the next two are valid */

@@ -103,7 +103,7 @@ void cul_text_label(struct cul_text_sink *t, unsigned indent, const char *label)
 	cul_lines_pad(&t->lines, indent + CUL_TEXT_LABEL);
 }
 
-static void add_frame(struct cul_text_sink *t, const struct cul_frame *f)
+static void add_frame(struct cul_text_sink *t, const struct cul_shown_frame *f)
 {
 	const struct cul_where *w = &f->where;
 	struct cul_cell *c = &t->cell;
@@ -117,8 +117,8 @@ static void add_frame(struct cul_text_sink *t, const struct cul_frame *f)
 	cul_lines_cell(&t->lines, c, 2);
 }
 
-static void add_frames(struct cul_text_sink *t, unsigned indent, const struct cul_frame *frames,
-	size_t n, bool user, const char *label)
+static void add_frames(struct cul_text_sink *t, unsigned indent,
+	const struct cul_shown_frame *frames, size_t n, bool user, const char *label)
 {
 	bool begun = false;
 
@@ -134,7 +134,7 @@ static void add_frames(struct cul_text_sink *t, unsigned indent, const struct cu
 		cul_lines_end(&t->lines);
 }
 
-void cul_text_stack(struct cul_text_sink *t, unsigned indent, const struct cul_frame *frames,
+void cul_text_stack(struct cul_text_sink *t, unsigned indent, const struct cul_shown_frame *frames,
 	size_t n, uint64_t same_as)
 {
 	if (same_as) {

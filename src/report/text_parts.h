@@ -76,7 +76,7 @@ void cul_text_item(struct cul_text_sink *t, const char *fmt, ...)
 void cul_text_label(struct cul_text_sink *t, unsigned indent, const char *label);
 
 /* Lines of kernel and of user frames, or "as in #n". */
-void cul_text_stack(struct cul_text_sink *t, unsigned indent, const struct cul_frame *frames,
+void cul_text_stack(struct cul_text_sink *t, unsigned indent, const struct cul_shown_frame *frames,
 	size_t n, uint64_t same_as);
 
 /* "  note: ..."; nothing for NULL. */

@@ -121,7 +121,7 @@ int cul_stack_walk(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	if (c.ret == 0)
 		c.ret = unfold(stack);
 	if (c.ret == -E2BIG) {
-		stack->end.why = CUL_END_LIMIT;
+		stack->end.why = CUL_UNWIND_END_LIMIT;
 		c.ret = 0;
 	}
 	return c.ret;

@@ -78,13 +78,13 @@ static inline uint64_t cul_frame_lookup(const struct cul_frame *frame)
 }
 
 enum cul_unwind_why {
-	CUL_END_OUTERMOST,  /* the code says that nobody called it */
-	CUL_END_NO_RULE,    /* nothing tells how to go on from `addr` (a pc) */
-	CUL_END_UNREADABLE, /* the memory at `addr` that was needed cannot be read */
-	CUL_END_NOT_CODE,   /* the return address `addr` is no code */
-	CUL_END_LOOP,       /* frames would repeat: the caller's frame is not above, at `addr` */
-	CUL_END_LIMIT,      /* as many frames as the options allow */
-	CUL_END_STOPPED,    /* the visitor wanted no more */
+	CUL_UNWIND_END_OUTERMOST,  /* the code says that nobody called it */
+	CUL_UNWIND_END_NO_RULE,    /* nothing tells how to go on from `addr` (a pc) */
+	CUL_UNWIND_END_UNREADABLE, /* the memory at `addr` that was needed cannot be read */
+	CUL_UNWIND_END_NOT_CODE,   /* the return address `addr` is no code */
+	CUL_UNWIND_END_LOOP,  /* frames would repeat: the caller's frame is not above, at `addr` */
+	CUL_UNWIND_END_LIMIT, /* as many frames as the options allow */
+	CUL_UNWIND_END_STOPPED, /* the visitor wanted no more */
 };
 
 struct cul_unwind_end {

@@ -74,16 +74,16 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, size_t size)
 {
 	static const char *const texts[] = {
-		[CUL_END_OUTERMOST] = "outermost frame",
-		[CUL_END_NO_RULE] = "nothing tells how to go on from",
-		[CUL_END_UNREADABLE] = "unreadable stack at",
-		[CUL_END_NOT_CODE] = "the return address is no code:",
-		[CUL_END_LOOP] = "the stack loops at",
-		[CUL_END_LIMIT] = "more frames than are followed, at",
-		[CUL_END_STOPPED] = "stopped at",
+		[CUL_UNWIND_END_OUTERMOST] = "outermost frame",
+		[CUL_UNWIND_END_NO_RULE] = "nothing tells how to go on from",
+		[CUL_UNWIND_END_UNREADABLE] = "unreadable stack at",
+		[CUL_UNWIND_END_NOT_CODE] = "the return address is no code:",
+		[CUL_UNWIND_END_LOOP] = "the stack loops at",
+		[CUL_UNWIND_END_LIMIT] = "more frames than are followed, at",
+		[CUL_UNWIND_END_STOPPED] = "stopped at",
 	};
 
-	if (end->why == CUL_END_OUTERMOST)
+	if (end->why == CUL_UNWIND_END_OUTERMOST)
 		snprintf(buf, size, "%s", texts[end->why]);
 	else
 		snprintf(buf, size, "%s 0x%" PRIx64, texts[end->why], end->addr);
@@ -112,16 +112,16 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 		.method = (uint8_t)(signal ? CUL_UNWIND_SIGNAL : method),
 	};
 	f->regs.regs.r[arch->reg_ip] = frame->pc;
-	*end = (struct cul_unwind_end){CUL_END_NOT_CODE, frame->pc};
+	*end = (struct cul_unwind_end){CUL_UNWIND_END_NOT_CODE, frame->pc};
 	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
-		end->why = CUL_END_OUTERMOST;
+		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}
 	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
 		return -EBADMSG;
 	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, frame->pc, &target))
 		return -EBADMSG;
-	*end = (struct cul_unwind_end){CUL_END_LOOP, frame->sp};
+	*end = (struct cul_unwind_end){CUL_UNWIND_END_LOOP, frame->sp};
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
 		return 0;
@@ -192,9 +192,9 @@ static int by_rules(
 	*method = c->method;
 	ret = cul_unwind_apply(w->u, &c->rules, &w->regs, &f->regs, &fail);
 	if (ret == -EFAULT)
-		*end = (struct cul_unwind_end){CUL_END_UNREADABLE, fail};
+		*end = (struct cul_unwind_end){CUL_UNWIND_END_UNREADABLE, fail};
 	if (ret == -ENOENT)
-		*end = (struct cul_unwind_end){CUL_END_OUTERMOST, w->frame.pc};
+		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
 	if (ret != 0)
 		return ret;
 	if (c->method == CUL_UNWIND_EXIDX)
@@ -235,7 +235,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	enum cul_unwind_method method = CUL_UNWIND_REGS;
 	int ret = -EBADMSG;
 
-	*end = (struct cul_unwind_end){CUL_END_NO_RULE, w->frame.pc};
+	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
 	if (ret != 0 && ret != -ENOENT)
@@ -273,17 +273,17 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 
 		w.frame.trampoline =
 			cul_unwind_is_code(u, w.frame.pc) && cul_unwind_rules(&w)->trampoline;
-		*end = (struct cul_unwind_end){CUL_END_STOPPED, w.frame.pc};
+		*end = (struct cul_unwind_end){CUL_UNWIND_END_STOPPED, w.frame.pc};
 		if (visit(data, &w.frame, &w.regs) != 0)
 			return;
-		end->why = CUL_END_LIMIT;
+		end->why = CUL_UNWIND_END_LIMIT;
 		if (n >= max)
 			return;
 		if (caller(&w, &f, end) != 0)
 			return;
 		downward += f.downward;
 		if (downward > MAX_DOWNWARD) {
-			*end = (struct cul_unwind_end){CUL_END_LOOP, f.frame.sp};
+			*end = (struct cul_unwind_end){CUL_UNWIND_END_LOOP, f.frame.sp};
 			return;
 		}
 		w.regs = f.regs;

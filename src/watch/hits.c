@@ -31,12 +31,12 @@ void cul_watch_print(struct cul_watch_run *run, unsigned target, const void *byt
 
 /* Names the frames. The innermost one is the code that trapped: its instruction is known. */
 static size_t name_frames(struct cul_watch_run *run, const struct cul_watch_event *e,
-	const struct cul_watch_site *site, struct cul_frame *frames)
+	const struct cul_watch_site *site, struct cul_shown_frame *frames)
 {
 	size_t n = (size_t)e->n_kernel + e->n_user;
 
 	for (size_t i = 0; i < n; i++) {
-		struct cul_frame *f = &frames[i];
+		struct cul_shown_frame *f = &frames[i];
 		uint64_t addr = e->frames[i];
 
 		f->user = i >= e->n_kernel;
@@ -75,7 +75,7 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 	bool user = e->flags & CUL_HIT_USER;
 	struct cul_watch_site *site = cul_watch_site(run, e->ip, user, e->target, e);
 	cul_autostr struct cul_str old_text = {0}, new_text = {0};
-	struct cul_frame frames[2 * CUL_WATCH_FRAMES];
+	struct cul_shown_frame frames[2 * CUL_WATCH_FRAMES];
 	char comm[CUL_WATCH_COMM + 1] = "";
 	struct cul_watch_hit hit = {
 		.target = run->targets[e->target].text,

@@ -80,7 +80,7 @@ static enum verdict judge(
 
 		*at = i;
 		if (i >= score->n_frames)
-			return score->end.why == CUL_END_OUTERMOST ? WRONG : TRUNCATED;
+			return score->end.why == CUL_UNWIND_END_OUTERMOST ? WRONG : TRUNCATED;
 		sure = f->certainty == CUL_CERTAIN;
 		if (f->pc != shadow_pc(shadow, i, pc))
 			return sure ? WRONG : WRONG_MARKED;

@@ -223,7 +223,7 @@ static void registers_stand_before_the_frames(void **state)
 static void frames_of_ours_are_left_out(void **state)
 {
 	const struct cul_site *site = &own.run.sites.sites.data[OWN_PLAIN];
-	struct cul_frame frames[8] = {0};
+	struct cul_shown_frame frames[8] = {0};
 
 	assert_int_equal(cul_probe_skip_ours(site, frames, 0), 0);
 	assert_int_equal(cul_probe_skip_ours(site, frames, 8), 0);

@@ -53,8 +53,9 @@ static const struct cul_where get_ref = {.addr = 0xffffffffc0a80f09,
 static const struct cul_where nowhere = {
 	.addr = 0xffffffffc0a80f44, .offset = 0xf44, .module = "victim"};
 
-static const struct cul_frame worker[] = {KERNEL("put_twice", 0x1c), KERNEL("close_account", 0x44),
-	KERNEL("process_one_work", 0x1e1), KERNEL("worker_thread", 0x4d), KERNEL("kthread", 0xdf)};
+static const struct cul_shown_frame worker[] = {KERNEL("put_twice", 0x1c),
+	KERNEL("close_account", 0x44), KERNEL("process_one_work", 0x1e1),
+	KERNEL("worker_thread", 0x4d), KERNEL("kthread", 0xdf)};
 
 static const struct cul_watch_armed refs = {.target = "victim:account.refs",
 	.type = "int",
@@ -137,7 +138,7 @@ static int play_guilty(struct cul_sink *s)
 /* Each mark that a hit can carry. */
 static int play_marks(struct cul_sink *s)
 {
-	const struct cul_frame unsure[] = {worker[0],
+	const struct cul_shown_frame unsure[] = {worker[0],
 		{.where = {.addr = 0xffffffffc0a80f44, .offset = 0xf44, .module = "victim"},
 			.method = "scan"}};
 	struct cul_watch_hit h = {.target = refs.target,
@@ -203,7 +204,7 @@ static int play_marks(struct cul_sink *s)
 /* Two targets in a process of several threads, one of them a bit field. */
 static int play_process(struct cul_sink *s)
 {
-	const struct cul_frame frames[] = {KERNEL("copy_to_user", 0x2e), USER("bump", 0x10),
+	const struct cul_shown_frame frames[] = {KERNEL("copy_to_user", 0x2e), USER("bump", 0x10),
 		USER("thread_main", 0x42), USER("start_thread", 0x304)};
 	const struct cul_where bump = {.addr = 0x401010,
 		.function = "bump",

@@ -50,7 +50,7 @@ static const struct cul_probe_arg open_args[] = {
 	{.name = "how", .value = TEXT("{flags = 0x8000, mode = 0, resolve = 0}")},
 };
 
-static const struct cul_frame open_stack[] = {KERNEL("do_sys_openat2", 0x5),
+static const struct cul_shown_frame open_stack[] = {KERNEL("do_sys_openat2", 0x5),
 	KERNEL("__x64_sys_openat", 0x6a), KERNEL("do_syscall_64", 0x58),
 	KERNEL("entry_SYSCALL_64_after_hwframe", 0x6e), USER("open64", 0x5a)};
 

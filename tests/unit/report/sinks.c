@@ -25,7 +25,7 @@ static const struct cul_watch_armed armed = {.target = "t", .percpu_copy = -1};
 static const struct cul_watch_hit hit = {.target = "t", .comm = "c", .number = 1};
 static const struct cul_watch_loss loss = {.command_status = -1};
 
-static const struct cul_frame frame = {.where = {.addr = 1, .function = "f"}};
+static const struct cul_shown_frame frame = {.where = {.addr = 1, .function = "f"}};
 static const struct cul_probe_refused refused = {"f", "m", "w"};
 static const struct cul_probe_method method = {"m", 1};
 static const struct cul_probe_attached attached = {.spec = "f",

@@ -125,7 +125,7 @@ static void tables_lead_to_the_end(void **state)
 	assert_frame(&stack, 2, IN_BIG, sp + 8, CUL_UNWIND_EXIDX);
 	assert_frame(&stack, 3, IN_START, sp + 8 + 5000 + 24, CUL_UNWIND_EXIDX);
 	assert_int_equal(stack.frames.len, 4);
-	assert_int_equal(stack.end.why, CUL_END_OUTERMOST);
+	assert_int_equal(stack.end.why, CUL_UNWIND_END_OUTERMOST);
 	cul_stack_free(&stack);
 }
 

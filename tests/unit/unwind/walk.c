@@ -48,7 +48,7 @@ static void frame_pointers_lead_to_the_end_of_their_chain(void **state)
 	assert_int_equal(stack.frames.data[1].frame.certainty, CUL_LIKELY);
 	assert_int_equal(stack.frames.data[2].frame.pc, FAKE_CODE + 0x300);
 	assert_int_equal(stack.frames.data[2].frame.method, CUL_UNWIND_FP);
-	assert_int_equal(stack.end.why, CUL_END_NO_RULE);
+	assert_int_equal(stack.end.why, CUL_UNWIND_END_NO_RULE);
 	cul_stack_free(&stack);
 }
 
@@ -64,7 +64,7 @@ static void a_chain_that_leads_back_ends(void **state)
 	fake_put(t, arch, 0x68, FAKE_CODE + 0x200);
 	walk(t, 1u << CUL_UNWIND_FP, &stack);
 	assert_int_equal(stack.frames.len, 3);
-	assert_int_not_equal(stack.end.why, CUL_END_OUTERMOST);
+	assert_int_not_equal(stack.end.why, CUL_UNWIND_END_OUTERMOST);
 	cul_stack_free(&stack);
 }
 
@@ -94,7 +94,7 @@ static void scanning_takes_what_stands_behind_a_call(void **state)
 	assert_int_equal(stack.frames.len, 2);
 	assert_int_equal(stack.frames.data[1].frame.pc, FAKE_CODE + 0x200);
 	assert_int_equal(stack.frames.data[1].frame.certainty, CUL_LIKELY);
-	assert_int_equal(stack.end.why, CUL_END_NO_RULE);
+	assert_int_equal(stack.end.why, CUL_UNWIND_END_NO_RULE);
 	cul_stack_free(&stack);
 }
 
@@ -139,7 +139,7 @@ static void recursion_is_folded_and_bounded(void **state)
 	t->stack_size = 1ull << 30;
 	t->regs.regs.r[RBP] = FAKE_STACK;
 	walk(t, 1u << CUL_UNWIND_FP, &stack);
-	assert_int_equal(stack.end.why, CUL_END_LIMIT);
+	assert_int_equal(stack.end.why, CUL_UNWIND_END_LIMIT);
 	assert_int_equal(stack.depth, LIMIT);
 	assert_in_range(stack.frames.len, 3, 5);
 	assert_int_equal(stack.frames.data[1].period, 2);
@@ -179,8 +179,9 @@ static void the_end_is_told_in_words(void **state)
 {
 	char text[64];
 
-	assert_string_equal(cul_unwind_end_text(&(struct cul_unwind_end){CUL_END_UNREADABLE, 0x20},
-				    text, sizeof(text)),
+	assert_string_equal(
+		cul_unwind_end_text(&(struct cul_unwind_end){CUL_UNWIND_END_UNREADABLE, 0x20}, text,
+			sizeof(text)),
 		"unreadable stack at 0x20");
 	assert_string_equal(cul_unwind_end_text(&(struct cul_unwind_end){0}, text, sizeof(text)),
 		"outermost frame");
