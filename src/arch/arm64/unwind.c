@@ -89,6 +89,7 @@ const struct cul_arch cul_arch_aarch64 = {
 	.reg_ip = CUL_ARM64_PC,
 	.reg_sp = CUL_ARM64_SP,
 	.reg_flags = CUL_ARM64_PSTATE,
+	.stub = cul_arm64_stub,
 	.unwind = &unwind,
 	.core = &cul_arm64_core,
 };
