@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "bpf/probe.h"
 #include "expr/bpf.h"
+#include "probe/probe.h"
 #include "trace/cpus.h"
 #include "trace/rings.h"
 
@@ -63,7 +64,8 @@ struct cul_probe_program_config {
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, task, comm, caller, regs;
-	unsigned by_at, by_words, measure_at; /* among the values */
+	unsigned by_words;
+	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
 	int64_t inject_ret;
 	uint64_t inject_every; /* 0: nothing is injected */

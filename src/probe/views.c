@@ -54,6 +54,8 @@ static int by_group(const void *a, const void *b)
 	int r = x->key.site < y->key.site ? -1 : x->key.site > y->key.site;
 
 	if (!r)
+		r = x->key.unread - y->key.unread;
+	if (!r)
 		r = memcmp(x->key.by, y->key.by, sizeof(x->key.by));
 	return r ? r : x->key.bar < y->key.bar ? -1 : x->key.bar > y->key.bar;
 }
@@ -87,17 +89,22 @@ static void name_values(
 	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
 
 	for (size_t i = 0; i < g->n_by && i < CUL_PROBE_BY; i++) {
-		const struct cul_generated_value *v = &g->values[g->n_args + i];
+		const struct cul_generated_value *v = &g->values[g->n_values - g->n_by + i];
 		struct cul_probe_arg *arg = &out->by[out->n_by];
+		unsigned word = v->at - CUL_PROBE_BY_AT;
 		struct cul_print_value value = {.type = v->type,
-			.bytes = (const uint8_t *)&key->by[v->at - g->by_at],
+			.bytes = (const uint8_t *)&key->by[word],
 			.size = v->type->size < v->n * 8u ? v->type->size : v->n * 8u};
 
-		cul_print_value(&out->texts[out->n_by], &value, &names);
 		arg->name = v->text;
-		arg->value.text = cul_str_text(&out->texts[out->n_by]);
-		arg->value.is_number = cul_print_is_number(v->type, value.size);
 		out->n_by++;
+		if (key->unread >> word & 1) {
+			arg->why = "unreadable";
+			continue;
+		}
+		cul_print_value(&out->texts[out->n_by - 1], &value, &names);
+		arg->value.text = cul_str_text(&out->texts[out->n_by - 1]);
+		arg->value.is_number = cul_print_is_number(v->type, value.size);
 	}
 }
 
@@ -178,7 +185,8 @@ static int say_histogram(struct cul_probe_run *run, const struct entry *from, si
 
 	if (counts && names) {
 		for (size_t i = 0; i < n; i++)
-			counts[i] = (struct cul_picture_count){from[i].key.bar, from[i].g.count};
+			counts[i] = (struct cul_picture_count){
+				from[i].key.bar, from[i].g.count, from[i].g.low, from[i].g.high};
 		cul_picture_make(&run->options->scale, counts, n, bars, &h);
 		name_values(run, &from->key, names);
 		h.by = names->by;
@@ -191,7 +199,7 @@ static int say_histogram(struct cul_probe_run *run, const struct entry *from, si
 
 static bool same_group(const struct cul_probe_tally_key *a, const struct cul_probe_tally_key *b)
 {
-	return a->site == b->site && !memcmp(a->by, b->by, sizeof(a->by));
+	return a->site == b->site && a->unread == b->unread && !memcmp(a->by, b->by, sizeof(a->by));
 }
 
 static int say_histograms(struct cul_probe_run *run, struct groups *all)

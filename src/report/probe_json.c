@@ -212,6 +212,7 @@ int cul_json_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 	cul_json_bool(o, "is_time", h->is_time);
 	add_args(o, "by", h->by, h->n_by);
 	cul_json_u64(o, "calls", h->count);
+	cul_json_u64(o, "unread", h->unread);
 	if (h->count) {
 		add_bound(o, "min", h->min, h->is_time);
 		add_bound(o, "max", h->max, h->is_time);
@@ -284,6 +285,7 @@ int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 	cul_json_u64(o, "shown", l->shown);
 	cul_json_u64(o, "dropped", l->dropped);
 	cul_json_u64(o, "ungrouped", l->ungrouped);
+	cul_json_u64(o, "unread", l->unread);
 	if (l->injecting)
 		cul_json_u64(o, "injected", l->injected);
 	cul_json_u64(o, "own", l->own);
