@@ -124,6 +124,8 @@ struct cul_probe_tally_key {
 	__s32 user_stack;
 	__u16 bar;    /* bpf/bars.h */
 	__u16 unread; /* bit i: by[i] could not be read, and is 0 */
+	__u64 caller; /* of user_stack, which may lack it at a function's first instruction */
+	__u64 tgid;   /* whose user_stack it is */
 	__u64 by[CUL_PROBE_BY];
 };
 

@@ -74,6 +74,14 @@ struct {
 	__type(value, struct cul_probe_tally);
 } groups SEC(".maps");
 
+/* Processes, by tgid, with a group that is new; user space takes them out again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, char[CUL_PROBE_COMM]);
+} callers SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
 	__uint(max_entries, 1);
@@ -101,6 +109,7 @@ struct scratch {
 	struct cul_probe_open call;
 	struct cul_probe_tally fresh;
 	struct walk walk;
+	char comm[CUL_PROBE_COMM];
 	__u64 users; /* of a process's functions: programs on this CPU that are in it */
 };
 

@@ -41,6 +41,13 @@ static __always_inline void widen(struct cul_probe_tally *g, __s64 v)
 		g->high = v;
 }
 
+/* User space looks at the process while it is there. */
+static __always_inline void introduce(struct scratch *s, __u32 tgid)
+{
+	bpf_get_current_comm(s->comm, sizeof(s->comm));
+	bpf_map_update_elem(&callers, &tgid, s->comm, BPF_ANY);
+}
+
 static __always_inline void count_group(
 	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
 {
@@ -50,14 +57,20 @@ static __always_inline void count_group(
 
 	if (want_kernel_stack)
 		key.stack = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
-	if (want_user_stack)
+	if (want_user_stack) {
 		key.user_stack =
 			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
+		key.tgid = bpf_get_current_pid_tgid() >> 32;
+		if (user_target && want_caller && !returns)
+			key.caller = e->in.caller;
+	}
 	put_values(e, sum, &key);
 	g = bpf_map_lookup_elem(&groups, &key);
 	if (!g) {
 		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));
 		bpf_map_update_elem(&groups, &key, &s->fresh, BPF_NOEXIST);
+		if (want_user_stack)
+			introduce(s, key.tgid);
 		g = bpf_map_lookup_elem(&groups, &key);
 		if (!g) {
 			ADD(sum->ungrouped, 1);

@@ -243,6 +243,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	};
 
 	find_needs(run, &config);
+	config.caller |= run->pid && o->want_user_stack;
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
 		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;

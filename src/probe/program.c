@@ -27,6 +27,7 @@ enum {
 	STACKS = 8192,
 	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
 	FOLLOWED = 16384,
+	CALLERS = 256,
 };
 
 /* In the order of enum cul_probe_template. */
@@ -110,6 +111,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	}
 	if (stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
+	if (config->groups && config->user_stack)
+		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
 
 static void set_constants(
@@ -370,6 +373,20 @@ int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 	__u32 tgid = (__u32)pid;
 
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
+}
+
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1])
+{
+	int fd = bpf_map__fd(p->skel->maps.callers);
+	__u32 tgid;
+
+	memset(comm, 0, CUL_PROBE_COMM + 1);
+	if (cul_sys_bpf_map_next_key(fd, NULL, &tgid) || cul_sys_bpf_map_lookup(fd, &tgid, comm) ||
+		cul_sys_bpf_map_delete(fd, &tgid))
+		return false;
+	*pid = (pid_t)tgid;
+	return true;
 }
 
 int cul_probe_program_set_recipe(

@@ -116,6 +116,9 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
 	void *data);
+/* A process that has a new group with a user stack, and its name; each once. False: none. */
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
 	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH]);

@@ -92,6 +92,8 @@ struct cul_probe_group {
 	const char *function, *module;
 	const struct cul_probe_arg *by;
 	size_t n_by;
+	int pid; /* with user stacks of several processes: whose; else 0 */
+	const char *comm;
 	const struct cul_shown_frame *frames;
 	size_t n_frames;
 	uint64_t calls, errors;

@@ -164,6 +164,10 @@ static int write_group(struct cul_sink *s, const struct cul_probe_group *g)
 	cul_json_string(o, "function", g->function);
 	cul_json_string(o, "module", g->module);
 	add_args(o, "by", g->by, g->n_by);
+	if (g->pid) {
+		cul_json_int(o, "pid", g->pid);
+		cul_json_string(o, "comm", g->comm);
+	}
 	cul_json_u64(o, "calls", g->calls);
 	cul_json_u64(o, "errors", g->errors);
 	if (g->timed) {

@@ -244,6 +244,8 @@ static int play_count(struct cul_sink *s)
 			.module = "vmlinux",
 			.frames = open_stack,
 			.n_frames = N(open_stack),
+			.pid = 812,
+			.comm = "cat",
 			.calls = 200},
 		{.function = "do_sys_openat2", .module = "vmlinux", .calls = 1},
 	};
