@@ -67,7 +67,8 @@ static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
 {
 	*target = 0;
-	if (ra < CUL_SIGNAL_CODE_MAX || !cul_unwind_is_code(u, ra - 1))
+	if (ra < CUL_SIGNAL_CODE_MAX ||
+		(!cul_unwind_is_code(u, ra - 1) && !cul_unwind_is_code(u, ra)))
 		return false;
 	if (after_call(u, ra, target))
 		return true;
