@@ -170,6 +170,14 @@ struct cul_arch {
 	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
 
+	/*
+	 * Whether a stub of a procedure linkage table begins at `code` (which is at `addr`): where
+	 * the word is that holds the function's address, and the bytes the stub takes. NULL: how
+	 * such stubs look is not known here.
+	 */
+	bool (*stub)(
+		const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
+
 	const struct cul_arch_unwind *unwind;
 	const struct cul_arch_core *core;
 };

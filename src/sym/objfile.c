@@ -244,10 +244,12 @@ void cul_objfile_free(struct cul_objfile *o)
 		return;
 	cul_dwarf_types_free(o);
 	free(o->symbols.data);
+	free(o->stubs.data);
 	free(o->units.data);
 	free(o->ranges.data);
 	free(o->functions.data);
 	cul_objfile_frames_free(o);
+	cul_objfile_mini_free(o);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);

@@ -97,7 +97,11 @@ int cul_objfile_symbol(
 	struct cul_objfile *o, const char *name, struct cul_elf_symbol *out, struct cul_error *err);
 /* All symbols by address: start with `*cursor` 0. False after the last. */
 bool cul_objfile_next_symbol(struct cul_objfile *o, size_t *cursor, struct cul_elf_symbol *out);
-/* The symbol that covers `addr`. -ENOENT. */
+/*
+ * The symbol that covers `addr`: with a size, else the label before it. The name of aliases that
+ * users write ("read", not "__libc_read"). Stubs for calls of other files are "malloc@plt".
+ * -ENOENT.
+ */
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 /*
  * Whether an executable holds its own copy of a shared library's variable (R_*_COPY): then the

@@ -55,6 +55,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.in_virtual_machine = in_virtual_machine,
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
+	.stub = cul_x86_stub,
 	.unwind = &cul_x86_unwind,
 	.core = &cul_x86_core,
 };
