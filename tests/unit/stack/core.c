@@ -132,7 +132,8 @@ static void test_about(void **state)
 	assert_string_equal(about->command, "/tmp/culprit-cores/chain-x86_64");
 	assert_string_equal(about->core, o.core);
 	assert_int_equal(about->signal, 11);
-	assert_string_equal(about->reason, "SIGSEGV: SEGV_MAPERR at 0x10");
+	assert_string_equal(about->signal_name, "SIGSEGV");
+	assert_string_equal(about->reason, "SEGV_MAPERR at 0x10");
 	assert_int_equal(about->pid, o.source.threads.data[0].about.tid);
 	assert_string_equal(o.source.threads.data[0].about.name, "chain-x86_64");
 	assert_null(o.source.threads.data[1].about.name);
@@ -142,7 +143,8 @@ static void test_about(void **state)
 	 */
 	assert_int_equal(open_arch(&o, "mips"), 0);
 	assert_string_equal(about->process, "chain-mips");
-	assert_string_equal(about->reason, "SIGSEGV");
+	assert_string_equal(about->signal_name, "SIGSEGV");
+	assert_null(about->reason);
 	assert_int_equal(about->n_notes, 1);
 	assert_non_null(strstr(about->notes[0], "chain-mips"));
 	close_core(&o);
