@@ -45,9 +45,8 @@ void cul_stack_names_free(struct cul_stack_names *names)
 
 static const char *build_id(struct cul_stack_names *names, uint64_t lookup)
 {
-	struct cul_objfile *file = cul_process_object_at(names->syms, lookup, NULL);
 	const uint8_t *id;
-	size_t n = file ? cul_objfile_build_id(file, &id) : 0;
+	size_t n = cul_process_build_id(names->syms, lookup, &id);
 	char text[2 * BUILD_ID_MOST + 1];
 
 	if (n == 0 || n > BUILD_ID_MOST)

@@ -125,7 +125,9 @@ static int walk_all(struct run *r, struct cul_error *err)
 		if (wants_end(r))
 			return cul_fail(err, -EINTR, "interrupted before all threads were walked");
 	}
-	cul_stack_groups_sort(&r->groups, r->options->pid);
+	/* The first thread of a core is the one that got the signal. */
+	cul_stack_groups_sort(&r->groups,
+		r->options->core ? r->source.threads.data[0].about.tid : r->options->pid);
 	return 0;
 }
 

@@ -70,7 +70,8 @@ bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
 
 	ra = cul_unwind_clean_pc(u, ra);
 	*target = 0;
-	if (ra < CUL_SIGNAL_CODE_MAX || !cul_unwind_is_code(u, ra - 1))
+	if (ra < CUL_SIGNAL_CODE_MAX ||
+		(!cul_unwind_is_code(u, ra - 1) && !cul_unwind_is_code(u, ra)))
 		return false;
 	if (after_call(u, ra, mode, target))
 		return true;

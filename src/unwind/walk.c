@@ -122,7 +122,9 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}
-	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
+	/* A trampoline may be the first code of its page. */
+	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1) &&
+		!cul_unwind_is_code(w->u, frame->pc))
 		return -EBADMSG;
 	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, f->ra, &target))
 		return -EBADMSG;
@@ -266,7 +268,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	int ret = -EBADMSG;
 
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
-	if (cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
+	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
 	if (ret != 0 && ret != -ENOENT)
 		ret = by_stack(w, f, &method, end);
