@@ -112,6 +112,7 @@ struct cul_arg_place {
 };
 
 struct cul_arch_unwind; /* arch/unwind.h */
+struct cul_arch_core;   /* arch/core.h */
 
 struct cul_arch {
 	const char *name; /* "x86_64": uname -m */
@@ -178,6 +179,7 @@ struct cul_arch {
 		const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
 
 	const struct cul_arch_unwind *unwind;
+	const struct cul_arch_core *core;
 };
 
 /*
@@ -189,6 +191,8 @@ extern const struct cul_arch cul_arch_mips, cul_arch_mipsel, cul_arch_mips64, cu
 
 /* By `uname -m` name; NULL when there is no such directory under src/arch. */
 const struct cul_arch *cul_arch_find(const char *name);
+/* By the header of an ELF file; `word`: 4 for ELFCLASS32, 8. NULL as well. */
+const struct cul_arch *cul_arch_of_elf(unsigned machine, unsigned word, bool big_endian);
 /* That of this machine, NULL as well when only its unwinding is known. */
 const struct cul_arch *cul_arch_host(void);
 

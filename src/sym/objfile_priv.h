@@ -55,8 +55,6 @@ struct objfile_name {
 	const char *raw, *shown;
 };
 
-struct dwarf_code; /* dwarf_inlines.c */
-
 struct dwarf_type {
 	struct cul_type type; /* first; its alias is part of what tells nodes apart */
 	Dwarf_Die die;        /* stripped; `addr` NULL for void */
@@ -115,7 +113,7 @@ struct cul_objfile {
 	CUL_VEC(struct dwarf_function) functions; /* of one unit, by entry */
 	size_t functions_of;                      /* 1 + that unit; 0: none */
 
-	struct dwarf_code *code; /* dwarf_inlines.c: of each unit; NULL: nothing was asked */
+	struct dwarf_code *code; /* dwarf_inlines.c: of each unit; NULL: nothing asked yet */
 
 	/* dwarf_types.c: open addressing, a power of two of slots */
 	struct dwarf_type **types;

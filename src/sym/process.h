@@ -26,6 +26,22 @@ struct cul_process_syms;
 /* `debug_paths`: as in struct cul_objfile_load; kept by the caller. -ESRCH, -EACCES. */
 int cul_process_open(pid_t pid, const char *const *debug_paths, struct cul_process_syms **out,
 	struct cul_error *err);
+/* Where the files come from of a process that is no more. */
+struct cul_process_files {
+	void *data;
+	/* `map`: the file's first mapping. The file is opened with bias 0. */
+	int (*open)(void *data, const struct cul_map *map, bool is_main,
+		const struct cul_objfile_load *load, struct cul_objfile **out,
+		struct cul_error *err);
+	/* What is known of the build id of one that could not be opened; 0: nothing. NULL: never.
+	 */
+	size_t (*build_id)(void *data, const struct cul_map *map, const uint8_t **id);
+	uint64_t entry; /* an address in the executable; 0: not known */
+};
+
+/* With mappings that are known already; `maps` is taken over, and nothing is read of `pid`. */
+int cul_process_open_maps(pid_t pid, struct cul_maps *maps, const struct cul_process_files *files,
+	const char *const *debug_paths, struct cul_process_syms **out, struct cul_error *err);
 void cul_process_free(struct cul_process_syms *p);
 
 /*
@@ -79,6 +95,9 @@ struct cul_objfile *cul_process_object_at(
  * `*out`: one that cannot be read.
  */
 bool cul_process_next_object(struct cul_process_syms *p, size_t *cursor, struct cul_objfile **out);
+
+/* The build id of the file that is mapped at `addr`, in borrowed bytes; 0: none is known. */
+size_t cul_process_build_id(struct cul_process_syms *p, uint64_t addr, const uint8_t **id);
 
 pid_t cul_process_pid(const struct cul_process_syms *p);
 
