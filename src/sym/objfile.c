@@ -243,6 +243,8 @@ void cul_objfile_free(struct cul_objfile *o)
 	if (!o)
 		return;
 	cul_dwarf_types_free(o);
+	cul_dwarf_inlines_free(o);
+	free(o->names);
 	free(o->symbols.data);
 	free(o->stubs.data);
 	free(o->units.data);

@@ -51,6 +51,10 @@ struct dwarf_function {
 	Dwarf_Die die;
 };
 
+struct objfile_name {
+	const char *raw, *shown;
+};
+
 struct dwarf_type {
 	struct cul_type type; /* first; its alias is part of what tells nodes apart */
 	Dwarf_Die die;        /* stripped; `addr` NULL for void */
@@ -97,12 +101,19 @@ struct cul_objfile {
 	bool stubs_read;
 	CUL_VEC(struct objfile_stub) stubs; /* by address */
 
+	/* objfile_names.c: open addressing by the pointer `raw`, a power of two of slots */
+	struct objfile_name *names;
+	size_t n_names, cap_names;
+	uint64_t demangle_ns; /* spent so far */
+
 	bool units_read;
 	CUL_VEC(struct dwarf_unit) units;
 	bool ranges_read;
 	CUL_VEC(struct dwarf_range) ranges;       /* by start */
 	CUL_VEC(struct dwarf_function) functions; /* of one unit, by entry */
 	size_t functions_of;                      /* 1 + that unit; 0: none */
+
+	struct dwarf_code *code; /* dwarf_inlines.c: of each unit; NULL: nothing asked yet */
 
 	/* dwarf_types.c: open addressing, a power of two of slots */
 	struct dwarf_type **types;
@@ -187,6 +198,11 @@ bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in
 
 /* dwarf_lines.c: the unit whose code `addr` (linked) is in. -ENOENT, -ENODATA, -ENOMEM. */
 int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
+/* A source file's name relative to the directory of the build when it lies below. */
+const char *cul_dwarf_lines_shorten(const char *path, Dwarf_Die *unit);
+
+/* dwarf_inlines.c */
+void cul_dwarf_inlines_free(struct cul_objfile *o);
 
 /* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
 const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);

@@ -518,7 +518,7 @@ void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_proces
 	if (!object || !cul_process_file_of(p, object))
 		return;
 	if (cul_objfile_symbol_at(object->file, addr, &sym) == 0) {
-		out->symbol = sym.name;
+		out->symbol = cul_objfile_shown(object->file, sym.name);
 		out->offset = addr - sym.addr;
 	}
 	if (map->prot & CUL_MAP_EXEC)

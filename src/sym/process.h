@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "sym/maps.h"
 #include "sym/objfile.h"
+#include "sym/where.h"
 
 struct cul_process_syms;
 
@@ -103,7 +104,7 @@ pid_t cul_process_pid(const struct cul_process_syms *p);
 struct cul_process_where {
 	const char
 		*object; /* file's base name; "[vdso]", "[heap]", "[anon]" (JIT); NULL: unmapped */
-	const char *symbol; /* NULL when none covers the address */
+	const char *symbol; /* as shown: demangled; NULL when none covers the address */
 	uint64_t offset;    /* from the symbol; without one, in the file or from the start of the
 			       memory */
 	const char *file;   /* source file, NULL when unknown */
@@ -112,5 +113,13 @@ struct cul_process_where {
 
 /* What is at `addr`. Strings are borrowed until cul_process_free. */
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out);
+
+/*
+ * The functions that the code at `addr` belongs to, as cul_objfile_frames() gives them; where no
+ * symbol covers it one place without a function. How many: from 1 to `max`, which is not 0. Strings
+ * are borrowed until cul_process_free.
+ */
+size_t cul_process_frames(
+	struct cul_process_syms *p, uint64_t addr, struct cul_where *out, size_t max);
 
 #endif
