@@ -94,6 +94,7 @@ const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, siz
 struct found {
 	struct cul_thread_regs regs;
 	struct cul_frame frame;
+	uint64_t ra; /* its pc as a call left it */
 	bool downward;
 };
 
@@ -102,16 +103,20 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	struct cul_unwind_end *end)
 {
 	const struct cul_arch *arch = w->u->arch;
+	const struct cul_arch_unwind *facts = w->u->facts;
 	struct cul_frame *frame = &f->frame;
 	uint64_t target;
 
+	f->ra = f->regs.regs.r[arch->reg_ip];
 	*frame = (struct cul_frame){
-		.pc = cul_unwind_clean_pc(w->u, f->regs.regs.r[arch->reg_ip]),
+		.pc = cul_unwind_clean_pc(w->u, f->ra),
 		.sp = f->regs.regs.r[arch->reg_sp] & w->u->mask,
 		.exact = signal,
 		.method = (uint8_t)(signal ? CUL_UNWIND_SIGNAL : method),
 	};
 	f->regs.regs.r[arch->reg_ip] = frame->pc;
+	if (facts->pc_mode && !signal)
+		reg_set(&f->regs, arch->reg_flags, f->ra & facts->pc_mode ? facts->flags_mode : 0);
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NOT_CODE, frame->pc};
 	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
 		end->why = CUL_UNWIND_END_OUTERMOST;
@@ -119,7 +124,7 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	}
 	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
 		return -EBADMSG;
-	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, frame->pc, &target))
+	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, f->ra, &target))
 		return -EBADMSG;
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_LOOP, frame->sp};
 	f->downward = frame->sp <= w->frame.sp;
@@ -128,8 +133,7 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	/* A function that has not touched the stack yet and got its return address in a register.
 	 */
 	if (frame->sp == w->frame.sp)
-		return w->u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
-				       frame->pc != w->frame.pc
+		return facts->reg_lr != CUL_NO_REG && w->frame.exact && frame->pc != w->frame.pc
 			       ? 0
 			       : -ELOOP;
 	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
@@ -157,7 +161,7 @@ static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct 
 	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
 		return !w->frame.exact;
 	case CUL_UNWIND_CODE:
-		return f->frame.exact || calls_this(w, f->frame.pc);
+		return f->frame.exact || calls_this(w, f->ra);
 	default:
 		return false;
 	}
@@ -173,10 +177,33 @@ static void mend_prologue(struct walk *w, struct found *f, enum cul_unwind_metho
 	struct cul_thread_regs by_lr;
 
 	if (!(w->methods & 1u << CUL_UNWIND_LR) || cul_unwind_by_lr(w, &by_lr) != 0 ||
-		by_lr.regs.r[ip] == cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
+		cul_unwind_clean_pc(w->u, by_lr.regs.r[ip]) ==
+			cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
 		return;
 	f->regs = by_lr;
 	*method = CUL_UNWIND_LR;
+}
+
+/*
+ * Compilers write tables that are right at calls only (clang before version 15 for arm64, always
+ * for ARM): where the thread was stopped elsewhere the code is right if the two differ.
+ */
+static int mend_stopped(struct walk *w, const struct cul_rules *code, struct found *f,
+	enum cul_unwind_method *method, int ret)
+{
+	const struct cul_arch *arch = w->u->arch;
+	struct cul_thread_regs by_code;
+	uint64_t target, ignored;
+
+	if (cul_unwind_apply(w->u, code, &w->regs, &by_code, &ignored) != 0 ||
+		!cul_unwind_is_return(w->u, by_code.regs.r[arch->reg_ip], &target))
+		return ret;
+	if (ret == 0 && by_code.regs.r[arch->reg_ip] == f->regs.regs.r[arch->reg_ip] &&
+		by_code.regs.r[arch->reg_sp] == f->regs.regs.r[arch->reg_sp])
+		return 0;
+	f->regs = by_code;
+	*method = CUL_UNWIND_CODE;
+	return 0;
 }
 
 /* By what is known of the code. 0; -ENOENT: the end; another: by other ways perhaps. */
@@ -195,6 +222,8 @@ static int by_rules(
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_UNREADABLE, fail};
 	if (ret == -ENOENT)
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
+	if (c->has_code && ret != -ENOENT)
+		ret = mend_stopped(w, &c->code, f, method, ret);
 	if (ret != 0)
 		return ret;
 	if (c->method == CUL_UNWIND_EXIDX)

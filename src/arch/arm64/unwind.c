@@ -43,12 +43,13 @@ static bool after_call(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t 
 
 #define PRESERVED (0x7ffull << 19) /* x19-x29 */
 
-static int analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out)
+static int analyse(
+	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out)
 {
 	static const struct cul_flow_arch arch = {CUL_ARM64_SP + 1, CUL_ARM64_SP, CUL_ARM64_LR,
 		CUL_ARM64_PC, CUL_NO_REG, 8, PRESERVED, cul_arm64_decode};
 
-	return cul_flow_analyse(&arch, code, pc, out);
+	return cul_flow_analyse(&arch, code, at, out);
 }
 
 static const struct cul_arch_unwind unwind = {

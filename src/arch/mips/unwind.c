@@ -99,11 +99,12 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 	{                                                                                          \
 		return size >= 8 && is_call(word_##order(code + size - 8), ra, target);            \
 	}                                                                                          \
-	static int name##_analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out) \
+	static int name##_analyse(const struct cul_code *code, const struct cul_code_place *at,    \
+		struct cul_rules *out)                                                             \
 	{                                                                                          \
 		static const struct cul_flow_arch arch = {32, CUL_MIPS_SP, CUL_MIPS_RA,            \
 			CUL_MIPS_EPC, CUL_MIPS_ZERO, bytes, PRESERVED, name##_decode};             \
-		return cul_flow_analyse(&arch, code, pc, out);                                     \
+		return cul_flow_analyse(&arch, code, at, out);                                     \
 	}                                                                                          \
 	const struct cul_arch_unwind cul_##name##_unwind = {                                       \
 		.dwarf_regs = dwarf_regs,                                                          \

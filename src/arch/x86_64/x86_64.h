@@ -111,6 +111,7 @@ bool cul_x86_returns_in_memory(const struct cul_arg *result);
 /* unwind.c */
 extern const struct cul_arch_unwind cul_x86_unwind;
 /* flow.c: `analyse` of struct cul_arch_unwind. */
-int cul_x86_analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out);
+int cul_x86_analyse(
+	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out);
 
 #endif
