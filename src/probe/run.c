@@ -146,7 +146,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
-		.fork_link = CUL_ATTACHMENT_NONE,
+		.fork_links = {CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE},
 		.child = {.signal_fd = -1, .entry_fd = -1},
 		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,
