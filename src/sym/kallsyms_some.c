@@ -9,8 +9,6 @@
 #include "sym/kallsyms_priv.h"
 #include "sym/ksym_iter.h"
 
-enum { SHORTEST = 2 }; /* prefixes that let too much through are not worth the walk */
-
 void cul_kallsyms_some_free(struct cul_kallsyms *k)
 {
 	for (size_t i = 0; i < k->prefixes.len; i++)
@@ -23,8 +21,8 @@ static int add(struct cul_kallsyms *k, struct cul_ksym_iter *it, const char *pre
 {
 	char **slot;
 
-	if (len < SHORTEST)
-		return -E2BIG;
+	if (!len)
+		return -E2BIG; /* everything would be let through */
 	slot = cul_vec_push(&k->prefixes);
 	if (!slot)
 		return -ENOMEM;
