@@ -89,8 +89,8 @@ LINK(19, link_18)
 LINK(20, link_19)
 /* clang-format on */
 
-static link_function *const links[] = {link_20, link_19, link_18, link_17,
-				link_16, link_15, link_14, link_13, link_12, link_11, link_10};
+static link_function *const links[] = {link_20, link_19, link_18, link_17, link_16, link_15,
+	link_14, link_13, link_12, link_11, link_10};
 static int different = 1;
 
 static void *thread(void *data)
