@@ -21,8 +21,8 @@ static const char *behind(const char *p, char open, char close)
 /* How much of "operator<<", "operator()", "(anonymous namespace)" stands here and is no bracket. */
 static size_t literal(const char *p)
 {
-	static const char *const words[] = {"operator()", "operator<=>", "operator<<=",
-		"operator<<", "operator<=", "operator<", "operator->", "operator>",
+	static const char *const words[] = {"operator()", "operator<=>",
+		"operator<<=", "operator<<", "operator<=", "operator<", "operator->", "operator>",
 		"(anonymous namespace)"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

@@ -183,11 +183,15 @@ static int open_elf(struct cul_objfile *o)
 	return o->elf ? 0 : -ENOMEM;
 }
 
-static int copy_paths(struct cul_objfile *o, const char *const *paths)
+/* The places to look for debug files. */
+static int copy_paths(struct cul_objfile *o)
 {
+	const char *const *paths = o->load.debug_paths;
 	const char **copy;
 	size_t n = 0;
 
+	if (o->load.root && !(o->load.root = cul_arena_strdup(&o->arena, o->load.root)))
+		return -ENOMEM;
 	o->load.debug_paths = NULL;
 	if (!paths)
 		return 0;
@@ -224,7 +228,7 @@ int cul_objfile_open(const char *path, const char *name, const struct cul_objfil
 		o->load = *load;
 	o->name = cul_strdup(name);
 	o->path = cul_strdup(path);
-	if (!o->name || !o->path || copy_paths(o, o->load.debug_paths) != 0)
+	if (!o->name || !o->path || copy_paths(o) != 0)
 		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
 	ret = open_elf(o);
 	if (ret == -ENOEXEC)

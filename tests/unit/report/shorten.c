@@ -29,7 +29,8 @@ static void test_names(void **state)
 	check(push, 20, "...>::push_back(...)");
 	check("f()", 4, "f()");
 	check("a_long_name()", 12, "...ng_name()");
-	check("ns::f(int, void (*)(int)) const [clone .cold]", 40, "ns::f(...) const [clone .cold]");
+	check("ns::f(int, void (*)(int)) const [clone .cold]", 40,
+		"ns::f(...) const [clone .cold]");
 	check("(anonymous namespace)::f(int, int, int)", 38, "(anonymous namespace)::f(...)");
 	check("a<b>::operator()(int, char)", 24, "a<b>::operator()(...)");
 	check("a<b, c>::operator<<(int, char)", 26, "a<b, c>::operator<<(...)");
