@@ -6,6 +6,7 @@
  */
 #include "sym/objfile_priv.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -222,6 +223,54 @@ Elf *cul_objfile_debug_elf(struct cul_objfile *o)
 	return o->debug_elf;
 }
 
+/* Where the file that dwz has made may be: by build id, and where its link says. */
+static int find_alt(struct cul_objfile *o, struct wanted *w, const char *name)
+{
+	const char *root = o->load.root ? o->load.root : "";
+	cul_autofree char *from = cul_strdup(o->debug_path ? o->debug_path : o->path);
+
+	if (try_build_id(w, root, system_dir) == 0 ||
+		(*root && try_build_id(w, "", system_dir) == 0))
+		return 0;
+	if (name[0] != '/')
+		return from ? try_format(w, false, "%s/%s", dirname(from), name) : -ENOMEM;
+	return try_format(w, false, "%s%s", root, name) == 0 ? 0
+							      : try_format(w, false, "%s", name);
+}
+
+/*
+ * libdw would look for it when it is first needed, and wait for ever when the link leads to a FIFO.
+ * Without it much of what is left means nothing.
+ */
+static int open_alt(struct cul_objfile *o)
+{
+	cul_autofree char *path = NULL;
+	struct wanted w = {
+		.how = ELF_C_READ_MMAP, .path = &path, .fd = &o->alt_fd, .elf = &o->alt_elf};
+	const char *name;
+	const void *id;
+	ssize_t len = dwelf_dwarf_gnu_debugaltlink(o->dwarf, &name, &id);
+
+	if (len == 0)
+		return 0;
+	if (len > 0) {
+		w.id = id;
+		w.id_len = (size_t)len;
+		if (find_alt(o, &w, name) == 0)
+			o->alt = dwarf_begin_elf(o->alt_elf, DWARF_C_READ, NULL);
+	}
+	if (o->alt) {
+		dwarf_setalt(o->dwarf, o->alt);
+		return 0;
+	}
+	dwarf_end(o->dwarf);
+	o->dwarf = NULL;
+	return cul_fail(&o->debug_error, -ENODATA,
+		"%s: its debug information needs another file, \"%s\", which is not there or is "
+		"another's; install the debug package that has it",
+		o->name, len > 0 ? name : "?");
+}
+
 static int open_dwarf(struct cul_objfile *o)
 {
 	Elf *elf = has_debug_info(o->elf) ? o->elf : cul_objfile_debug_elf(o);
@@ -237,7 +286,7 @@ static int open_dwarf(struct cul_objfile *o)
 	if (!o->dwarf)
 		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",
 			o->debug_path ? o->debug_path : o->name, dwarf_errmsg(-1));
-	return 0;
+	return open_alt(o);
 }
 
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err)
