@@ -368,7 +368,7 @@ static int read_segments(struct core_reader *r)
 
 static void reader_cleanup(struct core_reader **r)
 {
-	cul_core_free(&(*r)->core);
+	cul_core_free((struct cul_core *)*r);
 }
 
 int cul_core_open(const char *path, struct cul_core **out, struct cul_error *err)

@@ -48,37 +48,43 @@ static void free_source(struct cul_stack_source *source)
 	free(s);
 }
 
-/* "SIGSEGV: SEGV_MAPERR at 0x10" */
+/* "SEGV_MAPERR at 0x10" */
 static const char *reason(struct cul_core_source *s)
 {
 	const struct cul_core_signal *signal = &s->core->signal;
-	const char *name = cul_signal_name(s->core->arch, signal->number), *code, *kept;
 	cul_autostr struct cul_str text = {0};
+	const char *code;
 	bool has_addr;
 
-	if (signal->number <= 0)
+	if (!signal->has_details)
 		return NULL;
-	if (name)
-		cul_str_addf(&text, "%s", name);
+	code = cul_signal_code_name(s->core->arch, signal->number, signal->code, &has_addr);
+	if (code)
+		cul_str_addf(&text, "%s", code);
 	else
-		cul_str_addf(&text, "signal %d", signal->number);
-	if (signal->has_details) {
-		code = cul_signal_code_name(s->core->arch, signal->number, signal->code, &has_addr);
-		if (code)
-			cul_str_addf(&text, ": %s", code);
-		else
-			cul_str_addf(&text, ": code %d", signal->code);
-		if (has_addr)
-			cul_str_addf(&text, " at 0x%llx", (unsigned long long)signal->addr);
-		else if ((signal->code == SENT_BY_USER || signal->code == SENT_BY_TKILL ||
-				 signal->code == SENT_BY_QUEUE) &&
-			 signal->pid)
-			cul_str_addf(&text,
-				signal->pid == s->core->pid ? " by itself (%d)" : " by process %d",
-				signal->pid);
-	}
-	kept = text.failed ? NULL : cul_arena_strdup(&s->source->arena, cul_str_text(&text));
-	return kept;
+		cul_str_addf(&text, "code %d", signal->code);
+	if (has_addr)
+		cul_str_addf(&text, " at 0x%llx", (unsigned long long)signal->addr);
+	else if ((signal->code == SENT_BY_USER || signal->code == SENT_BY_TKILL ||
+			 signal->code == SENT_BY_QUEUE) &&
+		 signal->pid)
+		cul_str_addf(&text,
+			signal->pid == s->core->pid ? " by itself (%d)" : " by process %d",
+			signal->pid);
+	return text.failed ? NULL : cul_arena_strdup(&s->source->arena, cul_str_text(&text));
+}
+
+/* gcore takes a core of a process that lives, and stopped it for that. */
+static bool is_ended(const struct cul_core *core)
+{
+	static const char *const harmless[] = {
+		"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGCHLD", "SIGWINCH"};
+	const char *name = cul_signal_name(core->arch, core->signal.number);
+
+	for (size_t i = 0; name && i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		if (strcmp(name, harmless[i]) == 0)
+			return false;
+	return core->signal.number > 0;
 }
 
 static int take_threads(struct cul_core_source *s)
@@ -94,7 +100,10 @@ static int take_threads(struct cul_core_source *s)
 		to->about.tid = from->tid;
 		to->about.pid = core->pid;
 		to->about.name = from->tid == core->pid && core->name[0] ? core->name : NULL;
-		to->about.signal = i == 0 ? core->signal.number : 0;
+		if (i == 0 && is_ended(core)) {
+			to->about.signal = core->signal.number;
+			to->about.signal_name = cul_signal_name(core->arch, core->signal.number);
+		}
 		to->has_regs = true;
 		to->regs = (struct cul_thread_regs){.regs = from->regs, .known = ~0ull};
 	}
@@ -131,8 +140,11 @@ static void about(struct cul_core_source *s)
 	about->core = s->options->core;
 	about->arch = core->arch->name;
 	about->n_threads = core->threads.len;
-	about->signal = core->signal.number > 0 ? core->signal.number : 0;
-	about->reason = reason(s);
+	if (is_ended(core)) {
+		about->signal = core->signal.number;
+		about->signal_name = cul_signal_name(core->arch, core->signal.number);
+		about->reason = reason(s);
+	}
 	about->command = core->args[0] ? core->args : NULL;
 	about->notes = s->notes;
 	about->n_notes = s->n_notes;

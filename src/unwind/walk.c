@@ -122,7 +122,7 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}
-	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
+	if (!signal && !cul_unwind_is_behind_code(w->u, frame->pc))
 		return -EBADMSG;
 	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, f->ra, &target))
 		return -EBADMSG;
@@ -130,10 +130,11 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
 		return 0;
-	/* A function that has not touched the stack yet and got its return address in a register.
-	 */
+	/* A function that has not touched the stack yet and has its return address in a register:
+	 * the link register, or where its tables say (vfork() on x86_64). */
 	if (frame->sp == w->frame.sp)
-		return facts->reg_lr != CUL_NO_REG && w->frame.exact && frame->pc != w->frame.pc
+		return (facts->reg_lr != CUL_NO_REG || method == CUL_UNWIND_CFI) &&
+				       w->frame.exact && frame->pc != w->frame.pc
 			       ? 0
 			       : -ELOOP;
 	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
@@ -211,10 +212,14 @@ static int by_rules(
 	struct walk *w, struct found *f, enum cul_unwind_method *method, struct cul_unwind_end *end)
 {
 	const struct cached_rules *c = cul_unwind_rules(w);
+	const struct cul_rule *rule = &c->rules.reg[w->u->arch->reg_ip];
 	uint64_t fail = 0;
 	int ret;
 
 	if (c->ret != 0)
+		return -EBADMSG;
+	/* Who has called somebody has its return address in the link register no more. */
+	if (!w->frame.exact && rule->kind == CUL_RULE_REG && rule->reg == w->u->facts->reg_lr)
 		return -EBADMSG;
 	*method = c->method;
 	ret = cul_unwind_apply(w->u, &c->rules, &w->regs, &f->regs, &fail);
@@ -265,7 +270,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	int ret = -EBADMSG;
 
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
-	if (cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
+	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
 	if (ret != 0 && ret != -ENOENT)
 		ret = by_stack(w, f, &method, end);
