@@ -129,6 +129,8 @@ struct cul_arch {
 	const unsigned *arg_regs; /* as indices of pt_regs */
 	unsigned n_arg_regs;
 	unsigned reg_ret;
+	/* The seven of a system call: its number, then its arguments. NULL: not known here. */
+	const unsigned *syscall_regs;
 	/*
 	 * Where the arguments are at a function's first instruction. `hidden`: the result is a
 	 * struct returned in memory, whose address comes before them.

@@ -57,6 +57,8 @@ static struct json_object *frame(const struct cul_stack_frame_shown *f)
 	struct json_object *o = json_object_new_object();
 
 	cul_json_where(o, &f->where);
+	if (!f->where.addr) /* the kernel tells the name alone */
+		json_object_object_add(o, "addr", NULL);
 	if (f->build_id)
 		cul_json_string(o, "build_id", f->build_id);
 	cul_json_bool(o, "user", f->user);

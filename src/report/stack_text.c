@@ -170,6 +170,26 @@ static void add_place(struct cul_text_sink *t, const struct cul_stack_frame_show
 	cul_lines_cell(&t->lines, &t->cell, 2);
 }
 
+/* "x 11,412" */
+static void add_times(
+	struct cul_cell *c, const struct cul_style *style, const struct cul_stack_frame_shown *f)
+{
+	cul_autostr struct cul_str text = {0}, digits = {0};
+
+	cul_str_addf(&digits, "%" PRIu64, f->times);
+	for (size_t i = 0; i < digits.len; i++) {
+		if (i && (digits.len - i) % 3 == 0)
+			cul_str_add(&text, ",");
+		cul_str_addn(&text, digits.s + i, 1);
+	}
+	cul_cell_addf(c, style, CUL_INK_VALUE, "x %s", cul_str_text(&text));
+	if (f->period > 2)
+		cul_cell_addf(c, style, CUL_INK_VALUE, ", with the %u frames below", f->period - 1);
+	else if (f->period == 2)
+		cul_cell_add(c, style, CUL_INK_VALUE, ", with the frame below");
+	c->text.failed |= digits.failed || text.failed;
+}
+
 static void add_frame(struct cul_text_sink *t, const struct cul_stack_frame_shown *f)
 {
 	struct cul_cell *c = &t->cell;
@@ -186,11 +206,8 @@ static void add_frame(struct cul_text_sink *t, const struct cul_stack_frame_show
 	if (!f->where.function && f->build_id)
 		cul_cell_addf(c, &t->style, CUL_INK_DIM, "build id %s", f->build_id);
 	cul_lines_cell(&t->lines, c, 2);
-	if (f->times > 1 && f->period > 1)
-		cul_cell_addf(c, &t->style, CUL_INK_VALUE, "x %" PRIu64 ", with the %u below",
-			f->times, f->period - 1);
-	else if (f->times > 1)
-		cul_cell_addf(c, &t->style, CUL_INK_VALUE, "x %" PRIu64, f->times);
+	if (f->times > 1)
+		add_times(c, &t->style, f);
 	cul_lines_cell(&t->lines, c, 2);
 }
 

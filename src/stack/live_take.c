@@ -18,23 +18,13 @@ enum {
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
 };
 
-static bool reg_equals(const struct cul_arch *arch, const struct cul_thread_regs *regs,
-	const char *name, uint64_t value)
-{
-	for (unsigned i = 0; i < arch->n_regs; i++) {
-		if (!strcmp(arch->reg_names[i], name))
-			return regs->regs.r[i] == value;
-	}
-	return true;
-}
-
 /* Whether it is where it was when /proc was read: its kernel stack is then what it was. */
 static bool is_where_it_was(const struct cul_arch *arch, const struct cul_thread_regs *regs,
 	const struct cul_live_before *b)
 {
 	return b->is_blocked && b->at.pc == regs->regs.r[arch->reg_ip] &&
 	       b->at.sp == regs->regs.r[arch->reg_sp] &&
-	       reg_equals(arch, regs, "orig_rax", (uint64_t)b->at.nr);
+	       (!arch->syscall_regs || regs->regs.r[arch->syscall_regs[0]] == (uint64_t)b->at.nr);
 }
 
 /* The kernel hands them out in the order of pt_regs. */
@@ -78,8 +68,7 @@ static bool is_still_there(const struct cul_live *live, pid_t tid, const struct 
 	char text[256];
 
 	return b->is_blocked && cul_task_read(live->pid, tid, "syscall", text, sizeof(text)) == 0 &&
-	       cul_task_parse_syscall(text, &now) == 0 && now.nr == b->at.nr &&
-	       now.pc == b->at.pc && now.sp == b->at.sp;
+	       cul_task_parse_syscall(text, &now) == 0 && !memcmp(&now, &b->at, sizeof(now));
 }
 
 static void read_regs(
@@ -98,15 +87,34 @@ static void read_regs(
 		t->has_regs = true;
 	} else {
 		live->n_narrow++;
-		t->missing = "it runs 32-bit code, whose frames are not followed";
 		if (is_still_there(live, t->about.tid, b))
 			only_pc(t, b->at.pc, b->at.sp);
 		else
 			t->kernel.len = 0;
+		if (t->walked)
+			t->user_end = "it runs 32-bit code, whose frames are not followed";
+		else
+			t->missing = "it runs 32-bit code, whose frames are not followed";
 		return;
 	}
 	if (!t->has_regs || !is_where_it_was(arch, &t->regs, b))
 		t->kernel.len = 0;
+}
+
+static void set_reg(struct cul_thread_regs *regs, unsigned reg, uint64_t value)
+{
+	regs->regs.r[reg] = value;
+	regs->known |= 1ull << reg;
+}
+
+static void regs_of_call(
+	const struct cul_arch *arch, const struct cul_task_blocked *at, struct cul_thread_regs *out)
+{
+	*out = (struct cul_thread_regs){0};
+	set_reg(out, arch->reg_ip, at->pc);
+	set_reg(out, arch->reg_sp, at->sp);
+	for (size_t i = 0; i < 6 && at->nr >= 0 && arch->syscall_regs; i++)
+		set_reg(out, arch->syscall_regs[1 + i], at->args[i]);
 }
 
 static const char *why_refused(struct cul_live *live, pid_t tid)
@@ -119,7 +127,6 @@ static const char *why_refused(struct cul_live *live, pid_t tid)
 static void not_stopped(struct cul_live *live, struct cul_source_thread *t,
 	const struct cul_live_before *b, const struct cul_stop_thread *s)
 {
-	const struct cul_arch *arch = live->source->arch;
 	char state = cul_task_state(live->pid, s->tid);
 
 	if (state == 'Z' || state == 'X')
@@ -138,9 +145,7 @@ static void not_stopped(struct cul_live *live, struct cul_source_thread *t,
 		return;
 	}
 	/* Where it left user space is known all the same. */
-	t->regs = (struct cul_thread_regs){.known = 1ull << arch->reg_ip | 1ull << arch->reg_sp};
-	t->regs.regs.r[arch->reg_ip] = b->at.pc;
-	t->regs.regs.r[arch->reg_sp] = b->at.sp;
+	regs_of_call(live->source->arch, &b->at, &t->regs);
 	t->has_regs = true;
 	t->missing = NULL;
 	t->moving = state != 'D';

@@ -93,16 +93,14 @@ static int walk(struct run *r, const struct cul_source_thread *t, struct cul_sta
 {
 	const struct cul_unwind_options options = {
 		.methods = r->options->methods, .max_frames = r->options->max_frames};
-	int ret;
+	int ret = 0;
 
 	if (t->walked) {
 		*stack = *t->walked;
 		*t->walked = (struct cul_stack){0};
-		return 0;
+	} else if (t->has_regs && r->unwinder) {
+		ret = cul_stack_walk(r->unwinder, &t->regs, &options, stack);
 	}
-	if (!t->has_regs || !r->unwinder)
-		return 0;
-	ret = cul_stack_walk(r->unwinder, &t->regs, &options, stack);
 	for (size_t i = 0; t->moving && i < stack->frames.len; i++)
 		stack->frames.data[i].frame.certainty = CUL_LIKELY;
 	return ret;

@@ -105,19 +105,19 @@ int cul_task_parse_stat(const char *text, struct cul_task_stat *out)
 
 int cul_task_parse_syscall(const char *text, struct cul_task_blocked *out)
 {
-	struct cul_task_blocked b;
-	uint64_t args[6];
+	struct cul_task_blocked b = {0};
 
 	if (!strncmp(text, "running", 7))
 		return -EAGAIN;
 	if (sscanf(text,
 		    "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
 		    " %" SCNx64 " %" SCNx64,
-		    &b.nr, &args[0], &args[1], &args[2], &args[3], &args[4], &args[5], &b.sp,
-		    &b.pc) == 9) {
+		    &b.nr, &b.args[0], &b.args[1], &b.args[2], &b.args[3], &b.args[4], &b.args[5],
+		    &b.sp, &b.pc) == 9) {
 		*out = b;
 		return 0;
 	}
+	b = (struct cul_task_blocked){0};
 	if (sscanf(text, "%ld %" SCNx64 " %" SCNx64, &b.nr, &b.sp, &b.pc) != 3 || b.nr != -1)
 		return -EBADMSG;
 	*out = b;

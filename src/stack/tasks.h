@@ -37,7 +37,8 @@ int cul_task_parse_stat(const char *text, struct cul_task_stat *out);
 
 /* The text of /proc/PID/syscall: where a thread is blocked. */
 struct cul_task_blocked {
-	long nr;         /* of the system call; -1: in none */
+	long nr; /* of the system call; -1: in none */
+	uint64_t args[6];
 	uint64_t sp, pc; /* of user space */
 };
 

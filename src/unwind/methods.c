@@ -179,14 +179,14 @@ static struct cached_rules *cached(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
 	uint64_t spread = frame->pc * 0x9e3779b97f4a7c15ull;
-	struct cached_rules *set = &w->u->rules[(spread >> 32) % (RULES_CACHED / RULES_WAYS) *
-						RULES_WAYS];
+	struct cached_rules *set =
+		&w->u->rules[(spread >> 32) % (RULES_CACHED / RULES_WAYS) * RULES_WAYS];
 
 	for (size_t i = 0; i < RULES_WAYS; i++) {
 		struct cached_rules *c = &set[i];
 
-		if (!c->valid ||
-			(c->pc == frame->pc && c->exact == frame->exact && c->methods == w->methods))
+		if (!c->valid || (c->pc == frame->pc && c->exact == frame->exact &&
+					 c->methods == w->methods))
 			return c;
 	}
 	/* Whichever: what is wanted often comes back. */

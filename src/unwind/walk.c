@@ -125,11 +125,11 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
 		return 0;
-	/* A function that has not touched the stack yet and got its return address in a register.
-	 */
+	/* A function that has not touched the stack yet and has its return address in a register:
+	 * the link register, or where its tables say (vfork() on x86_64). */
 	if (frame->sp == w->frame.sp)
-		return w->u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
-				       frame->pc != w->frame.pc
+		return (w->u->facts->reg_lr != CUL_NO_REG || method == CUL_UNWIND_CFI) &&
+				       w->frame.exact && frame->pc != w->frame.pc
 			       ? 0
 			       : -ELOOP;
 	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
