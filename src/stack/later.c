@@ -9,10 +9,3 @@ int cul_stack_from_core(const struct cul_stack_options *options, struct cul_stac
 {
 	return cul_fail(err, -ENOTSUP, "%s: this build reads no core files", options->core);
 }
-
-int cul_stack_from_kernel(const struct cul_stack_options *options, struct cul_stack_source *out,
-	struct cul_error *err)
-{
-	return cul_fail(
-		err, -ENOTSUP, "kernel stacks: this build does not read them from kernel memory");
-}
