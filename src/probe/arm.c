@@ -519,7 +519,8 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	int r;
 
 	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
-	if (!a.ways || !run->absent)
+	run->bare = cul_calloc(run->sites.sites.len, sizeof(*run->bare));
+	if (!a.ways || !run->absent || !run->bare)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	choose(&a);
 	r = follow_process(run, err);
@@ -569,4 +570,5 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 	free(run->generated);
 	free(run->plans);
 	free(run->absent);
+	free(run->bare);
 }

@@ -27,6 +27,7 @@ enum {
 	STACKS = 8192,
 	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
 	FOLLOWED = 16384,
+	CALLERS = 256,
 };
 
 /* In the order of enum cul_probe_template. */
@@ -110,6 +111,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	}
 	if (stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
+	if (config->groups && config->user_stack)
+		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
 
 static void set_constants(
@@ -128,9 +131,12 @@ static void set_constants(
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
 	skel->rodata->slow_ns = config->slow_ns;
-	skel->rodata->by_at = config->by_at;
 	skel->rodata->n_by = config->by_words;
-	skel->rodata->measure_at = config->measure_at;
+	if (config->scale) {
+		skel->rodata->linear_min = config->scale->min;
+		skel->rodata->linear_max = config->scale->max;
+		skel->rodata->linear_step = (uint64_t)config->scale->step;
+	}
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
@@ -369,6 +375,20 @@ int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
 }
 
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1])
+{
+	int fd = bpf_map__fd(p->skel->maps.callers);
+	__u32 tgid;
+
+	memset(comm, 0, CUL_PROBE_COMM + 1);
+	if (cul_sys_bpf_map_next_key(fd, NULL, &tgid) || cul_sys_bpf_map_lookup(fd, &tgid, comm) ||
+		cul_sys_bpf_map_delete(fd, &tgid))
+		return false;
+	*pid = (pid_t)tgid;
+	return true;
+}
+
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe)
 {
@@ -401,6 +421,7 @@ int cul_probe_program_totals(
 		out->emitted += all[cpu].emitted;
 		out->dropped += all[cpu].dropped;
 		out->ungrouped += all[cpu].ungrouped;
+		out->unread += all[cpu].unread;
 		out->errors += all[cpu].errors;
 		out->matched += all[cpu].matched;
 		out->injected += all[cpu].injected;
@@ -425,7 +446,8 @@ static int sites_as_groups(struct cul_probe_program *p,
 		struct cul_probe_tally g;
 
 		r = cul_probe_program_totals(p, site, &t);
-		g = (struct cul_probe_tally){t.matched, t.errors, t.sum_ns, t.max_ns};
+		g = (struct cul_probe_tally){
+			.count = t.matched, .errors = t.errors, .sum = t.sum_ns, .max = t.max_ns};
 		if (!r && t.matched)
 			r = fn(data, &key, &g);
 	}
@@ -458,6 +480,12 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 			sum.sum += all[cpu].sum;
 			if (all[cpu].max > sum.max)
 				sum.max = all[cpu].max;
+			if (!all[cpu].count)
+				continue;
+			if (sum.count == all[cpu].count || all[cpu].low < sum.low)
+				sum.low = all[cpu].low;
+			if (sum.count == all[cpu].count || all[cpu].high > sum.high)
+				sum.high = all[cpu].high;
 		}
 		r = fn(data, &key, &sum);
 	}

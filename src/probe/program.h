@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "bpf/probe.h"
 #include "expr/bpf.h"
+#include "probe/probe.h"
 #include "trace/cpus.h"
 #include "trace/rings.h"
 
@@ -63,7 +64,8 @@ struct cul_probe_program_config {
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, task, comm, caller, regs;
-	unsigned by_at, by_words, measure_at; /* among the values */
+	unsigned by_words;
+	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
 	int64_t inject_ret;
 	uint64_t inject_every; /* 0: nothing is injected */
@@ -114,6 +116,9 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
 	void *data);
+/* A process that has a new group with a user stack, and its name; each once. False: none. */
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
 	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH]);

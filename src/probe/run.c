@@ -102,6 +102,7 @@ static int loop(struct cul_probe_run *run)
 		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
 		if (run->program.rings)
 			r = cul_rings_read(run->program.rings, false);
+		cul_probe_meet_callers(run);
 		if (!r)
 			r = cul_probe_say_rate(run, cul_clock_now());
 		look_for_end(run, fds, cul_clock_now());

@@ -46,6 +46,7 @@ struct cul_probe_run {
 	struct cul_probe_program program;
 	bool opened;  /* the program is */
 	bool *absent; /* by site: the kernel refused it when it was to be attached */
+	bool *bare;   /* by site: seen that the kernel does not find its caller */
 	CUL_VEC(struct cul_probe_link) links;
 	struct cul_attachment fork_link; /* tells of the children of only_pid */
 	struct cul_kretprobes *kretprobes;
@@ -116,12 +117,32 @@ int cul_probe_say_attached(struct cul_probe_run *run);
 
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
-/* Names a frame. `user`: of that process. */
+
+/* frames.c: */
+struct cul_probe_frame {
+	uint64_t addr;
+	bool user;
+	enum {
+		CUL_FRAME_INNERMOST, /* where it is */
+		CUL_FRAME_ENTRY,     /* its return address, at a function's first instruction */
+		CUL_FRAME_OUTER,     /* any other return address */
+	} at;
+	pid_t pid;        /* of a user frame; 0: of the process that is probed */
+	const char *comm; /* as in cul_users_where */
+};
+
+void cul_probe_name_frame(
+	struct cul_probe_run *run, const struct cul_probe_frame *from, struct cul_shown_frame *out);
 void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
 	const char *comm, struct cul_where *out);
 /* How many of the innermost frames are not the function's, but of what probes it. */
 size_t cul_probe_skip_ours(
 	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n);
+/* Whether `caller` belongs between the first and the second of these user frames. */
+bool cul_probe_lacks_caller(struct cul_probe_run *run, unsigned site, uint64_t caller,
+	const uint64_t *frames, size_t n);
+/* Opens processes whose stacks are counted, as long as they are there. */
+void cul_probe_meet_callers(struct cul_probe_run *run);
 
 /* rate.c: once a second, when it is asked for. */
 int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now);

@@ -31,6 +31,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->emitted += one->emitted;
 	sum->dropped += one->dropped;
 	sum->ungrouped += one->ungrouped;
+	sum->unread += one->unread;
 	sum->errors += one->errors;
 	sum->matched += one->matched;
 	sum->injected += one->injected;
@@ -180,6 +181,7 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.shown = run->shown,
 		.dropped = t->dropped,
 		.ungrouped = t->ungrouped,
+		.unread = t->unread,
 		.lone = t->lone,
 		.missed = sums->missed,
 		.missed_returns = sums->missed_returns,

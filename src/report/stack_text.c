@@ -34,12 +34,14 @@ static const char *state_word(char state)
 	}
 }
 
-static void add_signal(struct cul_text_sink *t, int signal)
+static void add_signal(struct cul_text_sink *t, int signal, const char *name)
 {
-	const char *name = sigabbrev_np(signal);
+	const char *ours = sigabbrev_np(signal);
 
 	if (name)
-		cul_text_say(t, CUL_INK_GUILTY, "SIG%s", name);
+		cul_text_say(t, CUL_INK_GUILTY, "%s", name);
+	else if (ours)
+		cul_text_say(t, CUL_INK_GUILTY, "SIG%s", ours);
 	else
 		cul_text_say(t, CUL_INK_GUILTY, "signal %d", signal);
 }
@@ -69,7 +71,7 @@ int cul_text_stack_about(struct cul_sink *s, const struct cul_stack_about *a)
 			cul_text_duration(time, a->stopped_ns));
 	if (a->signal) {
 		cul_text_say(t, CUL_INK_PLAIN, "ended by");
-		add_signal(t, a->signal);
+		add_signal(t, a->signal, a->signal_name);
 	}
 	if (a->reason)
 		cul_text_say(t, CUL_INK_VALUE, "(%s)", a->reason);
@@ -146,7 +148,7 @@ static void add_threads(struct cul_text_sink *t, const struct cul_stack_threads 
 		cul_text_say(t, CUL_INK_PLAIN, "%s", state);
 	if (g->n_threads == 1 && g->threads[0].signal) {
 		cul_text_say(t, CUL_INK_PLAIN, "%sgot", state ? "and " : "");
-		add_signal(t, g->threads[0].signal);
+		add_signal(t, g->threads[0].signal, g->threads[0].signal_name);
 	}
 	cul_lines_end(&t->lines);
 }

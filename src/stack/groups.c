@@ -69,7 +69,7 @@ static bool same(const struct cul_stack_group *g, const struct cul_source_thread
 
 	return same_frames(&g->stack, s) && same_kernel(f, t) &&
 	       same_text(f->missing, t->missing) && same_text(f->user_end, t->user_end) &&
-	       f->moving == t->moving;
+	       f->moving == t->moving && f->about.signal == t->about.signal;
 }
 
 static int grow(struct cul_stack_groups *groups)

@@ -14,23 +14,26 @@ enum { BUCKETS = 4096, BUILD_ID_MOST = 64 };
 struct name {
 	uint64_t pc, lookup;
 	struct name *next;
-	struct cul_where where;
-	const char *build_id;
+	struct cul_stack_place place;
 };
 
 struct cul_stack_names {
 	struct cul_process_syms *syms;
+	struct cul_code_space code;
 	struct name *buckets[BUCKETS];
 	struct cul_arena arena;
 };
 
-int cul_stack_names_new(struct cul_process_syms *syms, struct cul_stack_names **out)
+int cul_stack_names_new(struct cul_process_syms *syms, const struct cul_code_space *code,
+	struct cul_stack_names **out)
 {
 	struct cul_stack_names *names = cul_calloc(1, sizeof(*names));
 
 	if (!names)
 		return -ENOMEM;
 	names->syms = syms;
+	if (code)
+		names->code = *code;
 	*out = names;
 	return 0;
 }
@@ -45,9 +48,8 @@ void cul_stack_names_free(struct cul_stack_names *names)
 
 static const char *build_id(struct cul_stack_names *names, uint64_t lookup)
 {
-	struct cul_objfile *file = cul_process_object_at(names->syms, lookup, NULL);
 	const uint8_t *id;
-	size_t n = file ? cul_objfile_build_id(file, &id) : 0;
+	size_t n = cul_process_build_id(names->syms, lookup, &id);
 	char text[2 * BUILD_ID_MOST + 1];
 
 	if (n == 0 || n > BUILD_ID_MOST)
@@ -57,28 +59,43 @@ static const char *build_id(struct cul_stack_names *names, uint64_t lookup)
 	return cul_arena_strdup(&names->arena, text);
 }
 
-static void look_up(struct cul_stack_names *names, struct name *name)
+/* The vDSO is in no file: where code is asked for, it is known. */
+static size_t places_at(struct cul_stack_names *names, uint64_t lookup, struct cul_where *out)
 {
-	struct cul_process_where at;
+	struct cul_code_at at;
+	size_t n = 0;
 
-	name->where.addr = name->pc;
-	if (!names->syms)
-		return;
-	cul_process_at(names->syms, name->lookup, &at);
-	name->where = (struct cul_where){
-		.addr = name->pc,
-		.function = at.symbol,
-		.offset = at.offset + (name->pc - name->lookup),
-		.module = at.object,
-		.file = at.file,
-		.line = at.line,
-	};
-	if (!at.symbol)
-		name->build_id = build_id(names, name->lookup);
+	out[0] = (struct cul_where){0};
+	if (names->code.at && names->code.at(names->code.data, lookup, &at) == 0 && at.file)
+		n = cul_objfile_frames(at.file, lookup, out, CUL_MAX_CALLS);
+	if (n)
+		return n;
+	return names->syms ? cul_process_frames(names->syms, lookup, out, CUL_MAX_CALLS) : 1;
+}
+
+static int look_up(struct cul_stack_names *names, struct name *name)
+{
+	struct cul_where found[CUL_MAX_CALLS], *kept;
+	size_t n = places_at(names, name->lookup, found);
+
+	kept = cul_arena_alloc(&names->arena, n * sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		kept[i] = found[i];
+		kept[i].addr = name->pc;
+	}
+	if (names->syms)
+		kept[n - 1].offset += name->pc - name->lookup;
+	if (names->syms && !kept[n - 1].function)
+		name->place.build_id = build_id(names, name->lookup);
+	name->place.where = kept;
+	name->place.n = n;
+	return 0;
 }
 
 int cul_stack_names_at(struct cul_stack_names *names, uint64_t pc, uint64_t lookup,
-	struct cul_stack_frame_shown *out)
+	struct cul_stack_place *out)
 {
 	struct name **bucket = &names->buckets[(lookup ^ lookup >> 12) % BUCKETS], *name;
 
@@ -92,11 +109,11 @@ int cul_stack_names_at(struct cul_stack_names *names, uint64_t pc, uint64_t look
 			return -ENOMEM;
 		name->pc = pc;
 		name->lookup = lookup;
-		look_up(names, name);
+		if (look_up(names, name) != 0)
+			return -ENOMEM;
 		name->next = *bucket;
 		*bucket = name;
 	}
-	out->where = name->where;
-	out->build_id = name->build_id;
+	*out = name->place;
 	return 0;
 }

@@ -6,20 +6,28 @@
 #ifndef CUL_STACK_NAMES_H
 #define CUL_STACK_NAMES_H
 
-#include "report/model_stack.h"
 #include "sym/process.h"
+#include "unwind/unwind.h"
 
 struct cul_stack_names;
 
-/* `syms` is kept by the caller; NULL: there are no names. */
-int cul_stack_names_new(struct cul_process_syms *syms, struct cul_stack_names **out);
+/* What code belongs to: functions inlined there before the one that has it. */
+struct cul_stack_place {
+	const struct cul_where *where;
+	size_t n;             /* 1 at least */
+	const char *build_id; /* where there is no function; NULL */
+};
+
+/* `syms` and what is behind `code` are kept by the caller; NULL: there are no names. */
+int cul_stack_names_new(struct cul_process_syms *syms, const struct cul_code_space *code,
+	struct cul_stack_names **out);
 void cul_stack_names_free(struct cul_stack_names *names); /* accepts NULL */
 
 /*
- * What is at `pc`: `where` and `build_id` of `*out`. `lookup` is an address inside the call.
- * Strings live as long as `names` and its `syms`. -ENOMEM.
+ * What is at `pc`. `lookup` is an address inside the call. All of it lives as long as `names`, its
+ * strings as long as `syms` and `code`. -ENOMEM.
  */
 int cul_stack_names_at(struct cul_stack_names *names, uint64_t pc, uint64_t lookup,
-	struct cul_stack_frame_shown *out);
+	struct cul_stack_place *out);
 
 #endif

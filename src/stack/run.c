@@ -59,13 +59,13 @@ static int make_unwinder(struct run *r, struct cul_error *err)
 	struct cul_stack_source *s = &r->source;
 	struct cul_code_space space;
 
-	if (cul_stack_names_new(s->syms, &r->names) != 0)
-		return no_memory(err);
 	if (!s->mem || !s->syms)
-		return 0;
+		return cul_stack_names_new(s->syms, NULL, &r->names) == 0 ? 0 : no_memory(err);
 	if (cul_unwind_process_new(s->syms, s->mem, &r->code) != 0)
 		return no_memory(err);
 	space = cul_unwind_process_space(r->code);
+	if (cul_stack_names_new(s->syms, &space, &r->names) != 0)
+		return no_memory(err);
 	switch (cul_unwinder_new(s->arch, s->mem, &space, &r->unwinder)) {
 	case 0:
 		return 0;
@@ -125,7 +125,9 @@ static int walk_all(struct run *r, struct cul_error *err)
 		if (wants_end(r))
 			return cul_fail(err, -EINTR, "interrupted before all threads were walked");
 	}
-	cul_stack_groups_sort(&r->groups, r->options->pid);
+	/* The first thread of a core is the one that got the signal. */
+	cul_stack_groups_sort(&r->groups,
+		r->options->core ? r->source.threads.data[0].about.tid : r->options->pid);
 	return 0;
 }
 
@@ -146,22 +148,50 @@ static int add_kernel(struct run *r, const struct cul_source_thread *t)
 	return 0;
 }
 
-static int add_user(struct run *r, const struct cul_stack *stack)
+/* A frame, after the functions that are inlined where it is. */
+static int add_frame(struct run *r, const struct cul_stack_frame *s, size_t *added)
 {
-	for (size_t i = 0; i < stack->frames.len; i++) {
-		const struct cul_stack_frame *s = &stack->frames.data[i];
+	struct cul_stack_place place;
+	int ret = cul_stack_names_at(r->names, s->frame.pc, cul_frame_lookup(&s->frame), &place);
+
+	for (size_t i = 0; ret == 0 && i < place.n; i++) {
 		struct cul_stack_frame_shown *f = cul_vec_push(&r->shown);
+		bool inlined = i + 1 < place.n;
 
 		if (!f)
 			return -ENOMEM;
-		*f = (struct cul_stack_frame_shown){.user = true,
-			.signal = s->frame.trampoline,
-			.method = cul_unwind_method_name(s->frame.method),
+		*f = (struct cul_stack_frame_shown){.where = place.where[i],
+			.build_id = place.build_id,
+			.user = true,
+			.inlined = inlined,
+			.signal = !inlined && s->frame.trampoline,
+			.method = inlined ? NULL : cul_unwind_method_name(s->frame.method),
 			.certainty = s->frame.certainty,
-			.times = s->times,
-			.period = s->period};
-		if (cul_stack_names_at(r->names, s->frame.pc, cul_frame_lookup(&s->frame), f) != 0)
+			.times = i == 0 ? s->times : 1,
+			.period = i == 0 ? s->period : 1};
+	}
+	*added = place.n;
+	return ret;
+}
+
+static int add_user(struct run *r, const struct cul_stack *stack)
+{
+	size_t run = 0, left = 0; /* what is repeated begins at shown frame `run` */
+
+	for (size_t i = 0; i < stack->frames.len; i++) {
+		const struct cul_stack_frame *s = &stack->frames.data[i];
+		size_t added;
+
+		if (s->times > 1) {
+			run = r->shown.len;
+			left = s->period;
+		}
+		if (add_frame(r, s, &added) != 0)
 			return -ENOMEM;
+		if (left > 0) {
+			r->shown.data[run].period += (unsigned)added - 1;
+			left--;
+		}
 	}
 	return 0;
 }

@@ -11,14 +11,17 @@
 #include "mem/mem.h"
 
 struct gdbstub {
-	struct cul_mem mem; /* first: the program's memory */
+	struct cul_mem mem;   /* first: the program's memory */
+	struct cul_mem *qemu; /* that of qemu, where it lies from `base` on */
+	uint64_t base;
 	int fd;
 	pid_t pid;
 	char reply[16384];
 };
 
 /* Starts `qemu -g SOCKET program` and connects. Exits on failure, as all of these. */
-void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program);
+/* `narrow`: its addresses have 32 bits. */
+void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program, bool narrow);
 /* The answer to a packet, in g->reply. */
 const char *gdbstub_ask(struct gdbstub *g, const char *packet);
 /* Bytes of the register packet. */

@@ -3,6 +3,7 @@
  * remote ARCH QEMU [--methods NAMES] [--show N] PROGRAM: as step, for a static program of another
  * architecture under qemu-user. Signals are not followed.
  */
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,14 @@ enum { MAX_STEPS = 400000, MAX_TOLD = 64 };
 struct run {
 	struct gdbstub gdb;
 	const struct cul_arch *arch;
-	struct cul_objfile *file;
+	struct cul_objfile *file, *names; /* names: the same with symbols, where it has none */
 	struct cul_unwinder *unwinder;
 	struct cul_unwind_options options;
 	struct cul_thread_regs regs;
 	struct shadow shadow;
 	struct score score;
 	unsigned show;
+	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
 };
 
@@ -40,27 +42,52 @@ static int at(void *data, uint64_t addr, struct cul_code_at *out)
 	return 0;
 }
 
-/* The head of qemu's register packet is in our order, but for MIPS, whose pc stands behind others.
+/*
+ * Where register `i` of ours is in qemu's packet: MIPS has status, lo, hi, badvaddr, cause, pc
+ * behind the general ones; ARM has eight of 12 bytes and one of 4, all gone, between pc and CPSR.
  */
+static long place_of(const struct cul_arch *arch, unsigned i)
+{
+	if (arch->elf_machine == EM_MIPS && i >= 32)
+		return i == arch->reg_ip ? 37 * (long)arch->word : -1;
+	if (arch->elf_machine == EM_ARM && i > 15)
+		return i == arch->reg_flags ? 16 * 4 + 8 * 12 + 4 : -1;
+	return (long)(i * arch->word);
+}
+
+static uint64_t number(const struct cul_arch *arch, const uint8_t *bytes)
+{
+	uint64_t value = 0;
+
+	for (unsigned i = 0; i < arch->word; i++)
+		value = value << 8 | bytes[arch->big_endian ? i : arch->word - 1 - i];
+	return value;
+}
+
+static int read_word(struct run *r, uint64_t addr, uint64_t *value)
+{
+	uint8_t bytes[8];
+
+	if (cul_mem_read(&r->gdb.mem, addr, bytes, r->arch->word) != 0)
+		return -1;
+	*value = number(r->arch, bytes);
+	return 0;
+}
+
 static void get_regs(struct run *r)
 {
 	uint8_t bytes[1024] = {0};
 	size_t n = gdbstub_regs(&r->gdb, bytes, sizeof(bytes));
 	unsigned word = r->arch->word;
-	bool mips = !strncmp(r->arch->name, "mips", 4);
 
 	r->regs = (struct cul_thread_regs){0};
-	for (unsigned i = 0; i < r->arch->n_regs && (i + 1) * word <= n; i++) {
-		uint64_t value = 0;
+	for (unsigned i = 0; i < r->arch->n_regs; i++) {
+		long place = place_of(r->arch, i);
 
-		for (unsigned b = 0; b < word; b++)
-			value = value << 8 |
-				bytes[i * word + (r->arch->big_endian ? b : word - 1 - b)];
-		/* status, lo, hi, badvaddr, cause, pc */
-		if (mips && i >= 32 && i != 37)
+		if (place < 0 || (size_t)place + word > n)
 			continue;
-		r->regs.regs.r[mips && i == 37 ? r->arch->reg_ip : i] = value;
-		r->regs.known |= 1ull << (mips && i == 37 ? r->arch->reg_ip : i);
+		r->regs.regs.r[i] = number(r->arch, bytes + place);
+		r->regs.known |= 1ull << i;
 	}
 }
 
@@ -69,17 +96,20 @@ static uint64_t pc_of(const struct run *r)
 	return r->regs.regs.r[r->arch->reg_ip] & ~r->arch->unwind->pc_clear;
 }
 
-/* The address behind the call (and its delay slot) at pc; 0: it is none. */
-static uint64_t call_at(struct run *r, uint64_t pc)
+/*
+ * Whether the instruction at `pc` has called somebody: the link register points behind it (and its
+ * delay slot) and it did not go on there. Knows nothing of our decoders.
+ */
+static uint64_t call_at(struct run *r, uint64_t pc, bool thumb)
 {
-	const struct cul_arch_unwind *facts = r->arch->unwind;
-	uint8_t bytes[8];
-	unsigned len = facts->call_bytes < 8 || !strcmp(r->arch->name, "arm") ? 4 : 8;
+	uint64_t lr = r->regs.regs.r[r->arch->unwind->reg_lr], len = 4;
+	uint8_t first[2];
 
-	if (cul_objfile_bytes(r->file, pc, bytes, len) != 0 ||
-		!facts->after_call(bytes, len, pc + len, NULL))
-		return 0;
-	return pc + len;
+	if (r->arch->elf_machine == EM_MIPS)
+		len = 8;
+	if (thumb && cul_mem_read(&r->gdb.mem, pc, first, sizeof(first)) == 0)
+		len = first[1] >= 0xe8 ? 4 : 2;
+	return lr == (pc + len) + thumb ? pc + len : 0;
 }
 
 static void complain(struct run *r, enum verdict verdict, size_t frame)
@@ -100,7 +130,7 @@ static void complain(struct run *r, enum verdict verdict, size_t frame)
 		uint64_t want = shadow_pc(&r->shadow, i, pc_of(r));
 		struct cul_elf_symbol s = {.name = "?"};
 
-		cul_objfile_symbol_at(r->file, want, &s);
+		cul_objfile_symbol_at(r->names, want, &s);
 		printf("  %2zu want %" PRIx64 " %s+0x%" PRIx64, i, want, s.name, want - s.addr);
 		if (i < r->score.n_frames)
 			printf("  got %" PRIx64 " sp %" PRIx64 " by %s%s", r->score.frames[i].pc,
@@ -115,7 +145,25 @@ static bool is_jumping(struct run *r, uint64_t pc)
 {
 	struct cul_elf_symbol symbol;
 
-	return cul_objfile_symbol_at(r->file, pc, &symbol) == 0 && strstr(symbol.name, "__longjmp");
+	return cul_objfile_symbol_at(r->names, pc, &symbol) == 0 &&
+	       strstr(symbol.name, "__longjmp");
+}
+
+static bool lost(void *data, size_t frame)
+{
+	struct run *r = data;
+	const struct shadow_entry *e = &r->shadow.entries[r->shadow.len - frame];
+	uint64_t value, mode = r->arch->unwind->pc_mode;
+
+	if (frame == 0 || frame > r->shadow.len)
+		return false;
+	for (unsigned i = 0; i < r->arch->n_regs; i++)
+		if (i != r->arch->reg_ip && (r->regs.regs.r[i] & ~mode) == e->pc)
+			return false;
+	for (uint64_t at = r->regs.regs.r[r->arch->reg_sp]; at < e->sp; at += r->arch->word)
+		if (read_word(r, at, &value) != 0 || (value & ~mode) == e->pc)
+			return false;
+	return true;
 }
 
 static void check(struct run *r)
@@ -128,20 +176,22 @@ static void check(struct run *r)
 		return;
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
-	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame);
+	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame, lost, r);
 	if (verdict != EXACT)
 		complain(r, verdict, frame);
 }
 
-/* What the instruction from `pc` has done to the stack of calls. */
-static void account(struct run *r, uint64_t pc, uint64_t sp)
+/* What the instruction at `pc` has done to the stack of calls. */
+static void account(struct run *r, uint64_t pc, uint64_t sp, bool thumb)
 {
-	uint64_t now = pc_of(r), ra = r->pending ? r->pending : call_at(r, pc);
+	uint64_t now = pc_of(r), ra = r->pending ? r->pending : call_at(r, pc, thumb);
 	uint64_t now_sp = r->regs.regs.r[r->arch->reg_sp];
 	struct shadow *s = &r->shadow;
 
 	r->pending = ra == pc + 8 && now == pc + 4 ? ra : 0;
-	if (ra && now != ra && now != pc + 4) {
+	if (r->pending)
+		return;
+	if (ra && now != ra) {
 		shadow_call(s, ra, sp);
 		return;
 	}
@@ -171,6 +221,7 @@ int main(int argc, char **argv)
 	struct cul_code_space space = {.data = &r, .at = at};
 	struct cul_elf_symbol main_symbol;
 	struct cul_error err;
+	const char *symbols = argv[argc - 1];
 	int signal = 0;
 
 	if (argc < 4 || !(r.arch = cul_arch_find(argv[1])))
@@ -180,13 +231,16 @@ int main(int argc, char **argv)
 			r.options.methods = methods_of(argv[i + 1]);
 		if (!strcmp(argv[i], "--show"))
 			r.show = (unsigned)atoi(argv[i + 1]);
+		if (!strcmp(argv[i], "--symbols"))
+			symbols = argv[i + 1];
 	}
 	if (cul_objfile_open(argv[argc - 1], argv[argc - 1], NULL, &r.file, &err) != 0 ||
-		cul_objfile_symbol(r.file, "main", &main_symbol, &err) != 0) {
+		cul_objfile_open(symbols, symbols, NULL, &r.names, &err) != 0 ||
+		cul_objfile_symbol(r.names, "main", &main_symbol, &err) != 0) {
 		fprintf(stderr, "remote: %s\n", err.text);
 		return 2;
 	}
-	gdbstub_start(&r.gdb, argv[2], argv[argc - 1]);
+	gdbstub_start(&r.gdb, argv[2], argv[argc - 1], r.arch->word == 4);
 	gdbstub_run_to(&r.gdb, main_symbol.addr & ~r.arch->unwind->pc_clear);
 	if (cul_unwinder_new(r.arch, &r.gdb.mem, &space, &r.unwinder) != 0)
 		return 2;
@@ -195,16 +249,18 @@ int main(int argc, char **argv)
 		r.regs.regs.r[r.arch->reg_sp]);
 	for (unsigned i = 0; i < MAX_STEPS && r.shadow.len; i++) {
 		uint64_t pc = pc_of(&r), sp = r.regs.regs.r[r.arch->reg_sp];
+		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
 		check(&r);
 		if (!gdbstub_step(&r.gdb, &signal) || signal)
 			break;
 		get_regs(&r);
-		account(&r, pc, sp);
+		account(&r, pc, sp, thumb);
 	}
 	score_print(&r.score);
 	gdbstub_end(&r.gdb);
 	cul_unwinder_free(r.unwinder);
 	cul_objfile_free(r.file);
+	cul_objfile_free(r.names);
 	return 0;
 }

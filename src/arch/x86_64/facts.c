@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <elf.h>
 
-#include "arch/arch.h"
+#include "arch/core.h"
 #include "arch/x86_64/x86_64.h"
 
 #ifdef __x86_64__
@@ -60,5 +60,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.in_virtual_machine = in_virtual_machine,
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
+	.stub = cul_x86_stub,
 	.unwind = &cul_x86_unwind,
+	.core = &cul_x86_core,
 };

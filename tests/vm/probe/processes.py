@@ -122,16 +122,23 @@ def threads(test):
         test.check(g["by"][1]["value"] in (0, 1, 3), f"a group by {g['by']}")
 
 
-@case("probe, processes: its own stack, by the source's order")
+def names(shown):
+    return [f["function"] for f in shown["stack"] if f["user"]]
+
+
+@case("probe, processes: its own stack, by the source's order, with the direct caller")
 def stack(test):
-    run, books = traced(test, "call_fails", "call_nest", "--stack", "user", count=1)
-    frames = {c["where"]["function"]: [f["function"] for f in c["stack"] if f["user"]]
-              for c in run.calls() if c["stack"]}
-    for name in ("call_fails", "call_nest"):
-        told = frames.get(name, [])
-        # Frame pointers do not tell the direct caller at a function's first instruction.
-        test.check(told[:1] == [name] and {"victim_run", "main"} <= set(told) and
-                   told.index("victim_run") < told.index("main"), f"{name}: the stack is {told}")
+    outer = ["call_all", "victim_run", "main"]
+    run, books = traced(test, "call_fails", "call_nest", "lib_write_exported", "--stack", "user", count=1)
+    for name in "call_fails", "lib_write_exported":
+        stacks = [names(c) for c in run.calls(name)]
+        test.same([s[:4] for s in stacks], [[name] + outer], f"{name}: the stack")
+    for call, depth in zip(run.calls("call_nest"), range(4)):
+        test.same(names(call)[:depth + 4], (depth + 1) * ["call_nest"] + outer, f"call_nest, {depth} deep")
+    run, books = traced(test, "call_fails", "call_nest", "--count", count=5)
+    seen = sorted((names(g)[:names(g).index("main") + 1], g["calls"]) for g in run.of("group"))
+    test.same(seen, sorted([([f] * n + outer, 5) for f, n in
+                            [("call_fails", 1)] + [("call_nest", n) for n in range(1, 5)]]), "groups")
 
 
 @case("probe, processes: killed while probed")
