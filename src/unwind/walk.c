@@ -66,6 +66,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_FP] = "frame pointer",
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
+		[CUL_UNWIND_ORC] = "ORC",
 	};
 
 	return method < CUL_UNWIND_METHODS ? names[method] : "?";
