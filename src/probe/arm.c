@@ -471,6 +471,7 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		a.ways[i] = cul_probe_way(run, i);
+	cul_probe_busy(run, "attaching");
 	r = follow_process(run, err);
 	if (!r)
 		r = arm_all(&a, err);
@@ -503,8 +504,7 @@ void cul_probe_detach(struct cul_probe_run *run)
 	}
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
-	if (o->progress)
-		o->progress(o->progress_data, NULL, 0, 0);
+	cul_probe_busy(run, NULL);
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)
