@@ -34,7 +34,7 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
 
 	if (poll(&stop, 1, 0) > 0)
 		return cul_fail(err, -EINTR,
-			"interrupted while %s, %zu of %zu places: nothing is left attached", what,
+			"interrupted while %s, %zu of %zu places: nothing stays attached", what,
 			done, n);
 	if (o->progress)
 		o->progress(o->progress_data, what, done, n);
