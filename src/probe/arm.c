@@ -78,7 +78,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_bpf_code *code = code_of(a->run, i, from);
 	const struct cul_probe_instance instance = {
 		.from = from,
-		.site = CUL_SITE_BY_COOKIE,
+		/* One alone need not ask. */
+		.site = a->run->sites.sites.len == 1 ? 0 : CUL_SITE_BY_COOKIE,
 		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
 		.args = a->run->words,
 		.code = code,
@@ -115,6 +116,9 @@ static int arm_fentry_one(
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
+		.gate = at_return ? NULL : &run->generated[i].gate,
+		.gate_site = (unsigned)i,
+		.gated = run->generated[i].gated,
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
 		.btf_fd = btf_fd,
