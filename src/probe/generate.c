@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/unwind.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
@@ -90,6 +91,9 @@ static int fixed_name(
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
 			"not, nor what --inject keeps from being called",
 			input_names[input]);
+	if (input == IN_CALLER && g->plan->inside)
+		return cul_fail(err, -ENOENT,
+			"'caller' is known where a function begins, not inside of one");
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);
@@ -104,11 +108,33 @@ static int fixed_name(
 	return 0;
 }
 
+/* Of a function whose type is not known: what is in the registers of the first arguments. */
+static const struct cul_plan_arg untyped[CUL_PROBE_REG_WORDS] = {
+	{.source = 0, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 1, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 2, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 3, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 4, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 5, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+};
+
+static bool is_untyped(const struct cul_plan *plan)
+{
+	return !plan->typed && !plan->inside;
+}
+
 /* A parameter by its name, or argN by its number. */
 static const struct cul_plan_arg *find_argument(
 	const struct cul_plan *plan, const char *text, size_t *index)
 {
 	char number[32];
+
+	for (size_t i = 0; is_untyped(plan) && i < CUL_PROBE_REG_WORDS; i++) {
+		snprintf(number, sizeof(number), "arg%zu", i);
+		*index = i;
+		if (!strcmp(number, text))
+			return &untyped[i];
+	}
 
 	for (size_t i = 0; i < plan->n_args; i++) {
 		snprintf(number, sizeof(number), "arg%zu", i);
@@ -133,7 +159,8 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
-				: "not where a probe can see it");
+			: a->place.where == CUL_ARG_GONE ? "optimized out of this inlined copy"
+							 : "not where a probe can see it");
 	if (g->out->words < (unsigned)a->source + a->place.n_words)
 		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
@@ -166,8 +193,11 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	return cul_fail(err, r,
 		"unknown name '%s'; a call has %s%s%sret, dur, pid, tid, comm, cpu, "
 		"caller",
-		text, shown.len ? "the arguments of " : "", cul_str_text(&shown),
-		shown.len ? ", and " : "");
+		text,
+		shown.len             ? "the arguments of "
+		: is_untyped(g->plan) ? "arg0 to arg5, since its type is not known"
+				      : "",
+		cul_str_text(&shown), shown.len || is_untyped(g->plan) ? ", and " : "");
 }
 
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
@@ -190,6 +220,9 @@ static void lay_out(struct generating *g)
 	};
 
 	memcpy(g->at, fixed, sizeof(g->at));
+	for (size_t i = 0; is_untyped(g->plan) && i < CUL_PROBE_REG_WORDS; i++)
+		g->at[i] = (struct cul_bpf_input){
+			.offset = (int16_t)(INPUT(words) + i * 8), .size = 8};
 	for (size_t i = 0; i < g->plan->n_args; i++) {
 		const struct cul_plan_arg *a = &g->plan->args[i];
 		struct cul_bpf_input *at = &g->at[i];
@@ -222,11 +255,70 @@ static void emit(
 			      .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm});
 }
 
-/* r6 = the inputs. */
-static void begin(struct cul_bpf_code *code)
+enum {
+	REGS_AT = -CUL_PROBE_REGS * 8, /* on the stack: the registers, and a word */
+	WORD_AT = REGS_AT - 8,
+};
+
+/* r1 = the sum that a place is. */
+static void add_up(struct cul_bpf_code *code, const struct cul_dwarf_place *at)
 {
-	if (!code->len)
-		emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	const uint8_t *regs = cul_arch_host()->unwind->dwarf_regs;
+
+	if (at->has_reg)
+		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10,
+			(int16_t)(REGS_AT + regs[at->reg] * 8), 0);
+	else
+		emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 0);
+	emit(code, BPF_LD | BPF_DW | BPF_IMM, 2, 0, 0, (int32_t)(uint64_t)at->number);
+	emit(code, 0, 0, 0, 0, (int32_t)((uint64_t)at->number >> 32));
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_X, 1, 2, 0, 0);
+}
+
+/* r1 = what lies there, 0 where it cannot be read. */
+static void read_word(struct generating *g, struct cul_bpf_code *code, uint64_t size)
+{
+	emit(code, BPF_ST | BPF_MEM | BPF_DW, 10, 0, WORD_AT, 0);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 1, 0, 0);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, (int32_t)size);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, WORD_AT);
+	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0,
+		g->user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel);
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, WORD_AT, 0);
+}
+
+/* The words of an inlined copy: so far the first one is the address of the registers. */
+static void find_words(struct generating *g, struct cul_bpf_code *code)
+{
+	const struct cul_plan *plan = g->plan;
+
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 3, 6, INPUT(words), 0);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, REGS_AT);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, CUL_PROBE_REGS * 8);
+	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);
+	for (size_t i = 0; i < plan->signature.n_params; i++) {
+		const struct cul_parameter *p = &plan->signature.params[i];
+
+		if (p->place.where != CUL_ARG_WORDS)
+			continue;
+		add_up(code, &plan->copy->places[i]);
+		if (plan->copy->places[i].where == CUL_DWARF_MEMORY)
+			read_word(g, code, p->type->size);
+		emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1,
+			(int16_t)(INPUT(words) + p->place.word * 8), 0);
+	}
+}
+
+/* r6 = the inputs. */
+static void begin(struct generating *g, struct cul_bpf_code *code)
+{
+	if (code->len)
+		return;
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	if (g->plan->copy)
+		find_words(g, code);
 }
 
 /* Another function's --by may have more words. */
@@ -275,7 +367,7 @@ static int add_condition(struct generating *g, struct cul_error *err)
 			continue;
 		if (late)
 			g->out->keeps |= uses_arguments(e);
-		begin(code);
+		begin(g, code);
 		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
 		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
 		emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
@@ -372,7 +464,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 		return r;
 	code = v->at_return ? &g->out->back : &g->out->entry;
 	g->out->keeps |= g->returns && (!v->at_return || uses_arguments(e));
-	begin(code);
+	begin(g, code);
 	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
 }
 
@@ -446,6 +538,8 @@ static int add_all(struct generating *g, struct cul_error *err)
 		r = add_by(g, err);
 	if (r)
 		return r;
+	if (g->plan->copy && g->options->view == CUL_VIEW_CALLS)
+		begin(g, &out->entry);
 	finish(g, &out->entry);
 	finish(g, &out->back);
 	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;

@@ -167,6 +167,10 @@ bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in
 /* dwarf_lines.c: the unit whose code `addr` (linked) is in. -ENOENT, -ENODATA, -ENOMEM. */
 int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
 
+/* dwarf_places.c: where `copy`, inlined into `function`, has its parameters at `pc` (linked). */
+void cul_dwarf_places(struct cul_objfile *o, Dwarf_Die *function, Dwarf_Die *copy, uint64_t pc,
+	struct cul_inlined_copy *out);
+
 /* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
 const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);
 /* The type that attribute DW_AT_type of `die` refers to; void when it has none. */

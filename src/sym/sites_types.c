@@ -119,7 +119,7 @@ static struct named name_of(struct ksite *site, const char *symbol)
 
 static bool is_untyped(const struct ksite *site)
 {
-	return !site->type && !site->inlined && !site->offset;
+	return !site->type && !site->copy && !site->offset;
 }
 
 static int by_address(const void *a, const void *b)
