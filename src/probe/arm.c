@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Attaching, as cheap as the kernel allows: fentry for few functions, one
- * fprobe for many, kprobes for what is left.
- */
+/* Attaching, by the ways that ways.c chooses, and back. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +12,6 @@
 #include "probe/run.h"
 #include "trace/kprobe_events.h"
 
-/* How each site is to be attached. */
-struct way {
-	enum cul_attach_kind kind;
-};
-
 /* A program for all sites that have the same expressions; they tell themselves by cookies. */
 struct made {
 	enum cul_probe_template from;
@@ -31,7 +23,7 @@ struct made {
 
 struct arming {
 	struct cul_probe_run *run;
-	struct way *ways; /* by site */
+	enum cul_attach_kind *ways; /* by site */
 	CUL_VEC(struct made) made;
 };
 
@@ -43,50 +35,6 @@ static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
 static unsigned least(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
-}
-
-static bool fits_fentry(const struct cul_probe_run *run, size_t i)
-{
-	const struct cul_site *site = site_of(run, i);
-	const struct cul_plan *plan = &run->plans[i];
-
-	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
-		plan->signature.is_variadic || plan->signature.ret_in_memory)
-		return false;
-	for (size_t a = 0; a < plan->signature.n_params; a++) {
-		const struct cul_arg_place *place = &plan->signature.params[a].place;
-
-		if (place->where != CUL_ARG_WORDS || place->word != a || place->n_words != 1 ||
-			a >= CUL_PROBE_REG_WORDS)
-			return false;
-	}
-	return true;
-}
-
-static void choose(struct arming *a)
-{
-	struct cul_probe_run *run = a->run;
-	size_t n = run->sites.sites.len;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct cul_site *site = site_of(run, i);
-		bool function = site->kind == CUL_SITE_FUNCTION || site->kind == CUL_SITE_CLONE;
-
-		if (run->pid)
-			a->ways[i].kind = CUL_ATTACH_UPROBE;
-		else if (site->kind == CUL_SITE_TRACEPOINT)
-			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
-		else if (!function || run->inject.every)
-			a->ways[i].kind = CUL_ATTACH_KPROBE;
-		else if (run->options->maxactive && run->returns)
-			a->ways[i].kind = CUL_ATTACH_TRACEFS;
-		else if (n <= CUL_PROBE_FENTRY_MOST && !run->generated[i].uses_caller &&
-			 fits_fentry(run, i))
-			a->ways[i].kind = CUL_ATTACH_FENTRY;
-		else
-			a->ways[i].kind =
-				site->traceable ? CUL_ATTACH_KPROBE_MULTI : CUL_ATTACH_KPROBE;
-	}
 }
 
 /* Where no function begins, there are registers and nothing else. */
@@ -239,7 +187,7 @@ static int arm_multi_way(struct arming *a, bool at_return, struct cul_error *err
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		fds[i] = -1;
-		if (a->ways[i].kind != CUL_ATTACH_KPROBE_MULTI)
+		if (a->ways[i] != CUL_ATTACH_KPROBE_MULTI)
 			continue;
 		fds[i] = shared_program(a, i, at_return ? CUL_TEMPLATE_RETURN : CUL_TEMPLATE_ENTRY,
 			BPF_TRACE_KPROBE_MULTI, err);
@@ -404,14 +352,14 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 
 	if (site_of(a->run, i)->kind == CUL_SITE_INSIDE)
 		return arm_instruction(a, i, err);
-	switch (a->ways[i].kind) {
+	switch (a->ways[i]) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);
 		if (!r || r == -EPERM || r == -ENOMEM)
 			return r;
 		/* The next cheapest. */
 		back_to(a->run, before);
-		a->ways[i].kind = CUL_ATTACH_KPROBE;
+		a->ways[i] = CUL_ATTACH_KPROBE;
 		return arm_kprobe(a, i, err);
 	case CUL_ATTACH_KPROBE_MULTI: /* attached together with the others */
 		return 0;
@@ -469,8 +417,8 @@ static int arm_all(struct arming *a, struct cul_error *err)
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
 		back_to(run, 0);
 		for (size_t i = 0; i < run->sites.sites.len; i++)
-			if (a->ways[i].kind == CUL_ATTACH_KPROBE_MULTI)
-				a->ways[i].kind = CUL_ATTACH_KPROBE;
+			if (a->ways[i] == CUL_ATTACH_KPROBE_MULTI)
+				a->ways[i] = CUL_ATTACH_KPROBE;
 		r = 0;
 	}
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
@@ -495,7 +443,8 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	run->bare = cul_calloc(run->sites.sites.len, sizeof(*run->bare));
 	if (!a.ways || !run->absent || !run->bare)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	choose(&a);
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		a.ways[i] = cul_probe_way(run, i);
 	r = cul_probe_follow(run, err);
 	if (!r)
 		r = arm_all(&a, err);
@@ -522,7 +471,8 @@ void cul_probe_detach(struct cul_probe_run *run)
 
 	while (run->links.len) {
 		if (o->progress)
-			o->progress(o->progress_data, "detaching", n - run->links.len, n);
+			o->progress(
+				o->progress_data, "detaching", n - run->links.len, n > 1 ? n : 0);
 		back_to(run, run->links.len - 1);
 	}
 	cul_kretprobes_free(run->kretprobes);

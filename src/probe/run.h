@@ -116,6 +116,9 @@ static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const st
 	return run->after || (run->returns && cul_probe_returns(site));
 }
 
+/* ways.c: how site `i` is to be attached; what the kernel says to it is arm.c's. */
+enum cul_attach_kind cul_probe_way(const struct cul_probe_run *run, size_t i);
+
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
 void cul_probe_disarm(struct cul_probe_run *run);

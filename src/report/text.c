@@ -121,6 +121,9 @@ static const struct cul_sink_ops text_ops = {
 	.probe_histogram = cul_text_probe_histogram,
 	.probe_functions = cul_text_probe_functions,
 	.probe_loss = cul_text_probe_loss,
+	.stack_about = cul_text_stack_about,
+	.stack_threads = cul_text_stack_threads,
+	.stack_summary = cul_text_stack_summary,
 	.doctor = cul_text_doctor,
 	.free = text_free,
 };

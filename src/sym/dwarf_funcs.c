@@ -5,6 +5,7 @@
  * refer to an abstract one (DW_AT_abstract_origin), which has the parameters as
  * they are in the source. DWARF 5, sections 3.3.8.
  */
+#include "sym/dwarf_places.h"
 #include "sym/objfile_priv.h"
 
 #include <dwarf.h>

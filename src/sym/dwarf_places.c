@@ -4,7 +4,7 @@
  * forms of DWARF 5, section 2.6, that a probe can read there, which are a
  * register, memory near one, and a number.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_places.h"
 
 #include <dwarf.h>
 #include <stdlib.h>

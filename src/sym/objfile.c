@@ -243,11 +243,15 @@ void cul_objfile_free(struct cul_objfile *o)
 	if (!o)
 		return;
 	cul_dwarf_types_free(o);
+	cul_dwarf_inlines_free(o);
+	free(o->names);
 	free(o->symbols.data);
+	free(o->stubs.data);
 	free(o->units.data);
 	free(o->ranges.data);
 	free(o->functions.data);
 	cul_objfile_frames_free(o);
+	cul_objfile_mini_free(o);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);

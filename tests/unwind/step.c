@@ -199,7 +199,7 @@ static void check(struct run *r)
 		return;
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
-	verdict = score_judge(&r->score, &r->shadow, r->regs.regs.r[RIP], &frame);
+	verdict = score_judge(&r->score, &r->shadow, r->regs.regs.r[RIP], &frame, NULL, NULL);
 	if (verdict != EXACT)
 		complain(r, verdict, frame);
 }
