@@ -15,15 +15,14 @@ static const char *const method_names[] = {
 	[CUL_ATTACH_RAW_TRACEPOINT] = "raw tracepoint",
 };
 
-/* Of one function: why there is nothing between its brackets. */
-static const char *say_untyped(struct cul_probe_run *run, size_t n_functions, size_t first)
+/* Why there is nothing between the brackets of a call: no type is known. */
+static const char *say_untyped(struct cul_probe_run *run)
 {
-	const struct cul_site *site = &run->sites.sites.data[first];
 	struct cul_kernel *k;
 
-	if (n_functions != 1 || run->plans[first].typed || run->plans[first].inside ||
-		site->kind == CUL_SITE_TRACEPOINT)
-		return NULL;
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		if (run->plans[i].typed || run->plans[i].inside)
+			return NULL;
 	if (run->pid)
 		return "the file has no debug information (DWARF), so arguments are not shown; "
 		       "expressions know them as arg0 to arg5, and --debug FILE names a file that "
@@ -33,8 +32,8 @@ static const char *say_untyped(struct cul_probe_run *run, size_t n_functions, si
 		return "the kernel's types are not known (no /sys/kernel/btf/vmlinux: "
 		       "CONFIG_DEBUG_INFO_BTF), so arguments are not shown; expressions know them "
 		       "as arg0 to arg5, and --debug VMLINUX names a file that has types";
-	return "this function's type is not known, so arguments are not shown; expressions know "
-	       "them as arg0 to arg5";
+	return "no type is known, so arguments are not shown; expressions know them as arg0 to "
+	       "arg5";
 }
 
 int cul_probe_say_attached(struct cul_probe_run *run)
@@ -94,6 +93,6 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
-	attached.note = say_untyped(run, attached.n_functions, first);
+	attached.note = say_untyped(run);
 	return run->sink->ops->probe_attached(run->sink, &attached);
 }
