@@ -104,6 +104,7 @@ enum cul_arg_where {
 	CUL_ARG_UNKNOWN,
 	CUL_ARG_WORDS, /* in words that a probe at the entry can read */
 	CUL_ARG_FLOAT, /* at least part of it in a floating point or vector register */
+	CUL_ARG_GONE,  /* of an inlined copy: left out by the compiler */
 };
 
 struct cul_arg_place {

@@ -93,7 +93,7 @@ static __always_inline long file_system_name(void *to, __u64 dentry)
 static __always_inline int step_up(struct walk *w, __u8 *to)
 {
 	__u64 parent = follow(w->dentry, offsets.dentry_parent);
-	__u64 room = CUL_PROBE_FETCH_MOST - w->used, at;
+	__u64 used = w->used, room = CUL_PROBE_FETCH_MOST - used;
 	long n;
 
 	if (w->mnt && w->dentry == follow(w->mnt, offsets.mnt_root)) {
@@ -108,14 +108,14 @@ static __always_inline int step_up(struct walk *w, __u8 *to)
 	}
 	if (parent == w->dentry)
 		return 0;
-	OPAQUE(room);
-	if (!room || room > CUL_PROBE_FETCH_MOST)
+	OPAQUE(used);
+	if (used >= CUL_PROBE_FETCH_MOST)
 		return -1;
-	/* Not subtracted from the address, of which the verifier would lose its bounds. */
-	at = CUL_PROBE_FETCH_MOST - room;
-	OPAQUE(at);
+	OPAQUE(room);
+	if (room > CUL_PROBE_FETCH_MOST)
+		return -1;
 	n = bpf_probe_read_kernel_str(
-		to + at, room, (void *)follow(w->dentry, offsets.dentry_name));
+		to + used, room, (void *)follow(w->dentry, offsets.dentry_name));
 	if (n <= 0)
 		return -1;
 	w->used += n;
@@ -132,10 +132,12 @@ static __always_inline long names_up(struct walk *w, __u8 *to, __u64 first)
 	for (int i = 0; i < NAMES_MOST && w->more == 1; i++)
 		w->more = step_up(w, to);
 	used = w->used;
-	OPAQUE(used);
-	if (used && w->more && used < CUL_PROBE_FETCH_MOST) {
+	if (used && w->more) {
+		OPAQUE(used);
+		if (used >= CUL_PROBE_FETCH_MOST)
+			return CUL_PROBE_FETCH_MOST;
 		to[used] = 0;
-		used++;
+		return used + 1;
 	}
 	if (used)
 		return used;

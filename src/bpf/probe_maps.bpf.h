@@ -118,7 +118,7 @@ struct {
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,
-	NAMES_MOST = 32,              /* of one path */
+	NAMES_MOST = 16,              /* of one path */
 	NAME_MOST = 64,               /* characters of a file system's, with its end */
 	SLACK = CUL_PROBE_FRAMES * 8, /* so that a bounded start is enough for the verifier */
 };

@@ -41,6 +41,12 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
+/* Where no function begins, there are registers and nothing else. */
+static enum cul_probe_template entry_of(const struct cul_site *site)
+{
+	return site->kind == CUL_SITE_INLINED ? CUL_TEMPLATE_BEFORE : CUL_TEMPLATE_ENTRY;
+}
+
 static int add_link(struct cul_probe_run *run, const struct cul_attachment *attachment,
 	unsigned site, unsigned n_sites, struct cul_error *err)
 {
@@ -252,8 +258,7 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(
-		a, i, run->inject.every ? CUL_TEMPLATE_INJECT : CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, run->inject.every ? CUL_TEMPLATE_INJECT : entry_of(site), 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -303,7 +308,7 @@ static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, entry_of(site_of(run, i)), 0, err);
 	r = fd < 0 ? fd : cul_probe_attach_user(run, i, 0, false, fd, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }

@@ -123,6 +123,15 @@ static void show_args(struct cul_probe_run *run, const struct cul_plan *plan,
 	}
 }
 
+/*
+ * x86_64: what the kernel keeps beside the registers depends on how it got there, and of a segment
+ * register's word on what was on the stack.
+ */
+static uint64_t value_of(const char *name, uint64_t v)
+{
+	return !strcmp(name, "cs") || !strcmp(name, "ss") ? v & 0xffff : v;
+}
+
 /* Those that the instruction has changed first, then the others; not where it stands. */
 static size_t show_regs(const struct cul_probe_run *run, const uint64_t *now,
 	const uint64_t *before, struct cul_probe_reg *out)
@@ -131,14 +140,17 @@ static size_t show_regs(const struct cul_probe_run *run, const uint64_t *now,
 
 	for (int others = 0; others < 2; others++)
 		for (unsigned i = 0; i < run->arch->n_regs && i < CUL_PROBE_REGS; i++) {
-			bool changed = before && before[i] != now[i];
+			const char *name = run->arch->reg_names[i];
+			uint64_t value = value_of(name, now[i]);
+			bool changed = before && value_of(name, before[i]) != value;
 
-			if (i == run->arch->reg_ip || changed == others)
+			if (i == run->arch->reg_ip || !strcmp(name, "orig_rax") ||
+				changed == others)
 				continue;
-			out[n++] = (struct cul_probe_reg){.name = run->arch->reg_names[i],
-				.value = now[i],
+			out[n++] = (struct cul_probe_reg){.name = name,
+				.value = value,
 				.changed = changed,
-				.before = changed ? before[i] : 0};
+				.before = changed ? value_of(name, before[i]) : 0};
 		}
 	return n;
 }

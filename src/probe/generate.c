@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "probe/generate.h"
+#include "probe/generate_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,20 +11,6 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-/* Inputs by number: first the parameters, then these. */
-enum {
-	IN_RET = CUL_SIGNATURE_MOST,
-	IN_DUR,
-	IN_CPU,
-	IN_PID,
-	IN_TID,
-	IN_CALLER,
-	IN_COMM,
-	INPUTS,
-	STACK_LIMIT = 320, /* of 512, which the function shares with its caller */
-	GATE_WORDS = CUL_GATE_CONTEXT - CUL_PROBE_REG_WORDS * 8, /* of the arguments, from R10 */
-};
-
 static const char *const input_names[INPUTS] = {
 	[IN_RET] = "ret",
 	[IN_DUR] = "dur",
@@ -33,20 +19,6 @@ static const char *const input_names[INPUTS] = {
 	[IN_TID] = "tid",
 	[IN_CALLER] = "caller",
 	[IN_COMM] = "comm",
-};
-
-#define INPUT(field) (int16_t) offsetof(struct cul_probe_inputs, field)
-
-struct generating {
-	const struct cul_probe_options *options;
-	const struct cul_plan *plan;
-	const struct cul_expr_env *scope;
-	bool user, returns;
-	struct cul_expr_env env;
-	struct cul_bpf_input at[INPUTS];
-	struct cul_bpf_layout layout;
-	unsigned next; /* free among CUL_PROBE_VALUES */
-	struct cul_generated *out;
 };
 
 void cul_generated_free(struct cul_generated *g)
@@ -92,6 +64,9 @@ static int fixed_name(
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
 			"not, nor what --inject keeps from being called",
 			input_names[input]);
+	if (input == IN_CALLER && g->plan->inside)
+		return cul_fail(err, -ENOENT,
+			"'caller' is known where a function begins, not inside of one");
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);
@@ -106,11 +81,33 @@ static int fixed_name(
 	return 0;
 }
 
+/* Of a function whose type is not known: what is in the registers of the first arguments. */
+static const struct cul_plan_arg untyped[CUL_PROBE_REG_WORDS] = {
+	{.source = 0, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 1, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 2, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 3, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 4, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 5, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+};
+
+static bool is_untyped(const struct cul_plan *plan)
+{
+	return !plan->typed && !plan->inside;
+}
+
 /* A parameter by its name, or argN by its number. */
 static const struct cul_plan_arg *find_argument(
 	const struct cul_plan *plan, const char *text, size_t *index)
 {
 	char number[32];
+
+	for (size_t i = 0; is_untyped(plan) && i < CUL_PROBE_REG_WORDS; i++) {
+		snprintf(number, sizeof(number), "arg%zu", i);
+		*index = i;
+		if (!strcmp(number, text))
+			return &untyped[i];
+	}
 
 	for (size_t i = 0; i < plan->n_args; i++) {
 		snprintf(number, sizeof(number), "arg%zu", i);
@@ -135,7 +132,8 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
-				: "not where a probe can see it");
+			: a->place.where == CUL_ARG_GONE ? "optimized out of this inlined copy"
+							 : "not where a probe can see it");
 	if (g->out->words < (unsigned)a->source + a->place.n_words)
 		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
@@ -168,8 +166,11 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	return cul_fail(err, r,
 		"unknown name '%s'; a call has %s%s%sret, dur, pid, tid, comm, cpu, "
 		"caller",
-		text, shown.len ? "the arguments of " : "", cul_str_text(&shown),
-		shown.len ? ", and " : "");
+		text,
+		shown.len             ? "the arguments of "
+		: is_untyped(g->plan) ? "arg0 to arg5, since its type is not known"
+				      : "",
+		cul_str_text(&shown), shown.len || is_untyped(g->plan) ? ", and " : "");
 }
 
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
@@ -192,6 +193,9 @@ static void lay_out(struct generating *g)
 	};
 
 	memcpy(g->at, fixed, sizeof(g->at));
+	for (size_t i = 0; is_untyped(g->plan) && i < CUL_PROBE_REG_WORDS; i++)
+		g->at[i] = (struct cul_bpf_input){
+			.offset = (int16_t)(INPUT(words) + i * 8), .size = 8};
 	for (size_t i = 0; i < g->plan->n_args; i++) {
 		const struct cul_plan_arg *a = &g->plan->args[i];
 		struct cul_bpf_input *at = &g->at[i];
@@ -216,19 +220,14 @@ static void lay_out(struct generating *g)
 		.memory = g->user ? CUL_BPF_USER : CUL_BPF_EITHER};
 }
 
-static void emit(
-	struct cul_bpf_code *code, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
-{
-	cul_bpf_emit(
-		code, (struct bpf_insn){
-			      .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm});
-}
-
 /* r6 = the inputs. */
-static void begin(struct cul_bpf_code *code)
+static void begin(struct generating *g, struct cul_bpf_code *code)
 {
-	if (!code->len)
-		emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	if (code->len)
+		return;
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	if (g->plan->copy)
+		cul_generate_copy_words(g, code);
 }
 
 /* Another function's --by may have more words. */
@@ -251,74 +250,6 @@ static bool uses_arguments(const struct cul_expr *e)
 	return false;
 }
 
-/* One word, and the verifier takes it for a number. */
-static bool is_plain(const struct cul_type *t)
-{
-	return t && (t->kind == CUL_KIND_INT || t->kind == CUL_KIND_CHAR ||
-			    t->kind == CUL_KIND_BOOL || t->kind == CUL_KIND_ENUM);
-}
-
-static bool fits_gate(const struct cul_plan_arg *a)
-{
-	return a->source >= 0 && a->source < CUL_PROBE_REG_WORDS && a->place.n_words == 1 &&
-	       (is_plain(a->type) || (a->type && a->type->kind == CUL_KIND_PTR));
-}
-
-static uint64_t gate_inputs(const struct cul_plan *plan)
-{
-	uint64_t set = 0;
-
-	for (size_t i = 0; i < plan->n_args; i++)
-		if (fits_gate(&plan->args[i]))
-			set |= 1ull << i;
-	return plan->typed ? set : 0;
-}
-
-/* From R1. A pointer taken by the helper is a number: with one it knows, the verifier lets nobody
- * reckon. */
-static void take_word(struct cul_bpf_code *code, const struct cul_plan_arg *a)
-{
-	int16_t to = (int16_t)(GATE_WORDS + a->source * 8);
-
-	if (is_plain(a->type)) {
-		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 2, 1, (int16_t)(a->source * 8), 0);
-		emit(code, BPF_STX | BPF_MEM | BPF_DW, 10, 2, to, 0);
-		return;
-	}
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, a->source);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
-	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, to);
-	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_func_arg);
-	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, CUL_GATE_CONTEXT, 0);
-}
-
-static int add_gate(
-	struct generating *g, const struct cul_expr *e, uint64_t parts, struct cul_error *err)
-{
-	struct cul_bpf_code *code = &g->out->gate;
-	struct cul_bpf_layout layout = g->layout;
-	struct cul_bpf_input at[INPUTS];
-
-	memcpy(at, g->at, sizeof(at));
-	emit(code, BPF_STX | BPF_MEM | BPF_DW, 10, 1, CUL_GATE_CONTEXT, 0);
-	for (size_t i = 0; i < g->plan->n_args; i++) {
-		bool used = false;
-
-		for (unsigned part = 0; part < cul_expr_parts(e); part++)
-			used |= (parts >> part & 1) &&
-				cul_expr_part_uses_input(e, part, (unsigned)i);
-		if (used)
-			take_word(code, &g->plan->args[i]);
-		at[i].offset = (int16_t)(GATE_WORDS + g->plan->args[i].source * 8);
-	}
-	layout.inputs = at;
-	layout.inputs_reg = 10;
-	layout.stack_free = GATE_WORDS;
-	layout.fault_offset = 0;
-	code->stack = -GATE_WORDS;
-	return cul_expr_compile_parts(e, parts, &layout, code, err);
-}
-
 /* Those of the `parts` of the condition, behind which a call goes on. */
 static int add_parts(struct generating *g, const struct cul_expr *e, uint64_t parts,
 	struct cul_bpf_code *code, struct cul_error *err)
@@ -327,7 +258,7 @@ static int add_parts(struct generating *g, const struct cul_expr *e, uint64_t pa
 
 	if (!parts)
 		return 0;
-	begin(code);
+	begin(g, code);
 	r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
 	emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
 	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
@@ -353,11 +284,13 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	early = g->plan->after ? 0
 		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
 			       : all;
-	gate = g->user ? 0 : cul_expr_parts_within(e, gate_inputs(g->plan)) & early;
+	gate = g->user || g->plan->copy
+		       ? 0
+		       : cul_expr_parts_within(e, cul_generate_gate_inputs(g->plan)) & early;
 	r = add_parts(g, e, gate, &out->entry, err);
 	out->gated = out->entry.len;
 	if (!r && gate)
-		r = add_gate(g, e, gate, err);
+		r = cul_generate_gate(g, e, gate, err);
 	if (!r)
 		r = add_parts(g, e, early & ~gate, &out->entry, err);
 	out->keeps |= (all & ~early) && uses_arguments(e);
@@ -455,7 +388,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 		return r;
 	code = v->at_return ? &g->out->back : &g->out->entry;
 	g->out->keeps |= g->returns && (!v->at_return || uses_arguments(e));
-	begin(code);
+	begin(g, code);
 	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
 }
 
@@ -529,6 +462,8 @@ static int add_all(struct generating *g, struct cul_error *err)
 		r = add_by(g, err);
 	if (r)
 		return r;
+	if (g->plan->copy && g->options->view == CUL_VIEW_CALLS)
+		begin(g, &out->entry);
 	finish(g, &out->entry);
 	finish(g, &out->back);
 	return out->entry.failed || out->back.failed || out->gate.failed

@@ -54,20 +54,28 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	const struct cul_site *site = site_of(run, i);
-	/* In the middle of a function, the arguments are anywhere. */
+	/* In the middle of a function the arguments are anywhere, but where DWARF tells. */
 	bool inside = site->kind == CUL_SITE_INSIDE || site->kind == CUL_SITE_INLINED;
+	bool known = !inside || (site->copy && site->copy->type);
 	struct cul_plan_want want = {
 		.args = o->view == CUL_VIEW_CALLS && !o->args,
 		.ret = o->view == CUL_VIEW_CALLS && run->returns,
 		.depth = o->depth,
 		.user = run->pid != 0,
 		.tracepoint = site->kind == CUL_SITE_TRACEPOINT,
+		.copy = known ? site->copy : NULL,
 	};
 	struct cul_generated *g = &run->generated[i];
-	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
+	int r = cul_plan_make(known ? site->type : NULL, &want, &run->plans[i], err);
 
+	run->plans[i].inside = inside;
 	if (!r && run->inject.every)
 		r = cul_inject_check(site, err);
+	if (!r && o->errors && cul_probe_returns(site) && !run->plans[i].typed)
+		r = cul_fail(err, -ENOENT,
+			"--errors needs the type of what %s returns, which is not known; "
+			"--ret --if '(int)ret < 0' shows what returns a negative int",
+			site->name);
 	if (!r && site->kind == CUL_SITE_INSIDE)
 		r = plan_instruction(run, i, err);
 	else if (!r && run->after)
@@ -75,7 +83,7 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 			"--after shows one instruction, and %s is a whole function; write %s+OFF, "
 			"or --ret for what it returns",
 			site->name, site->name);
-	if (r || !has_expressions(o))
+	if (r || (!has_expressions(o) && !run->plans[i].copy))
 		return r;
 	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
 		run->scope, g, err);

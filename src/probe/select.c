@@ -42,8 +42,13 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 		return cul_fail(err, other, "out of memory");
 	if (!other)
 		return 0;
-	/* What stands before the colon may have been meant either way. */
 	why = *err;
+	if (!cul_kernel_has_btf(k))
+		return cul_fail(err, r,
+			"%.300s; and tracepoints are not known without the kernel's BTF "
+			"(/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
+			why.text);
+	/* What stands before the colon may have been meant either way. */
 	return r == -ENXIO ? cul_fail(err, r, "no tracepoint is called '%s', and %.300s", spec,
 				     why.text)
 			   : r;

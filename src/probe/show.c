@@ -208,7 +208,9 @@ static void show_value(const struct telling *t, const struct cul_plan_arg *arg, 
 	const uint64_t *words = words_of(arg, e, &size);
 
 	if (!words) {
-		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
+		*why = arg->place.where == CUL_ARG_FLOAT  ? "floating point"
+		       : arg->place.where == CUL_ARG_GONE ? "optimized out"
+							  : "not seen";
 		return;
 	}
 	if (is_fault(arg, e)) {

@@ -158,14 +158,37 @@ int cul_objfile_enumerator(
  */
 int cul_objfile_function(
 	struct cul_objfile *o, uint64_t addr, const struct cul_type **type, struct cul_error *err);
+/* Where an inlined copy has a parameter at its first instruction. */
+struct cul_dwarf_place {
+	enum {
+		CUL_DWARF_GONE,      /* nowhere: the compiler has left it out */
+		CUL_DWARF_SUM,       /* the value is register + number, */
+		CUL_DWARF_MEMORY,    /* or lies there */
+		CUL_DWARF_ELSEWHERE, /* in a form that is not one of these */
+	} where;
+	bool has_reg;
+	unsigned reg; /* DWARF's number */
+	int64_t number;
+};
+
+enum { CUL_INLINED_MOST = 16 };
+
+struct cul_inlined_copy {
+	uint64_t addr;               /* where it begins, at run time */
+	const struct cul_type *type; /* KIND_FUNC, as in the source; NULL: cannot be read */
+	struct cul_dwarf_place places[CUL_INLINED_MOST]; /* of its parameters */
+	size_t n;
+};
+
 /*
- * Calls `visit` with the run-time address where each inlined copy of the function begins, until it
+ * Calls `visit` with each inlined copy of the function, until it
  * returns other than 0, and returns that. Only units that mention the name are read: a copy that
  * link-time optimisation has put elsewhere is missed, and so is one inside the function itself.
  * -ENODATA: no DWARF; -E2BIG.
  */
 int cul_objfile_inlined(struct cul_objfile *o, const char *name,
-	int (*visit)(void *data, uint64_t addr), void *data, struct cul_error *err);
+	int (*visit)(void *data, const struct cul_inlined_copy *copy), void *data,
+	struct cul_error *err);
 
 /* The source line of the instruction at `addr`. `file` is borrowed. -ENOENT, -ENODATA. */
 int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, int *line);

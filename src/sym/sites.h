@@ -43,6 +43,7 @@ struct cul_site {
 	const char *module; /* "vmlinux", a module's name, a file's base name */
 	/* KIND_FUNC; NULL when nothing tells it, and where no function begins. */
 	const struct cul_type *type;
+	const struct cul_inlined_copy *copy; /* INLINED: where its parameters are; else NULL */
 	/*
 	 * Kernel, FUNCTION: for fentry. 0: not in BTF, or others bear its name too: the kernel
 	 * looks the address up by the name and would take the first.

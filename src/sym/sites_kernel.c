@@ -195,7 +195,7 @@ static int refuse(struct ksites *ks)
 
 static enum cul_site_kind kind_of(const struct ksite *c)
 {
-	if (c->inlined)
+	if (c->copy)
 		return CUL_SITE_INLINED;
 	if (c->offset)
 		return CUL_SITE_INSIDE;
@@ -213,14 +213,17 @@ static int make_sites(struct ksites *ks)
 		*s = (struct cul_site){
 			.kind = kind_of(c),
 			.addr = c->sym.addr + c->offset,
-			.name = c->inlined ? cul_arena_strdup(&ks->out->arena, ks->spec->name)
-					   : cul_sites_base_name(ks->out, c->sym.name),
+			.name = c->copy ? cul_arena_strdup(&ks->out->arena, ks->spec->name)
+					: cul_sites_base_name(ks->out, c->sym.name),
 			.symbol = c->sym.name,
 			.offset = c->offset,
 			.module = c->sym.module,
-			.type = c->offset || c->inlined ? NULL : c->type,
+			.type = c->copy     ? c->copy->type
+				: c->offset ? NULL
+					    : c->type,
+			.copy = c->copy,
 			.btf_id = kind_of(c) == CUL_SITE_FUNCTION && !c->ambiguous ? c->btf_id : 0,
-			.traceable = !c->offset && !c->inlined && !c->uncertain,
+			.traceable = !c->offset && !c->copy && !c->uncertain,
 		};
 		if (!s->name)
 			return -ENOMEM;

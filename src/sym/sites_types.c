@@ -120,7 +120,7 @@ static struct named name_of(struct ksite *site, const char *symbol)
 
 static bool is_untyped(const struct ksite *site)
 {
-	return !site->type && !site->inlined && !site->offset;
+	return !site->type && !site->copy && !site->offset;
 }
 
 /* A clone has one name. */

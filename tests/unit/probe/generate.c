@@ -242,11 +242,18 @@ static void numbers_stand_for_names(void **state)
 {
 	condition("arg0 == 1 && arg5 != 0", false, true, false);
 	wrong(OWN_PLAIN, "arg6 == 1", false, -ENOENT, "arg6");
-	/* Without types there are none. */
+	/* Without types they are what is in the registers. */
 	memset(&own.run.plans[OWN_PLAIN], 0, sizeof(own.run.plans[OWN_PLAIN]));
 	own.run.plans[OWN_PLAIN].ret.source = -1;
 	condition("ret == 0", true, false, true);
+	condition("arg0 == 1 && arg5 != 0", false, true, false);
+	assert_int_equal(g.words, 6);
+	wrong(OWN_PLAIN, "arg6 == 1", false, -ENOENT, "arg0 to arg5");
+	wrong(OWN_PLAIN, "n == 1", false, -ENOENT, "its type is not known");
+	/* Inside a function they are anywhere, and there is no caller. */
+	own.run.plans[OWN_PLAIN].inside = true;
 	wrong(OWN_PLAIN, "arg0 == 1", false, -ENOENT, "a call has ret, dur");
+	wrong(OWN_PLAIN, "caller == 1", false, -ENOENT, "where a function begins");
 }
 
 static void memory_may_run_out(void **state)

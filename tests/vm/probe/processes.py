@@ -108,6 +108,38 @@ def inlined(test):
     test.same(len({c["where"]["addr"] for c in run.calls()}), 2, "places")
 
 
+def places(level, here):
+    """Arguments of call_places, as its source has them."""
+    age, name = (level + 40, "own") if here else (20, "somebody else")
+    return {"level": level if here else -level, "total": level * 300 if here else level << 32,
+            "fixed": 7 if here else 8, "unused": level if here else 9,
+            "person": rf"{{age = {age}, name = (0x[0-9a-f]+( \(.*\))?|\"{name}\"), .*}}"}
+
+
+@case("probe, processes: arguments of inlined copies, where the compiler left them")
+def located(test):
+    for program in CALLS, CALLS + "_O0":
+        shown = collections.Counter()
+        run = culprit.Probe(test, "call_places", "--", program, "4", "0").wait()
+        test.same((run.status, run.probing["inlined"], len(run.calls())), (0, 2, 8), f"{program}: copies, calls")
+        for i, call in enumerate(run.calls()):
+            wanted = places(i // 2 + 1, i % 2 == 0)
+            for arg in call["args"]:
+                if arg["value"] is None:
+                    test.matches(arg.get("why"), "^(optimized out|not seen)$", f"{arg['name']}")
+                elif arg["name"] == "person":
+                    test.matches(arg["value"], wanted["person"], f"call {i}: person")
+                else:
+                    test.same(arg["value"], wanted[arg["name"]], f"call {i}: {arg['name']}")
+                shown[arg["name"]] += arg["value"] is not None
+        if program != CALLS:
+            test.same(dict(shown), {name: 8 for name in ("level", "person", "total", "fixed", "unused")}, "at -O0")
+        test.check(shown["level"] >= 4 and shown["fixed"] == 8, f"{program}: shown are {dict(shown)}")
+    run = culprit.Probe(test, "call_places", "--count", "--by", "fixed", "--if", "level < 3", "--",
+                        CALLS + "_O0", "4", "0").wait()
+    test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")), [(7, 2), (8, 4)], "groups")
+
+
 @case("probe, processes: threads: who called how often, by the book")
 def threads(test):
     run, books = traced(test, "call_thread", "--ret", count=50, threads=4)
