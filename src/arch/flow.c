@@ -24,15 +24,24 @@ struct slot {
 
 struct state {
 	uint64_t pc;
+	uint8_t it;
 	struct value regs[CUL_PATH_REGS];
 	struct slot slots[MAX_SLOTS];
 	unsigned n_slots;
 };
 
+enum way {
+	TO_CALL, /* from the entry to the call that returns here */
+	TO_PC,   /* from the entry on any path */
+	ON,      /* from here to a return */
+};
+
 struct flow {
 	const struct cul_flow_arch *arch;
 	const struct cul_code *code;
-	bool forward;
+	uint64_t until, flags;
+	enum way way;
+	bool fresh;    /* the flags are those of the start still */
 	uint8_t *seen; /* a byte for each two of the code */
 	unsigned insns;
 	/* Behind a call that does not return other code can begin: `calls` wait for the branches.
@@ -53,8 +62,8 @@ static void flow_free(struct flow **f)
 	free(*f);
 }
 
-static struct flow *flow_new(
-	const struct cul_flow_arch *arch, const struct cul_code *code, uint64_t pc, bool forward)
+static struct flow *flow_new(const struct cul_flow_arch *arch, const struct cul_code *code,
+	const struct cul_code_place *at, enum way way)
 {
 	cul_cleanup(flow_free) struct flow *f = cul_calloc(1, sizeof(*f));
 
@@ -62,13 +71,16 @@ static struct flow *flow_new(
 		return NULL;
 	f->arch = arch;
 	f->code = code;
-	f->forward = forward;
+	f->until = at->pc;
+	f->flags = at->flags;
+	f->way = way;
+	f->fresh = way == ON;
 	f->seen = cul_calloc(1, code->size / 2 + 1);
-	f->branches = cul_calloc(MAX_WAITING, sizeof(*f->branches));
-	f->calls = cul_calloc(MAX_WAITING, sizeof(*f->calls));
+	f->branches = cul_realloc_array(NULL, MAX_WAITING, sizeof(*f->branches));
+	f->calls = cul_realloc_array(NULL, MAX_WAITING, sizeof(*f->calls));
 	if (!f->seen || !f->branches || !f->calls)
 		return NULL;
-	f->state.pc = pc;
+	f->state.pc = way == ON ? at->pc : code->addr;
 	for (unsigned i = 0; i < arch->n_regs; i++)
 		f->state.regs[i] = (struct value){INITIAL, (uint8_t)i, 0};
 	return cul_take(f);
@@ -156,11 +168,11 @@ static void apply(struct flow *f, struct state *s, const struct cul_flow_effect 
 		s->regs[e->dst] = v;
 }
 
-static bool decode(struct flow *f, uint64_t pc, struct cul_flow_insn *insn)
+static bool decode(struct flow *f, uint64_t pc, uint8_t it, struct cul_flow_insn *insn)
 {
 	uint64_t at = pc - f->code->addr;
 
-	*insn = (struct cul_flow_insn){0};
+	*insn = (struct cul_flow_insn){.it = it};
 	if (at >= f->code->size)
 		return false;
 	f->arch->decode(f->code->bytes + at, f->code->size - at, pc, insn);
@@ -178,6 +190,7 @@ static void later(struct state *list, unsigned *n, const struct state *s, uint64
 	if (*n == MAX_WAITING)
 		return;
 	list[*n] = *s;
+	list[*n].it = 0;
 	list[(*n)++].pc = pc;
 }
 
@@ -221,6 +234,8 @@ static bool goes_on(
 			s->pc = insn->target;
 			return true;
 		}
+		/* fall through */
+	case CUL_PATH_TAIL:
 		if (!f->has_tail) {
 			f->tail = *s;
 			f->has_tail = true;
@@ -244,40 +259,96 @@ static bool next_path(struct flow *f)
 	return false;
 }
 
+static bool moves(const struct cul_flow_insn *insn, unsigned reg)
+{
+	for (unsigned i = 0; i < insn->n_effects; i++)
+		if (insn->effects[i].kind != CUL_PATH_STORE && insn->effects[i].dst == reg)
+			return true;
+	return false;
+}
+
+/* Whether instructions of one condition lead from behind `insn` to the pc. */
+static bool leads_to(struct flow *f, const struct cul_flow_insn *insn)
+{
+	struct cul_flow_insn i = *insn;
+	uint64_t pc = f->state.pc;
+
+	while (i.conditional && i.condition == insn->condition && i.end == CUL_PATH_NEXT) {
+		pc += i.len;
+		if (pc == f->until)
+			return true;
+		if (!decode(f, pc, i.it, &i))
+			break;
+	}
+	return false;
+}
+
+/*
+ * An instruction that is executed or not. The frame is changed under a condition only on the way
+ * out: that way was taken if it ends here and the condition holds.
+ */
+static void may_be(struct flow *f, struct cul_flow_insn *insn)
+{
+	bool moves_sp = moves(insn, f->arch->sp);
+	bool known = f->way == ON ? f->fresh : moves_sp && leads_to(f, insn);
+	bool leaves = insn->end == CUL_PATH_RETURN;
+
+	if ((known && f->arch->holds(insn->condition, f->flags)) || insn->end == CUL_PATH_BRANCH ||
+		insn->end == CUL_PATH_CALL)
+		return;
+	insn->end = CUL_PATH_NEXT;
+	if (known || leaves || moves_sp)
+		insn->n_effects = 0;
+	for (unsigned i = 0; i < insn->n_effects; i++) {
+		if (insn->effects[i].kind == CUL_PATH_STORE)
+			insn->effects[i].dst = CUL_NO_REG;
+		insn->effects[i].kind = CUL_PATH_LOST;
+	}
+}
+
 /* One instruction, with the one in its delay slot. 1: the place that is looked for; -1: no more. */
-static int step(struct flow *f, uint64_t until)
+static int step(struct flow *f)
 {
 	struct state *s = &f->state;
 	struct cul_flow_insn insn, slot;
 	uint64_t next;
 
-	if (!f->forward && s->pc == until)
+	if (f->way == TO_PC && s->pc == f->until)
 		return 1;
-	if (f->insns++ > MAX_INSNS || !decode(f, s->pc, &insn))
+	if (f->insns++ > MAX_INSNS || !decode(f, s->pc, s->it, &insn))
 		return -1;
 	next = s->pc + insn.len;
+	s->it = insn.it;
+	if (insn.conditional)
+		may_be(f, &insn);
+	else
+		f->fresh = false;
 	effects(f, s, &insn);
 	if (insn.delay) {
-		if (!f->forward && next == until) {
+		if (f->way == TO_PC && next == f->until) {
 			if (insn.end == CUL_PATH_CALL) /* it holds the address behind the call */
 				s->regs[f->arch->lr].kind = LOST;
 			return 1;
 		}
-		if (!decode(f, next, &slot))
+		if (!decode(f, next, 0, &slot))
 			return -1;
 		effects(f, s, &slot);
 		next += slot.len;
 	}
-	if (f->forward && insn.end == CUL_PATH_RETURN && s->regs[f->arch->sp].kind == INITIAL)
+	if (f->way == ON && insn.end == CUL_PATH_RETURN && s->regs[f->arch->sp].kind == INITIAL)
 		return 1;
+	if (f->way == TO_CALL && insn.end == CUL_PATH_CALL && next == f->until) {
+		after_call(f, s);
+		return 1;
+	}
 	return goes_on(f, s, &insn, next) ? 0 : -1;
 }
 
-static bool follow(struct flow *f, uint64_t until)
+static bool follow(struct flow *f)
 {
 	do {
 		while (visit(f, f->state.pc)) {
-			int ret = step(f, until);
+			int ret = step(f);
 
 			if (ret > 0)
 				return true;
@@ -285,7 +356,7 @@ static bool follow(struct flow *f, uint64_t until)
 				break;
 		}
 	} while (f->insns < MAX_INSNS && next_path(f));
-	if (f->forward && f->has_tail && f->tail.regs[f->arch->sp].kind == INITIAL) {
+	if (f->way == ON && f->has_tail && f->tail.regs[f->arch->sp].kind == INITIAL) {
 		f->state = f->tail;
 		return true;
 	}
@@ -298,7 +369,7 @@ static int find_cfa(struct flow *f, struct cul_rules *out)
 	const struct cul_flow_arch *arch = f->arch;
 	const struct value *sp = &f->state.regs[arch->sp];
 
-	if (f->forward) { /* the stack pointer that the caller gets */
+	if (f->way == ON) { /* the stack pointer that the caller gets */
 		cul_rules_cfa(out, sp->reg, sp->off);
 		return 0;
 	}
@@ -375,11 +446,11 @@ static int rules_of(struct flow *f, struct cul_rules *out)
 	for (unsigned i = 0; i < CUL_MAX_REGS; i++) {
 		rules.reg[i].kind = CUL_RULE_UNKNOWN;
 		if (i < arch->n_regs && arch->preserved >> i & 1)
-			rules.reg[i] = f->forward ? rule_forward(f, i, &rules) : rule_back(f, i);
+			rules.reg[i] = f->way == ON ? rule_forward(f, i, &rules) : rule_back(f, i);
 	}
 	rules.reg[arch->sp].kind = CUL_RULE_SAME;
 	rules.reg[arch->ip] =
-		f->forward ? rule_forward(f, arch->lr, &rules) : rule_back(f, arch->lr);
+		f->way == ON ? rule_forward(f, arch->lr, &rules) : rule_back(f, arch->lr);
 	if (rules.reg[arch->ip].kind == CUL_RULE_UNKNOWN)
 		return -ENOENT;
 	*out = rules;
@@ -391,32 +462,33 @@ static void leave_slot(struct flow *f)
 {
 	struct cul_flow_insn before;
 
-	if (f->state.pc - f->code->addr >= 4 && decode(f, f->state.pc - 4, &before) &&
+	if (f->state.pc - f->code->addr >= 4 && decode(f, f->state.pc - 4, 0, &before) &&
 		before.delay && !before.n_effects)
 		f->state.pc -= 4;
 }
 
-static int analyse(const struct cul_flow_arch *arch, const struct cul_code *code, uint64_t pc,
-	bool forward, struct cul_rules *out)
+static int analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
+	const struct cul_code_place *at, enum way way, struct cul_rules *out)
 {
-	cul_cleanup(flow_free) struct flow *f =
-		flow_new(arch, code, forward ? pc : code->addr, forward);
+	cul_cleanup(flow_free) struct flow *f = flow_new(arch, code, at, way);
 
 	if (!f)
 		return -ENOMEM;
-	if (forward)
+	if (way == ON)
 		leave_slot(f);
-	return follow(f, pc) ? rules_of(f, out) : -ENOENT;
+	return follow(f) ? rules_of(f, out) : -ENOENT;
 }
 
-int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code, uint64_t pc,
-	struct cul_rules *out)
+int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
+	const struct cul_code_place *at, struct cul_rules *out)
 {
 	int ret = -ENOENT;
 
-	if (code->size > MAX_CODE || pc < code->addr || pc - code->addr >= code->size)
+	if (code->size > MAX_CODE || at->pc < code->addr || at->pc - code->addr >= code->size)
 		return -ENOENT;
-	if (code->from_entry)
-		ret = analyse(arch, code, pc, false, out);
-	return ret == -ENOENT ? analyse(arch, code, pc, true, out) : ret;
+	if (code->from_entry && !at->exact)
+		ret = analyse(arch, code, at, TO_CALL, out);
+	if (code->from_entry && ret == -ENOENT)
+		ret = analyse(arch, code, at, TO_PC, out);
+	return ret == -ENOENT ? analyse(arch, code, at, ON, out) : ret;
 }

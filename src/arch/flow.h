@@ -38,6 +38,7 @@ enum cul_flow_end {
 	CUL_PATH_BRANCH,   /* to `target` or on */
 	CUL_PATH_JUMP,     /* to `target` */
 	CUL_PATH_JUMP_REG, /* somewhere: a table, a tail call */
+	CUL_PATH_TAIL,     /* by a register or memory, to another function for sure */
 	CUL_PATH_CALL,     /* and on behind it */
 	CUL_PATH_RETURN,   /* to what the link register holds */
 	CUL_PATH_STOP,     /* nowhere */
@@ -48,6 +49,12 @@ struct cul_flow_insn {
 	uint8_t end;
 	uint8_t n_effects;
 	bool delay; /* the next instruction is executed before it takes effect */
+	/* Executed only if `condition` holds (the architecture's code of it). */
+	bool conditional;
+	uint8_t condition;
+	/* What earlier instructions say of this one (T32's ITSTATE); set to what it says of the
+	 * next. */
+	uint8_t it;
 	uint64_t target;
 	struct cul_flow_effect effects[CUL_PATH_EFFECTS]; /* in their order */
 };
@@ -57,13 +64,15 @@ struct cul_flow_arch {
 	uint8_t zero; /* a register that is always 0; CUL_NO_REG */
 	uint8_t word;
 	uint64_t preserved; /* through calls; with the stack pointer */
-	/* `*out` is all zero before. */
+	/* `*out` is all zero before, but for `it`. */
 	void (*decode)(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow_insn *out);
+	/* NULL: no instruction is `conditional`. */
+	bool (*holds)(unsigned condition, uint64_t flags);
 };
 
 /* As `analyse` of struct cul_arch_unwind. */
-int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code, uint64_t pc,
-	struct cul_rules *out);
+int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
+	const struct cul_code_place *at, struct cul_rules *out);
 
 static inline void cul_flow_effect(
 	struct cul_flow_insn *insn, enum cul_flow_kind kind, unsigned dst, unsigned a, int64_t imm)

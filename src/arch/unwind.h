@@ -85,6 +85,13 @@ struct cul_fp_layout {
 			*/
 };
 
+/* Where in its code a frame is. */
+struct cul_code_place {
+	uint64_t pc;
+	uint64_t flags; /* of reg_flags what flags_used says */
+	bool exact;     /* pc is where it stopped, not a return address */
+};
+
 struct cul_arch_unwind {
 	/* DWARF register numbers: dwarf_regs[number] is the index in struct cul_regs or CUL_NO_REG.
 	 */
@@ -102,18 +109,25 @@ struct cul_arch_unwind {
 	unsigned n_signals;
 	bool has_exidx; /* files have ARM's tables (arch/arm/exidx.h) */
 	/*
-	 * Whether a return address can be behind these bytes, which are the `size` before it: they
-	 * end with a call. `target` (NULL allowed) is where a direct call goes, 0 for an indirect
-	 * one. The most bytes it wants: call_bytes.
+	 * Whether a return address, with its pc_mode, can be behind these bytes, which are the
+	 * `size` before it: they end with a call. `target` (NULL allowed) is where a direct call
+	 * goes, 0 for an indirect one. The most bytes it wants: call_bytes.
 	 */
 	bool (*after_call)(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t *target);
 	unsigned call_bytes;
 	/*
-	 * The rules at `pc` from the code of its function alone. `code` has the bytes around pc;
+	 * The rules at `at` from the code of its function alone. `code` has the bytes around it;
 	 * with from_entry it begins at the function's first instruction. -ENOENT: the code does not
 	 * tell. NULL: not for this architecture.
 	 */
-	int (*analyse)(const struct cul_code *code, uint64_t pc, struct cul_rules *out);
+	int (*analyse)(const struct cul_code *code, const struct cul_code_place *at,
+		struct cul_rules *out);
+	uint64_t flags_used; /* of reg_flags, by analyse */
+	/*
+	 * Two instruction sets (ARM, Thumb): the bit of a return address that says which, and that
+	 * of reg_flags which says the same of the code that runs. 0: there is one.
+	 */
+	uint64_t pc_mode, flags_mode;
 };
 
 #endif

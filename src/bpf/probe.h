@@ -22,8 +22,10 @@ enum {
 	CUL_PROBE_FETCH_MOST = 256,
 	CUL_PROBE_FRAMES = 64, /* of each of the kernel and the user stack */
 	CUL_PROBE_COMM = 16,
-	CUL_PROBE_CROWD = 4, /* programs at uprobes that may interrupt one another on a CPU */
-	CUL_PROBE_BY = 4,    /* words of a group's key */
+	CUL_PROBE_CROWD = 4,      /* programs at uprobes that may interrupt one another on a CPU */
+	CUL_PROBE_BY = 4,         /* words of a group's key */
+	CUL_PROBE_MEASURE_AT = 0, /* among the values: of --hist, */
+	CUL_PROBE_BY_AT = 1,      /* and the first word of --by */
 	CUL_PROBE_STACK_DEPTH = 32,     /* frames that tell groups apart */
 	CUL_PROBE_TRACEPOINT_ARGS = 12, /* kernel/trace/bpf_trace.c: bpf_trace_run12 */
 	CUL_PROBE_REGS = 21,            /* x86_64 pt_regs, in its order */
@@ -76,6 +78,7 @@ struct cul_probe_totals {
 	__u64 emitted;
 	__u64 dropped;        /* matched, but the ring was full */
 	__u64 ungrouped;      /* matched, but the table of groups was full */
+	__u64 unread;         /* matched: a value of --by or --hist could not be read */
 	__u64 errors;         /* returned an error, matched */
 	__u64 matched;        /* passed all filters */
 	__u64 injected;       /* of those: returned at once, as --inject says */
@@ -119,13 +122,18 @@ struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u32 bar; /* bpf/bars.h */
+	__u16 bar;     /* bpf/bars.h */
+	__u16 unread;  /* bit i: by[i] could not be read, and is 0 */
+	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
+	__u32 tgid;    /* whose user_stack it is */
+	__u32 renewed; /* of a process's function: which ran another program before */
 	__u64 by[CUL_PROBE_BY];
 };
 
 struct cul_probe_tally {
 	__u64 count, errors;
-	__u64 sum, max; /* of dur, when the view knows it */
+	__u64 sum, max;  /* of dur, when the view knows it */
+	__s64 low, high; /* of a bar: the least and the greatest value in it */
 };
 
 enum cul_probe_flags {

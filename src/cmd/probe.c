@@ -365,7 +365,8 @@ static int probe(struct request *r)
 	result = cul_stop_install(&r->probe.stop_fd, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
-	result = cul_output_open(&output, r->json, r->output, &err);
+	result = cul_output_open(
+		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
 	progress = cul_progress_start();

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "probe/run.h"
+#include "trace/kprobe_events.h"
 
 enum { WAITED_FOR = 8 }; /* links, when a run is given up */
 
@@ -213,8 +214,7 @@ static int arm_place(struct arming *a, size_t i, unsigned step, int fd, struct c
 	int r = fd;
 
 	if (fd >= 0)
-		r = run->pid ? cul_attach_uprobe(fd, site->path, site->file_offset + step, run->pid,
-				       i, false, &attachment, err)
+		r = run->pid ? cul_probe_attach_user(run, i, step, false, fd, &attachment, err)
 			     : cul_attach_kprobe(fd, site->addr + step, i, false, &attachment, err);
 	/* The second of two is to the first what a return is to a call. */
 	attachment.at_return = step != 0;
@@ -264,7 +264,7 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 	int r = 0, fd;
 
 	if (!run->kretprobes)
-		r = cul_kretprobes_new(&run->kretprobes, err);
+		r = cul_kretprobes_new(CUL_KPROBE_EVENTS, &run->kretprobes, err);
 	if (r)
 		return r;
 	if (strcmp(site->module, "vmlinux") != 0)
@@ -288,24 +288,19 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
-	const struct cul_site *site = site_of(run, i);
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int r = 0, fd;
 
-	if (run->returns && cul_probe_returns(site)) {
+	if (run->returns && cul_probe_returns(site_of(run, i))) {
 		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
-		r = fd < 0 ? fd
-			   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, true,
-				     &attachment, err);
+		r = fd < 0 ? fd : cul_probe_attach_user(run, i, 0, true, fd, &attachment, err);
 		if (!r)
 			r = add_link(run, &attachment, (unsigned)i, 1, err);
 	}
 	if (r)
 		return r;
 	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
-	r = fd < 0 ? fd
-		   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, false,
-			     &attachment, err);
+	r = fd < 0 ? fd : cul_probe_attach_user(run, i, 0, false, fd, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
 
@@ -378,33 +373,6 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	}
 }
 
-/* Before anything is probed: a child that is forked meanwhile is not missed. */
-static int follow_process(struct cul_probe_run *run, struct cul_error *err)
-{
-	const struct cul_probe_instance instance = {
-		.from = run->pid ? CUL_TEMPLATE_CHILD : CUL_TEMPLATE_FORK};
-	int fd, r;
-
-	if (!run->only_pid && !run->pid)
-		return 0;
-	fd = cul_probe_program_make(&run->program, &instance, err);
-	if (fd < 0)
-		return fd;
-	r = cul_attach_raw_tracepoint(
-		fd, run->pid ? "task_newtask" : "sched_process_fork", 0, &run->fork_link, err);
-	if (r && run->pid)
-		cul_gaps_add(&run->gaps,
-			"whether the process forks children, whose calls would "
-			"not be seen, is not known: %s",
-			cul_strerror(r));
-	if (run->pid)
-		return 0;
-	if (r)
-		return r;
-	r = cul_probe_program_follow(&run->program, run->only_pid);
-	return r ? cul_fail(err, r, "following process %d: %s", run->only_pid, cul_strerror(r)) : 0;
-}
-
 /* What the kernel says of one place: of another it may say something else. */
 static bool is_refusal(int code)
 {
@@ -471,12 +439,13 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	int r;
 
 	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
-	if (!a.ways || !run->absent)
+	run->bare = cul_calloc(run->sites.sites.len, sizeof(*run->bare));
+	if (!a.ways || !run->absent || !run->bare)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		a.ways[i] = cul_probe_way(run, i);
 	cul_probe_busy(run, "attaching");
-	r = follow_process(run, err);
+	r = cul_probe_follow(run, err);
 	if (!r)
 		r = arm_all(&a, err);
 	if (r)
@@ -537,7 +506,8 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 	if (run->links.len > WAITED_FOR)
 		hand_over();
 	cul_probe_detach(run);
-	cul_attachment_detach(&run->fork_link);
+	for (size_t i = 0; i < CUL_PROBE_FORK_LINKS; i++)
+		cul_attachment_detach(&run->fork_links[i]);
 	free(run->links.data);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
@@ -546,4 +516,5 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 	free(run->generated);
 	free(run->plans);
 	free(run->absent);
+	free(run->bare);
 }

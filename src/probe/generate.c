@@ -44,6 +44,7 @@ struct generating {
 	struct cul_expr_env env;
 	struct cul_bpf_input at[INPUTS];
 	struct cul_bpf_layout layout;
+	unsigned next; /* free among CUL_PROBE_VALUES */
 	struct cul_generated *out;
 };
 
@@ -228,10 +229,14 @@ static void begin(struct cul_bpf_code *code)
 		emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
 }
 
-static void finish(struct cul_bpf_code *code)
+/* Another function's --by may have more words. */
+static void finish(const struct generating *g, struct cul_bpf_code *code)
 {
 	if (!code->len)
 		return;
+	for (unsigned i = g->out->by_words; g->out->n_by && i < CUL_PROBE_BY; i++)
+		emit(code, BPF_ST | BPF_MEM | BPF_DW, 6, 0,
+			(int16_t)(INPUT(values) + (CUL_PROBE_BY_AT + i) * 8), 0);
 	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1);
 	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
@@ -291,12 +296,10 @@ static bool is_late(const struct generating *g, const struct cul_expr *e)
 static int take_slots(
 	struct generating *g, unsigned n, struct cul_generated_value *v, struct cul_error *err)
 {
-	const struct cul_generated *out = g->out;
-	const struct cul_generated_value *last = out->n_values ? v - 1 : NULL;
-
-	v->at = last ? last->at + last->n : 0;
+	v->at = g->next;
 	v->n = n;
-	if (v->at + n > CUL_PROBE_VALUES || out->n_values == CUL_GENERATED_VALUES)
+	g->next += n;
+	if (g->next > CUL_PROBE_VALUES || g->out->n_values == CUL_GENERATED_VALUES)
 		return cul_fail(err, -E2BIG,
 			"%s is one expression too many: --args, --by and --hist have room for %d "
 			"values together",
@@ -395,34 +398,56 @@ static int add_list(
 	return r;
 }
 
+static int add_measure(struct generating *g, struct cul_error *err)
+{
+	const struct cul_generated_value *v = &g->out->values[g->out->n_values];
+	int r = add_list(g, "--hist", g->options->hist, err);
+
+	if (r || !g->options->hist)
+		return r;
+	if (v != &g->out->values[g->out->n_values - 1])
+		return cul_fail(err, -EINVAL,
+			"--hist takes one expression, and '%s' are several; --by EXPR makes one "
+			"histogram for each value",
+			g->options->hist);
+	if (v->n != 1 || v->object || !cul_type_is_scalar(v->type))
+		return cul_fail(err, -EINVAL, "--hist: '%s' is no number", v->text);
+	return 0;
+}
+
+static int add_by(struct generating *g, struct cul_error *err)
+{
+	size_t before = g->out->n_values;
+	int r;
+
+	g->next = CUL_PROBE_BY_AT;
+	r = add_list(g, "--by", g->options->by, err);
+	if (r)
+		return r;
+	g->out->n_by = g->out->n_values - before;
+	g->out->by_words = g->next - CUL_PROBE_BY_AT;
+	if (g->out->by_words > CUL_PROBE_BY)
+		return cul_fail(
+			err, -E2BIG, "--by: at most %d numbers (comm counts as two)", CUL_PROBE_BY);
+	return 0;
+}
+
 static int add_all(struct generating *g, struct cul_error *err)
 {
 	struct cul_generated *out = g->out;
-	const struct cul_generated_value *v = out->values;
 	int r = add_condition(g, err);
 
 	if (!r)
 		r = add_list(g, "--args", g->options->args, err);
 	out->n_args = out->n_values;
 	if (!r)
-		r = add_list(g, "--by", g->options->by, err);
-	out->n_by = out->n_values - out->n_args;
+		r = add_measure(g, err);
 	if (!r)
-		r = add_list(g, "--hist", g->options->hist, err);
+		r = add_by(g, err);
 	if (r)
 		return r;
-	if (out->n_by) {
-		out->by_at = v[out->n_args].at;
-		out->by_words = v[out->n_args + out->n_by - 1].at +
-				v[out->n_args + out->n_by - 1].n - out->by_at;
-		if (out->by_words > CUL_PROBE_BY)
-			return cul_fail(err, -E2BIG,
-				"--by: at most %d numbers (comm counts as two)", CUL_PROBE_BY);
-	}
-	if (out->n_values > out->n_args + out->n_by)
-		out->measure_at = v[out->n_values - 1].at;
-	finish(&out->entry);
-	finish(&out->back);
+	finish(g, &out->entry);
+	finish(g, &out->back);
 	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
 }
 

@@ -79,6 +79,9 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 		return r;
 	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
 		run->scope, g, err);
+	/* What does not fit this function may fit another. */
+	if (r && r != -ENOMEM)
+		return -ENOENT;
 	if (!r && g->uses_late && !run->returns) {
 		/* From here on calls are told at their return, and planned so. */
 		run->returns = true;
@@ -202,6 +205,8 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 
 		config->task |= g->uses_task;
 		config->comm |= g->uses_comm;
+		config->caller |= g->uses_caller;
+		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;
 	}
@@ -228,10 +233,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 			  (o->view == CUL_VIEW_COUNT &&
 				  (o->by || o->want_kernel_stack || o->want_user_stack)),
 		.bars = o->view == CUL_VIEW_HIST,
-		.caller = run->generated[0].uses_caller,
-		.by_at = run->generated[0].by_at,
-		.by_words = run->generated[0].by_words,
-		.measure_at = run->generated[0].measure_at,
+		.scale = &o->scale,
 		.inject_ret = run->inject.ret,
 		.inject_every = run->inject.every,
 		.kernel_stack = o->want_kernel_stack,
@@ -241,6 +243,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	};
 
 	find_needs(run, &config);
+	config.caller |= run->pid && o->want_user_stack;
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
 		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;

@@ -27,6 +27,7 @@ enum {
 	STACKS = 8192,
 	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
 	FOLLOWED = 16384,
+	CALLERS = 256,
 };
 
 /* In the order of enum cul_probe_template. */
@@ -41,6 +42,8 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_inject",
 	"probe_fork",
 	"probe_child",
+	"probe_exec",
+	"probe_exit",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -99,6 +102,10 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
 	if (config->only_pid)
 		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
+	if (config->parent) {
+		bpf_map__set_max_entries(skel->maps.kin, FOLLOWED);
+		bpf_map__set_max_entries(skel->maps.renewed, FOLLOWED);
+	}
 	if (config->returns) {
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
@@ -110,6 +117,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	}
 	if (stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
+	if (config->groups && config->user_stack)
+		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
 
 static void set_constants(
@@ -128,9 +137,12 @@ static void set_constants(
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
 	skel->rodata->slow_ns = config->slow_ns;
-	skel->rodata->by_at = config->by_at;
 	skel->rodata->n_by = config->by_words;
-	skel->rodata->measure_at = config->measure_at;
+	if (config->scale) {
+		skel->rodata->linear_min = config->scale->min;
+		skel->rodata->linear_max = config->scale->max;
+		skel->rodata->linear_step = (uint64_t)config->scale->step;
+	}
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
@@ -293,9 +305,8 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT ||
-			  instance->from == CUL_TEMPLATE_FORK ||
-			  instance->from == CUL_TEMPLATE_CHILD;
+	bool tracepoint =
+		instance->from >= CUL_TEMPLATE_TRACEPOINT && instance->from != CUL_TEMPLATE_INJECT;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -331,8 +342,7 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
 	patch(insns, n, CUL_PATCH_CODED, extra != 0);
-	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
-		instance->from != CUL_TEMPLATE_CHILD)
+	if (at == t->n && instance->from < CUL_TEMPLATE_FORK)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
@@ -357,6 +367,20 @@ uint64_t cul_probe_program_children(const struct cul_probe_program *p)
 	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
 }
 
+uint64_t cul_probe_program_execs(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->execs, __ATOMIC_RELAXED);
+}
+
+bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at)
+{
+	__u32 tgid = (__u32)pid;
+	uint64_t since;
+
+	return !cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.renewed), &tgid, &since) &&
+	       since <= at;
+}
+
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)
 {
 	return __atomic_load_n(&p->skel->bss->crowded, __ATOMIC_RELAXED);
@@ -367,6 +391,20 @@ int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 	__u32 tgid = (__u32)pid;
 
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
+}
+
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1])
+{
+	int fd = bpf_map__fd(p->skel->maps.callers);
+	__u32 tgid;
+
+	memset(comm, 0, CUL_PROBE_COMM + 1);
+	if (cul_sys_bpf_map_next_key(fd, NULL, &tgid) || cul_sys_bpf_map_lookup(fd, &tgid, comm) ||
+		cul_sys_bpf_map_delete(fd, &tgid))
+		return false;
+	*pid = (pid_t)tgid;
+	return true;
 }
 
 int cul_probe_program_set_recipe(
@@ -401,6 +439,7 @@ int cul_probe_program_totals(
 		out->emitted += all[cpu].emitted;
 		out->dropped += all[cpu].dropped;
 		out->ungrouped += all[cpu].ungrouped;
+		out->unread += all[cpu].unread;
 		out->errors += all[cpu].errors;
 		out->matched += all[cpu].matched;
 		out->injected += all[cpu].injected;
@@ -425,7 +464,8 @@ static int sites_as_groups(struct cul_probe_program *p,
 		struct cul_probe_tally g;
 
 		r = cul_probe_program_totals(p, site, &t);
-		g = (struct cul_probe_tally){t.matched, t.errors, t.sum_ns, t.max_ns};
+		g = (struct cul_probe_tally){
+			.count = t.matched, .errors = t.errors, .sum = t.sum_ns, .max = t.max_ns};
 		if (!r && t.matched)
 			r = fn(data, &key, &g);
 	}
@@ -458,6 +498,12 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 			sum.sum += all[cpu].sum;
 			if (all[cpu].max > sum.max)
 				sum.max = all[cpu].max;
+			if (!all[cpu].count)
+				continue;
+			if (sum.count == all[cpu].count || all[cpu].low < sum.low)
+				sum.low = all[cpu].low;
+			if (sum.count == all[cpu].count || all[cpu].high > sum.high)
+				sum.high = all[cpu].high;
 		}
 		r = fn(data, &key, &sum);
 	}

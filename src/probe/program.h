@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "bpf/probe.h"
 #include "expr/bpf.h"
+#include "probe/probe.h"
 #include "trace/cpus.h"
 #include "trace/rings.h"
 
@@ -29,8 +30,10 @@ enum cul_probe_template {
 	CUL_TEMPLATE_AFTER,
 	CUL_TEMPLATE_TRACEPOINT,
 	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
-	CUL_TEMPLATE_FORK,   /* follows the children of a process */
-	CUL_TEMPLATE_CHILD,  /* counts those that a probed process forks */
+	CUL_TEMPLATE_FORK, /* follows the children of a process; from here on without expressions */
+	CUL_TEMPLATE_CHILD, /* knows those of a process whose functions are probed, */
+	CUL_TEMPLATE_EXEC,  /* which of them run another program, */
+	CUL_TEMPLATE_EXIT,  /* and which are gone */
 	CUL_TEMPLATES,
 };
 
@@ -63,7 +66,8 @@ struct cul_probe_program_config {
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, task, comm, caller, regs;
-	unsigned by_at, by_words, measure_at; /* among the values */
+	unsigned by_words;
+	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
 	int64_t inject_ret;
 	uint64_t inject_every; /* 0: nothing is injected */
@@ -100,8 +104,11 @@ int cul_probe_program_set_recipe(
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
 /* Runs of programs at uprobes that were given up: too many were on one CPU at once. */
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
-/* Children that the process forked: they have its code, and no probes. */
+/* With config.parent: children that it and they forked, and how often those ran another program. */
 uint64_t cul_probe_program_children(const struct cul_probe_program *p);
+uint64_t cul_probe_program_execs(const struct cul_probe_program *p);
+/* Whether that process, it or of its kin, had become another program by then (CLOCK_MONOTONIC). */
+bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at);
 /* Sums over all CPUs; `filtered` has both kinds. 0 or a negative errno. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
@@ -114,6 +121,9 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 	int (*fn)(
 		void *data, const struct cul_probe_tally_key *key, const struct cul_probe_tally *g),
 	void *data);
+/* A process that has a new group with a user stack, and its name; each once. False: none. */
+bool cul_probe_program_next_caller(
+	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
 	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH]);

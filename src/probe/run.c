@@ -125,6 +125,7 @@ static int loop(struct cul_probe_run *run)
 		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
 		if (run->program.rings)
 			r = cul_rings_read(run->program.rings, false);
+		cul_probe_meet_callers(run);
 		if (!r)
 			r = cul_probe_say_rate(run, cul_clock_now());
 		look_for_end(run, fds, cul_clock_now());
@@ -168,7 +169,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
-		.fork_link = CUL_ATTACHMENT_NONE,
+		.fork_links = {CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE},
 		.child = {.signal_fd = -1, .entry_fd = -1},
 		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,

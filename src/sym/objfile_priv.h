@@ -18,9 +18,15 @@ struct objfile_symbol {
 	uint64_t addr;
 	uint64_t size;
 	uint64_t end;     /* sized: addr + size; else the end of its section */
-	uint64_t max_end; /* the largest `end` of all symbols up to this one */
+	uint64_t max_end; /* the largest `end` of all sized symbols up to this one */
 	uint8_t rank;     /* of symbols at one address the highest is shown */
 	bool is_function, is_object, is_tls, is_global, is_ifunc;
+};
+
+struct objfile_stub {
+	uint64_t addr, end; /* linked */
+	uint64_t slot;      /* linked */
+	const char *name;   /* "malloc@plt"; NULL: no relocation fills the slot */
 };
 
 struct objfile_section {
@@ -43,6 +49,10 @@ struct dwarf_range {
 struct dwarf_function {
 	uint64_t entry; /* linked */
 	Dwarf_Die die;
+};
+
+struct objfile_name {
+	const char *raw, *shown;
 };
 
 struct dwarf_type {
@@ -72,6 +82,10 @@ struct cul_objfile {
 	int debug_fd;
 	Elf *debug_elf;
 	Dwarf *dwarf;
+	/* What dwz has put into a file that several share (.gnu_debugaltlink). */
+	int alt_fd;
+	Elf *alt_elf;
+	Dwarf *alt;
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */
@@ -80,8 +94,21 @@ struct cul_objfile {
 	Dwarf *frames_dwarf;  /* ours: a file that has .debug_frame itself */
 	Dwarf_CFI *debug_cfi; /* of frames_dwarf or dwarf */
 
+	/* minidebug.c */
+	bool mini_sought;
+	void *mini_bytes;
+	Elf *mini;
+
 	bool symbols_read;
 	CUL_VEC(struct objfile_symbol) symbols; /* by address */
+
+	bool stubs_read;
+	CUL_VEC(struct objfile_stub) stubs; /* by address */
+
+	/* objfile_names.c: open addressing by the pointer `raw`, a power of two of slots */
+	struct objfile_name *names;
+	size_t n_names, cap_names;
+	uint64_t demangle_ns; /* spent so far */
 
 	bool units_read;
 	CUL_VEC(struct dwarf_unit) units;
@@ -89,6 +116,8 @@ struct cul_objfile {
 	CUL_VEC(struct dwarf_range) ranges;       /* by start */
 	CUL_VEC(struct dwarf_function) functions; /* of one unit, by entry */
 	size_t functions_of;                      /* 1 + that unit; 0: none */
+
+	struct dwarf_code *code; /* dwarf_inlines.c: of each unit; NULL: nothing asked yet */
 
 	/* dwarf_types.c: open addressing, a power of two of slots */
 	struct dwarf_type **types;
@@ -120,6 +149,10 @@ Elf *cul_objfile_debug_elf(struct cul_objfile *o);
 /* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
 
+/* minidebug.c: the ELF file in .gnu_debugdata. NULL: there is none. */
+Elf *cul_objfile_mini(struct cul_objfile *o);
+void cul_objfile_mini_free(struct cul_objfile *o);
+
 /* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
 int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
 unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: unknown */
@@ -133,6 +166,9 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
  */
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
+
+/* objfile_stubs.c: the stub of the procedure linkage table that covers `addr`. -ENOENT. */
+int cul_objfile_stub_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 
 /* dwarf_units.c */
 int cul_dwarf_units(struct cul_objfile *o, struct cul_error *err);
@@ -166,6 +202,11 @@ bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in
 
 /* dwarf_lines.c: the unit whose code `addr` (linked) is in. -ENOENT, -ENODATA, -ENOMEM. */
 int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
+/* A source file's name relative to the directory of the build when it lies below. */
+const char *cul_dwarf_lines_shorten(const char *path, Dwarf_Die *unit);
+
+/* dwarf_inlines.c */
+void cul_dwarf_inlines_free(struct cul_objfile *o);
 
 /* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
 const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);

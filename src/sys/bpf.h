@@ -20,6 +20,7 @@ int cul_sys_bpf_map_update(int fd, const void *key, const void *value);
 /* `n` keys and values in one call (5.6; maps of maps since 5.19). */
 int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, unsigned n);
 int cul_sys_bpf_map_lookup(int fd, const void *key, void *value); /* -ENOENT: no such key */
+int cul_sys_bpf_map_delete(int fd, const void *key);
 /* The key after `key` (NULL: the first). -ENOENT: there is none. */
 int cul_sys_bpf_map_next_key(int fd, const void *key, void *next);
 

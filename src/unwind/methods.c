@@ -49,7 +49,7 @@ static bool matches(struct cul_unwinder *u, const struct cul_signal_frame *s, ui
 	return cul_unwind_read_code(u, start, code, s->len) == 0 && !memcmp(code, s->code, s->len);
 }
 
-static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
+static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t mode, uint64_t *target)
 {
 	uint8_t bytes[16];
 	size_t n = u->facts->call_bytes;
@@ -59,24 +59,38 @@ static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
 	/* At the start of a mapping fewer bytes are before it. */
 	for (; n > 0; n--) {
 		if (cul_unwind_read_code(u, ra - n, bytes, n) == 0)
-			return u->facts->after_call(bytes, n, ra, target);
+			return u->facts->after_call(bytes, n, ra | mode, target);
 	}
 	return false;
 }
 
-bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
+/* The kernel made a signal handler return here: nothing before it was called, or need be there. */
+static bool is_trampoline(struct cul_unwinder *u, uint64_t pc)
 {
-	*target = 0;
-	if (ra < CUL_SIGNAL_CODE_MAX || !cul_unwind_is_code(u, ra - 1))
+	if (!cul_unwind_is_code(u, pc))
 		return false;
-	if (after_call(u, ra, target))
-		return true;
-	/* A signal handler was never called: the kernel made it return here. */
 	for (unsigned i = 0; i < u->facts->n_signals; i++) {
-		if (matches(u, &u->facts->signals[i], ra))
+		if (matches(u, &u->facts->signals[i], pc))
 			return true;
 	}
 	return false;
+}
+
+bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc)
+{
+	return cul_unwind_is_code(u, pc - 1) || is_trampoline(u, pc);
+}
+
+bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
+{
+	uint64_t mode = ra & u->facts->pc_mode;
+
+	ra = cul_unwind_clean_pc(u, ra);
+	*target = 0;
+	if (ra < CUL_SIGNAL_CODE_MAX)
+		return false;
+	return (cul_unwind_is_code(u, ra - 1) && after_call(u, ra, mode, target)) ||
+	       is_trampoline(u, ra);
 }
 
 /* The trampoline that a signal handler returns to, known by its instructions. */
@@ -124,11 +138,12 @@ static size_t read_around(struct cul_unwinder *u, uint64_t from, uint8_t *buf, s
 	return have;
 }
 
-static int by_code(struct cul_unwinder *u, uint64_t pc, uint64_t lookup, struct cul_rules *out)
+static int by_code(
+	struct cul_unwinder *u, const struct cul_code_place *place, struct cul_rules *out)
 {
 	uint8_t bytes[CODE_BEFORE + CODE_AFTER + DELAY_SLOT];
 	struct cul_code code = {.bytes = bytes};
-	uint64_t start;
+	uint64_t start, pc = place->pc, lookup = pc - !place->exact;
 
 	if (!u->facts->analyse)
 		return -ENOENT;
@@ -139,13 +154,14 @@ static int by_code(struct cul_unwinder *u, uint64_t pc, uint64_t lookup, struct 
 		code.addr = pc - (pc >= DELAY_SLOT ? DELAY_SLOT : 0);
 	}
 	code.size = read_around(u, code.addr, bytes, pc - code.addr + CODE_AFTER);
-	return code.size ? u->facts->analyse(&code, pc, out) : -ENOENT;
+	return code.size ? u->facts->analyse(&code, place, out) : -ENOENT;
 }
 
 static int make_rules(struct walk *w, struct cached_rules *c)
 {
 	struct cul_unwinder *u = w->u;
 	uint64_t pc = w->frame.pc, lookup = pc - !w->frame.exact;
+	const struct cul_code_place place = {pc, c->flags, w->frame.exact};
 
 	if (w->methods & 1u << CUL_UNWIND_SIGNAL && by_signal(u, pc, &c->rules) == 0) {
 		c->method = CUL_UNWIND_SIGNAL;
@@ -154,6 +170,9 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 	if (w->methods & 1u << CUL_UNWIND_CFI &&
 		by_file(u, lookup, &c->rules, cul_unwind_cfi) == 0) {
 		c->method = CUL_UNWIND_CFI;
+		c->has_code = u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
+			      w->methods & 1u << CUL_UNWIND_CODE && !c->rules.signal &&
+			      by_code(u, &place, &c->code) == 0;
 		return 0;
 	}
 	/* Tables for exceptions are right where a function calls. */
@@ -162,7 +181,7 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
-	if (w->methods & 1u << CUL_UNWIND_CODE && by_code(u, pc, lookup, &c->rules) == 0) {
+	if (w->methods & 1u << CUL_UNWIND_CODE && by_code(u, &place, &c->rules) == 0) {
 		c->method = CUL_UNWIND_CODE;
 		return 0;
 	}
@@ -174,15 +193,39 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 	return -ENOENT;
 }
 
+/* The entry of this pc, or the one that it takes. */
+static struct cached_rules *cached(struct walk *w, uint64_t flags)
+{
+	const struct cul_frame *frame = &w->frame;
+	uint64_t spread = frame->pc * 0x9e3779b97f4a7c15ull;
+	struct cached_rules *set =
+		&w->u->rules[(spread >> 32) % (RULES_CACHED / RULES_WAYS) * RULES_WAYS];
+
+	for (size_t i = 0; i < RULES_WAYS; i++) {
+		struct cached_rules *c = &set[i];
+
+		if (!c->valid || (c->pc == frame->pc && c->flags == flags &&
+					 c->exact == frame->exact && c->methods == w->methods))
+			return c;
+	}
+	/* Whichever: what is wanted often comes back. */
+	set += w->u->evicted++ % RULES_WAYS;
+	set->valid = false;
+	return set;
+}
+
 const struct cached_rules *cul_unwind_rules(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
-	struct cached_rules *c = &w->u->rules[(frame->pc ^ frame->pc >> 8) % RULES_CACHED];
+	uint64_t flags = w->regs.regs.r[w->u->arch->reg_flags] & w->u->facts->flags_used;
+	struct cached_rules *c = cached(w, flags);
 
-	if (c->valid && c->pc == frame->pc && c->exact == frame->exact && c->methods == w->methods)
+	if (c->valid)
 		return c;
 	c->valid = true;
 	c->pc = frame->pc;
+	c->flags = flags;
+	c->has_code = false;
 	c->exact = frame->exact;
 	c->methods = w->methods;
 	c->ret = make_rules(w, c);
@@ -210,8 +253,7 @@ static bool by_layout(
 	if (cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->fp_off, &saved) != 0 ||
 		cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->ra_off, &ra) != 0)
 		return false;
-	ra = cul_unwind_clean_pc(u, ra);
-	if (!ra || !cul_unwind_is_return(u, ra, &target))
+	if (!cul_unwind_is_return(u, ra, &target))
 		return false;
 	only(w, next, ra, fp + (uint64_t)(int64_t)layout->sp_off);
 	reg_set(next, layout->reg, saved);
@@ -242,7 +284,7 @@ static bool is_of_caller(struct walk *w, uint64_t ra)
 		return target && target <= w->frame.pc; /* a call of what may be this function */
 	if (target)
 		return target == own;
-	return function_start(u, ra - 1, &other) != 0 || other != own;
+	return function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) != 0 || other != own;
 }
 
 /*
@@ -258,9 +300,10 @@ int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next)
 
 	if (!w->frame.exact || !reg_known(&w->regs, lr))
 		return -ENOENT;
-	ra = cul_unwind_clean_pc(w->u, w->regs.regs.r[lr]);
-	if (!is_of_caller(w, ra) ||
-		(cul_unwind_by_fp(w, next) == 0 && next->regs.r[arch->reg_ip] == ra))
+	ra = w->regs.regs.r[lr];
+	if (!is_of_caller(w, ra) || (cul_unwind_by_fp(w, next) == 0 &&
+					    cul_unwind_clean_pc(w->u, next->regs.r[arch->reg_ip]) ==
+						    cul_unwind_clean_pc(w->u, ra)))
 		return -ENOENT;
 	*next = w->regs;
 	reg_set(next, arch->reg_ip, ra);
@@ -285,7 +328,6 @@ int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next)
 			return -ENOENT;
 		ra = w->regs.regs.r[w->u->facts->reg_lr];
 	}
-	ra = cul_unwind_clean_pc(w->u, ra);
 	if (!cul_unwind_is_return(w->u, ra, &target))
 		return -ENOENT;
 	*next = w->regs;
@@ -312,8 +354,7 @@ int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next)
 
 		if (cul_unwind_read_word(w->u, w->frame.sp + off, &ra) != 0)
 			break;
-		ra = cul_unwind_clean_pc(w->u, ra);
-		if (!ra || !cul_unwind_is_return(w->u, ra, &target))
+		if (!cul_unwind_is_return(w->u, ra, &target))
 			continue;
 		if (!found || (start && target == start)) {
 			found = ra;

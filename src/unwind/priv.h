@@ -8,7 +8,7 @@
 #include "arch/unwind.h"
 #include "unwind/unwind.h"
 
-enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 256 };
+enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 1024, RULES_WAYS = 4 };
 
 struct memory_line {
 	uint64_t addr; /* of the line */
@@ -18,13 +18,16 @@ struct memory_line {
 
 /* The rules at one pc, whichever method made them. */
 struct cached_rules {
-	uint64_t pc;
+	uint64_t pc, flags;
 	bool valid, exact;
 	unsigned methods; /* that were allowed */
 	int ret;          /* 0, -ENOENT: no method has any */
 	uint8_t method;
 	bool trampoline;
 	struct cul_rules rules;
+	/* What the code says where `rules` are tables that may be right at calls only. */
+	bool has_code;
+	struct cul_rules code;
 };
 
 struct cul_unwinder {
@@ -34,6 +37,7 @@ struct cul_unwinder {
 	struct cul_code_space code;
 	struct memory_line *lines;
 	struct cached_rules *rules;
+	unsigned evicted;
 	uint64_t mask; /* of an address */
 };
 
@@ -95,10 +99,12 @@ int cul_unwind_apply(struct cul_unwinder *u, const struct cul_rules *rules,
 const struct cached_rules *cul_unwind_rules(struct walk *w);
 /* Whether code may be executed at `addr`. */
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
-/* Whether `ra` is code behind a call. */
+/* Whether a call can return to `pc`, for all that is mapped. */
+bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc);
+/* Whether `ra`, as a call leaves it, is code behind a call; of what, if the code names it. */
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);
-/* Each: 0 with the caller in `next`; -ENOENT: not this way. */
+/* Each: 0 with the caller in `next`, its pc as a call left it; -ENOENT: not this way. */
 int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);

@@ -66,6 +66,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_FP] = "frame pointer",
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
+		[CUL_UNWIND_ORC] = "ORC",
 	};
 
 	return method < CUL_UNWIND_METHODS ? names[method] : "?";
@@ -94,6 +95,7 @@ const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, siz
 struct found {
 	struct cul_thread_regs regs;
 	struct cul_frame frame;
+	uint64_t ra; /* its pc as a call left it */
 	bool downward;
 };
 
@@ -102,34 +104,40 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	struct cul_unwind_end *end)
 {
 	const struct cul_arch *arch = w->u->arch;
+	const struct cul_arch_unwind *facts = w->u->facts;
 	struct cul_frame *frame = &f->frame;
 	uint64_t target;
 
+	f->ra = f->regs.regs.r[arch->reg_ip];
 	*frame = (struct cul_frame){
-		.pc = cul_unwind_clean_pc(w->u, f->regs.regs.r[arch->reg_ip]),
+		.pc = cul_unwind_clean_pc(w->u, f->ra),
 		.sp = f->regs.regs.r[arch->reg_sp] & w->u->mask,
 		.exact = signal,
 		.method = (uint8_t)(signal ? CUL_UNWIND_SIGNAL : method),
 	};
 	f->regs.regs.r[arch->reg_ip] = frame->pc;
+	if (facts->pc_mode && !signal)
+		reg_set(&f->regs, arch->reg_flags, f->ra & facts->pc_mode ? facts->flags_mode : 0);
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NOT_CODE, frame->pc};
-	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
+	/* 0 ends a stack, if it is known to be the return address. */
+	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE &&
+		!(method == CUL_UNWIND_EXIDX && w->frame.exact)) {
 		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}
-	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1))
+	if (!signal && !cul_unwind_is_behind_code(w->u, frame->pc))
 		return -EBADMSG;
-	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, frame->pc, &target))
+	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, f->ra, &target))
 		return -EBADMSG;
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_LOOP, frame->sp};
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
 		return 0;
-	/* A function that has not touched the stack yet and got its return address in a register.
-	 */
+	/* A function that has not touched the stack yet and has its return address in a register:
+	 * the link register, or where its tables say (vfork() on x86_64). */
 	if (frame->sp == w->frame.sp)
-		return w->u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
-				       frame->pc != w->frame.pc
+		return (facts->reg_lr != CUL_NO_REG || method == CUL_UNWIND_CFI) &&
+				       w->frame.exact && frame->pc != w->frame.pc
 			       ? 0
 			       : -ELOOP;
 	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
@@ -157,7 +165,7 @@ static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct 
 	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
 		return !w->frame.exact;
 	case CUL_UNWIND_CODE:
-		return f->frame.exact || calls_this(w, f->frame.pc);
+		return f->frame.exact || calls_this(w, f->ra);
 	default:
 		return false;
 	}
@@ -173,10 +181,33 @@ static void mend_prologue(struct walk *w, struct found *f, enum cul_unwind_metho
 	struct cul_thread_regs by_lr;
 
 	if (!(w->methods & 1u << CUL_UNWIND_LR) || cul_unwind_by_lr(w, &by_lr) != 0 ||
-		by_lr.regs.r[ip] == cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
+		cul_unwind_clean_pc(w->u, by_lr.regs.r[ip]) ==
+			cul_unwind_clean_pc(w->u, f->regs.regs.r[ip]))
 		return;
 	f->regs = by_lr;
 	*method = CUL_UNWIND_LR;
+}
+
+/*
+ * Compilers write tables that are right at calls only (clang before version 15 for arm64, always
+ * for ARM): where the thread was stopped elsewhere the code is right if the two differ.
+ */
+static int mend_stopped(struct walk *w, const struct cul_rules *code, struct found *f,
+	enum cul_unwind_method *method, int ret)
+{
+	const struct cul_arch *arch = w->u->arch;
+	struct cul_thread_regs by_code;
+	uint64_t target, ignored;
+
+	if (cul_unwind_apply(w->u, code, &w->regs, &by_code, &ignored) != 0 ||
+		!cul_unwind_is_return(w->u, by_code.regs.r[arch->reg_ip], &target))
+		return ret;
+	if (ret == 0 && by_code.regs.r[arch->reg_ip] == f->regs.regs.r[arch->reg_ip] &&
+		by_code.regs.r[arch->reg_sp] == f->regs.regs.r[arch->reg_sp])
+		return 0;
+	f->regs = by_code;
+	*method = CUL_UNWIND_CODE;
+	return 0;
 }
 
 /* By what is known of the code. 0; -ENOENT: the end; another: by other ways perhaps. */
@@ -184,10 +215,14 @@ static int by_rules(
 	struct walk *w, struct found *f, enum cul_unwind_method *method, struct cul_unwind_end *end)
 {
 	const struct cached_rules *c = cul_unwind_rules(w);
+	const struct cul_rule *rule = &c->rules.reg[w->u->arch->reg_ip];
 	uint64_t fail = 0;
 	int ret;
 
 	if (c->ret != 0)
+		return -EBADMSG;
+	/* Who has called somebody has its return address in the link register no more. */
+	if (!w->frame.exact && rule->kind == CUL_RULE_REG && rule->reg == w->u->facts->reg_lr)
 		return -EBADMSG;
 	*method = c->method;
 	ret = cul_unwind_apply(w->u, &c->rules, &w->regs, &f->regs, &fail);
@@ -195,6 +230,8 @@ static int by_rules(
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_UNREADABLE, fail};
 	if (ret == -ENOENT)
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
+	if (c->has_code && ret != -ENOENT)
+		ret = mend_stopped(w, &c->code, f, method, ret);
 	if (ret != 0)
 		return ret;
 	if (c->method == CUL_UNWIND_EXIDX)
@@ -236,7 +273,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	int ret = -EBADMSG;
 
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
-	if (cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
+	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
 	if (ret != 0 && ret != -ENOENT)
 		ret = by_stack(w, f, &method, end);

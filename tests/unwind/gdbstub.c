@@ -20,38 +20,60 @@ static void die(const char *what)
 	exit(2);
 }
 
+static int digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* How many bytes there are. */
+static size_t unhex(const char *text, uint8_t *bytes, size_t size)
+{
+	size_t n;
+
+	for (n = 0; n < size && digit(text[2 * n]) >= 0; n++)
+		bytes[n] = (uint8_t)(digit(text[2 * n]) << 4 | digit(text[2 * n + 1]));
+	return n;
+}
+
 static int read_mem(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 {
 	struct gdbstub *g = (struct gdbstub *)mem;
-	char packet[64];
-	unsigned byte;
 
-	for (size_t done = 0; done < size;) {
-		size_t n = size - done < 1024 ? size - done : 1024;
-
-		snprintf(packet, sizeof(packet), "m%" PRIx64 ",%zx", addr + done, n);
-		if (strlen(gdbstub_ask(g, packet)) != 2 * n)
-			return -EFAULT;
-		for (size_t i = 0; i < n; i++) {
-			sscanf(g->reply + 2 * i, "%2x", &byte);
-			((uint8_t *)buf)[done + i] = (uint8_t)byte;
-		}
-		done += n;
-	}
-	return 0;
+	return cul_mem_read(g->qemu, g->base + addr, buf, size);
 }
 
 static const struct cul_mem_ops ops = {.name = "gdb", .read = read_mem};
 
-void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program)
+/* What qemu says is at an address, against what is read there. */
+static void check_base(struct gdbstub *g, uint64_t addr)
+{
+	uint8_t bytes[8], told[8];
+	char packet[64];
+
+	snprintf(packet, sizeof(packet), "m%" PRIx64 ",8", addr);
+	if (unhex(gdbstub_ask(g, packet), told, sizeof(told)) != sizeof(told) ||
+		cul_mem_read(&g->mem, addr, bytes, sizeof(bytes)) != 0 ||
+		memcmp(bytes, told, sizeof(bytes)) != 0)
+		die("the program's memory is not where it was asked for");
+}
+
+void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program, bool narrow)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct cul_error err;
+	char base[32];
 
 	g->mem.ops = &ops;
+	g->base = narrow ? 1ull << 32 : 0; /* of 64 bits it is 0 anyway */
+	snprintf(base, sizeof(base), "0x%" PRIx64, g->base);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.%d", program, (int)getpid());
 	unlink(addr.sun_path);
 	g->pid = fork();
 	if (g->pid == 0) {
+		if (narrow)
+			execlp(qemu, qemu, "-B", base, "-g", addr.sun_path, program, (char *)NULL);
 		execlp(qemu, qemu, "-g", addr.sun_path, program, (char *)NULL);
 		_exit(127);
 	}
@@ -63,6 +85,8 @@ void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program)
 	}
 	unlink(addr.sun_path);
 	gdbstub_ask(g, "?");
+	if (cul_mem_process(g->pid, &g->qemu, &err) != 0)
+		die(err.text);
 }
 
 static char next_char(struct gdbstub *g)
@@ -106,13 +130,7 @@ const char *gdbstub_ask(struct gdbstub *g, const char *packet)
 
 size_t gdbstub_regs(struct gdbstub *g, uint8_t *bytes, size_t size)
 {
-	const char *reply = gdbstub_ask(g, "g");
-	size_t n;
-	unsigned byte;
-
-	for (n = 0; n < size && sscanf(reply + 2 * n, "%2x", &byte) == 1; n++)
-		bytes[n] = (uint8_t)byte;
-	return n;
+	return unhex(gdbstub_ask(g, "g"), bytes, size);
 }
 
 static bool stopped(const char *reply, int *signal)
@@ -128,31 +146,50 @@ static bool stopped(const char *reply, int *signal)
 
 bool gdbstub_step(struct gdbstub *g, int *signal)
 {
-	char packet[16] = "s";
+	return stopped(gdbstub_ask(g, "s"), signal);
+}
 
-	if (*signal)
-		snprintf(packet, sizeof(packet), "S%02x", *signal);
-	return stopped(gdbstub_ask(g, packet), signal);
+static void breakpoint(struct gdbstub *g, char what, uint64_t addr)
+{
+	char packet[64];
+
+	snprintf(packet, sizeof(packet), "%c0,%" PRIx64 ",4", what, addr);
+	gdbstub_ask(g, packet);
 }
 
 void gdbstub_run_to(struct gdbstub *g, uint64_t addr)
 {
-	char packet[64];
 	int signal = 0;
 
-	snprintf(packet, sizeof(packet), "Z0,%" PRIx64 ",4", addr);
-	gdbstub_ask(g, packet);
+	breakpoint(g, 'Z', addr);
 	if (!stopped(gdbstub_ask(g, "c"), &signal) || signal) {
 		fprintf(stderr, "gdbstub: %s: ", g->reply);
 		die("main was not reached");
 	}
-	packet[0] = 'z';
-	gdbstub_ask(g, packet);
+	breakpoint(g, 'z', addr);
+	check_base(g, addr);
+}
+
+void gdbstub_deliver(struct gdbstub *g, int signal, const uint64_t *handlers, size_t n)
+{
+	char packet[32];
+	int other = 0;
+
+	for (size_t i = 0; i < n; i++)
+		breakpoint(g, 'Z', handlers[i]);
+	snprintf(packet, sizeof(packet), "vCont;C%02x", (unsigned)signal);
+	if (!stopped(gdbstub_ask(g, packet), &other) || other) {
+		fprintf(stderr, "gdbstub: %s: ", g->reply);
+		die("no handler was reached");
+	}
+	for (size_t i = 0; i < n; i++)
+		breakpoint(g, 'z', handlers[i]);
 }
 
 void gdbstub_end(struct gdbstub *g)
 {
 	kill(g->pid, SIGKILL);
 	waitpid(g->pid, NULL, 0);
+	cul_mem_free(g->qemu);
 	close(g->fd);
 }

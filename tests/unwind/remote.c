@@ -1,66 +1,137 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * remote ARCH QEMU [--methods NAMES] [--show N] PROGRAM: as step, for a static program of another
- * architecture under qemu-user. Signals are not followed.
+ * architecture under qemu-user. Its signal handlers are the functions whose names begin with "on_".
  */
+#include <elf.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch/unwind.h"
 #include "gdbstub.h"
 #include "shadow.h"
 
-enum { MAX_STEPS = 400000, MAX_TOLD = 64 };
+enum {
+	MAX_STEPS = 400000,
+	MAX_TOLD = 64,
+	MAX_HANDLERS = 16,
+	MAX_SEGMENTS = 16,
+	PAGE = 4096,
+	RESTORER = 16
+};
 
 struct run {
 	struct gdbstub gdb;
 	const struct cul_arch *arch;
-	struct cul_objfile *file;
+	struct cul_objfile *file, *names; /* names: the same with symbols, where it has none */
 	struct cul_unwinder *unwinder;
 	struct cul_unwind_options options;
 	struct cul_thread_regs regs;
 	struct shadow shadow;
 	struct score score;
 	unsigned show;
+	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
+	uint64_t handlers[MAX_HANDLERS];
+	size_t n_handlers;
+	uint64_t trampoline; /* the page that handlers return to: the kernel's, here qemu's */
+	GElf_Phdr code[MAX_SEGMENTS];
+	size_t n_code;
 };
 
 static int at(void *data, uint64_t addr, struct cul_code_at *out)
 {
 	struct run *r = data;
-	uint64_t offset;
 
-	*out = (struct cul_code_at){0};
-	if (cul_objfile_offset(r->file, addr, &offset) == 0) {
-		out->executable = true;
-		out->file = r->file;
+	*out = (struct cul_code_at){
+		.executable = r->trampoline && addr / PAGE == r->trampoline / PAGE};
+	for (size_t i = 0; i < r->n_code; i++) {
+		if (addr - r->code[i].p_vaddr < r->code[i].p_memsz) {
+			out->executable = true;
+			out->file = r->file;
+		}
 	}
 	return 0;
 }
 
-/* The head of qemu's register packet is in our order, but for MIPS, whose pc stands behind others.
+static void read_segments(struct run *r, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf *elf;
+	size_t n = 0;
+	GElf_Phdr ph;
+
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	elf_getphdrnum(elf, &n);
+	for (size_t i = 0; i < n && r->n_code < MAX_SEGMENTS; i++)
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X)
+			r->code[r->n_code++] = ph;
+	elf_end(elf);
+	close(fd);
+}
+
+static void find_handlers(struct run *r)
+{
+	struct cul_elf_symbol s;
+	size_t cursor = 0;
+
+	while (cul_objfile_next_symbol(r->names, &cursor, &s))
+		if (s.is_function && !strncmp(s.name, "on_", 3) && r->n_handlers < MAX_HANDLERS)
+			r->handlers[r->n_handlers++] = s.addr;
+}
+
+/*
+ * Where register `i` of ours is in qemu's packet: MIPS has status, lo, hi, badvaddr, cause, pc
+ * behind the general ones; ARM has eight of 12 bytes and one of 4, all gone, between pc and CPSR.
  */
+static long place_of(const struct cul_arch *arch, unsigned i)
+{
+	if (arch->elf_machine == EM_MIPS && i >= 32)
+		return i == arch->reg_ip ? 37 * (long)arch->word : -1;
+	if (arch->elf_machine == EM_ARM && i > 15)
+		return i == arch->reg_flags ? 16 * 4 + 8 * 12 + 4 : -1;
+	return (long)(i * arch->word);
+}
+
+static uint64_t number(const struct cul_arch *arch, const uint8_t *bytes)
+{
+	uint64_t value = 0;
+
+	for (unsigned i = 0; i < arch->word; i++)
+		value = value << 8 | bytes[arch->big_endian ? i : arch->word - 1 - i];
+	return value;
+}
+
+static int read_word(struct run *r, uint64_t addr, uint64_t *value)
+{
+	uint8_t bytes[8];
+
+	if (cul_mem_read(&r->gdb.mem, addr, bytes, r->arch->word) != 0)
+		return -1;
+	*value = number(r->arch, bytes);
+	return 0;
+}
+
 static void get_regs(struct run *r)
 {
 	uint8_t bytes[1024] = {0};
 	size_t n = gdbstub_regs(&r->gdb, bytes, sizeof(bytes));
 	unsigned word = r->arch->word;
-	bool mips = !strncmp(r->arch->name, "mips", 4);
 
 	r->regs = (struct cul_thread_regs){0};
-	for (unsigned i = 0; i < r->arch->n_regs && (i + 1) * word <= n; i++) {
-		uint64_t value = 0;
+	for (unsigned i = 0; i < r->arch->n_regs; i++) {
+		long place = place_of(r->arch, i);
 
-		for (unsigned b = 0; b < word; b++)
-			value = value << 8 |
-				bytes[i * word + (r->arch->big_endian ? b : word - 1 - b)];
-		/* status, lo, hi, badvaddr, cause, pc */
-		if (mips && i >= 32 && i != 37)
+		if (place < 0 || (size_t)place + word > n)
 			continue;
-		r->regs.regs.r[mips && i == 37 ? r->arch->reg_ip : i] = value;
-		r->regs.known |= 1ull << (mips && i == 37 ? r->arch->reg_ip : i);
+		r->regs.regs.r[i] = number(r->arch, bytes + place);
+		r->regs.known |= 1ull << i;
 	}
 }
 
@@ -69,17 +140,20 @@ static uint64_t pc_of(const struct run *r)
 	return r->regs.regs.r[r->arch->reg_ip] & ~r->arch->unwind->pc_clear;
 }
 
-/* The address behind the call (and its delay slot) at pc; 0: it is none. */
-static uint64_t call_at(struct run *r, uint64_t pc)
+/*
+ * Whether the instruction at `pc` has called somebody: the link register points behind it (and its
+ * delay slot) and it did not go on there. Knows nothing of our decoders.
+ */
+static uint64_t call_at(struct run *r, uint64_t pc, bool thumb)
 {
-	const struct cul_arch_unwind *facts = r->arch->unwind;
-	uint8_t bytes[8];
-	unsigned len = facts->call_bytes < 8 || !strcmp(r->arch->name, "arm") ? 4 : 8;
+	uint64_t lr = r->regs.regs.r[r->arch->unwind->reg_lr], len = 4;
+	uint8_t first[2];
 
-	if (cul_objfile_bytes(r->file, pc, bytes, len) != 0 ||
-		!facts->after_call(bytes, len, pc + len, NULL))
-		return 0;
-	return pc + len;
+	if (r->arch->elf_machine == EM_MIPS)
+		len = 8;
+	if (thumb && cul_mem_read(&r->gdb.mem, pc, first, sizeof(first)) == 0)
+		len = first[1] >= 0xe8 ? 4 : 2;
+	return lr == (pc + len) + thumb ? pc + len : 0;
 }
 
 static void complain(struct run *r, enum verdict verdict, size_t frame)
@@ -100,7 +174,7 @@ static void complain(struct run *r, enum verdict verdict, size_t frame)
 		uint64_t want = shadow_pc(&r->shadow, i, pc_of(r));
 		struct cul_elf_symbol s = {.name = "?"};
 
-		cul_objfile_symbol_at(r->file, want, &s);
+		cul_objfile_symbol_at(r->names, want, &s);
 		printf("  %2zu want %" PRIx64 " %s+0x%" PRIx64, i, want, s.name, want - s.addr);
 		if (i < r->score.n_frames)
 			printf("  got %" PRIx64 " sp %" PRIx64 " by %s%s", r->score.frames[i].pc,
@@ -115,7 +189,28 @@ static bool is_jumping(struct run *r, uint64_t pc)
 {
 	struct cul_elf_symbol symbol;
 
-	return cul_objfile_symbol_at(r->file, pc, &symbol) == 0 && strstr(symbol.name, "__longjmp");
+	return cul_objfile_symbol_at(r->names, pc, &symbol) == 0 &&
+	       strstr(symbol.name, "__longjmp");
+}
+
+static bool lost(void *data, size_t frame)
+{
+	struct run *r = data;
+	const struct shadow_entry *e = &r->shadow.entries[r->shadow.len - frame];
+	uint64_t from = r->regs.regs.r[r->arch->reg_sp], value, mode = r->arch->unwind->pc_mode;
+
+	if (frame == 0 || frame > r->shadow.len)
+		return false;
+	for (unsigned i = 0; i < r->arch->n_regs; i++)
+		if (i != r->arch->reg_ip && (r->regs.regs.r[i] & ~mode) == e->pc)
+			return false;
+	if (frame >
+		1) /* of the function that should have kept it; deeper is what calls left behind */
+		from = e[1].sp;
+	for (uint64_t at = from; at < e->sp; at += r->arch->word)
+		if (read_word(r, at, &value) != 0 || (value & ~mode) == e->pc)
+			return false;
+	return true;
 }
 
 static void check(struct run *r)
@@ -128,29 +223,53 @@ static void check(struct run *r)
 		return;
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
-	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame);
-	if (verdict != EXACT)
+	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame, lost, r);
+	if (verdict != EXACT && verdict != LOST)
 		complain(r, verdict, frame);
 }
 
-/* What the instruction from `pc` has done to the stack of calls. */
-static void account(struct run *r, uint64_t pc, uint64_t sp)
+/* What the instruction at `pc` has done to the stack of calls. */
+static void account(struct run *r, uint64_t pc, uint64_t sp, bool thumb)
 {
-	uint64_t now = pc_of(r), ra = r->pending ? r->pending : call_at(r, pc);
+	uint64_t now = pc_of(r), ra = r->pending ? r->pending : call_at(r, pc, thumb);
 	uint64_t now_sp = r->regs.regs.r[r->arch->reg_sp];
 	struct shadow *s = &r->shadow;
 
 	r->pending = ra == pc + 8 && now == pc + 4 ? ra : 0;
-	if (ra && now != ra && now != pc + 4) {
+	if (r->pending)
+		return;
+	if (ra && now != ra) {
 		shadow_call(s, ra, sp);
 		return;
 	}
 	if (is_jumping(r, pc) && !is_jumping(r, now))
 		shadow_now(s, now_sp);
-	while (s->len &&
+	if (s->len && s->entries[s->len - 1].interrupted) {
+		const struct shadow_entry *e = &s->entries[s->len - 1];
+
+		if (now - r->trampoline < RESTORER)
+			return;
+		s->len--; /* sigreturn; qemu stops one instruction further */
+		if (now != e->pc)
+			account(r, e->pc, e->sp, thumb);
+		return;
+	}
+	while (s->len && !s->entries[s->len - 1].interrupted &&
 		(s->entries[s->len - 1].sp < now_sp ||
 			(s->entries[s->len - 1].sp == now_sp && s->entries[s->len - 1].pc == now)))
 		s->len--;
+}
+
+static void deliver(struct run *r, int signal)
+{
+	uint64_t restorer;
+
+	shadow_signal(&r->shadow, pc_of(r), r->regs.regs.r[r->arch->reg_sp]);
+	gdbstub_deliver(&r->gdb, signal, r->handlers, r->n_handlers);
+	get_regs(r);
+	restorer = r->regs.regs.r[r->arch->unwind->reg_lr] & ~r->arch->unwind->pc_clear;
+	shadow_call(&r->shadow, restorer, r->regs.regs.r[r->arch->reg_sp]);
+	r->trampoline = restorer;
 }
 
 static unsigned methods_of(const char *names)
@@ -159,7 +278,7 @@ static unsigned methods_of(const char *names)
 		"regs", "cfi", "exidx", "signal", "code", "lr", "fp", "badpc", "scan"};
 	unsigned bits = 0;
 
-	for (unsigned i = 0; i < CUL_UNWIND_METHODS; i++)
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strstr(names, words[i]))
 			bits |= 1u << i;
 	return bits;
@@ -171,6 +290,7 @@ int main(int argc, char **argv)
 	struct cul_code_space space = {.data = &r, .at = at};
 	struct cul_elf_symbol main_symbol;
 	struct cul_error err;
+	const char *symbols = argv[argc - 1];
 	int signal = 0;
 
 	if (argc < 4 || !(r.arch = cul_arch_find(argv[1])))
@@ -180,13 +300,18 @@ int main(int argc, char **argv)
 			r.options.methods = methods_of(argv[i + 1]);
 		if (!strcmp(argv[i], "--show"))
 			r.show = (unsigned)atoi(argv[i + 1]);
+		if (!strcmp(argv[i], "--symbols"))
+			symbols = argv[i + 1];
 	}
 	if (cul_objfile_open(argv[argc - 1], argv[argc - 1], NULL, &r.file, &err) != 0 ||
-		cul_objfile_symbol(r.file, "main", &main_symbol, &err) != 0) {
+		cul_objfile_open(symbols, symbols, NULL, &r.names, &err) != 0 ||
+		cul_objfile_symbol(r.names, "main", &main_symbol, &err) != 0) {
 		fprintf(stderr, "remote: %s\n", err.text);
 		return 2;
 	}
-	gdbstub_start(&r.gdb, argv[2], argv[argc - 1]);
+	read_segments(&r, argv[argc - 1]);
+	find_handlers(&r);
+	gdbstub_start(&r.gdb, argv[2], argv[argc - 1], r.arch->word == 4);
 	gdbstub_run_to(&r.gdb, main_symbol.addr & ~r.arch->unwind->pc_clear);
 	if (cul_unwinder_new(r.arch, &r.gdb.mem, &space, &r.unwinder) != 0)
 		return 2;
@@ -195,16 +320,23 @@ int main(int argc, char **argv)
 		r.regs.regs.r[r.arch->reg_sp]);
 	for (unsigned i = 0; i < MAX_STEPS && r.shadow.len; i++) {
 		uint64_t pc = pc_of(&r), sp = r.regs.regs.r[r.arch->reg_sp];
+		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
 		check(&r);
-		if (!gdbstub_step(&r.gdb, &signal) || signal)
+		if (signal) {
+			deliver(&r, signal);
+			signal = 0;
+			continue;
+		}
+		if (!gdbstub_step(&r.gdb, &signal))
 			break;
 		get_regs(&r);
-		account(&r, pc, sp);
+		account(&r, pc, sp, thumb);
 	}
 	score_print(&r.score);
 	gdbstub_end(&r.gdb);
 	cul_unwinder_free(r.unwinder);
 	cul_objfile_free(r.file);
+	cul_objfile_free(r.names);
 	return 0;
 }

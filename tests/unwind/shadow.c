@@ -56,7 +56,7 @@ uint64_t shadow_pc(const struct shadow *s, size_t i, uint64_t pc)
 
 const char *shadow_verdict(enum verdict verdict)
 {
-	static const char *const words[] = {"exact", "truncated", "wrong, marked", "WRONG"};
+	static const char *const words[] = {"exact", "truncated", "wrong, marked", "WRONG", "lost"};
 
 	return words[verdict];
 }
@@ -79,8 +79,10 @@ static enum verdict judge(
 		bool sure;
 
 		*at = i;
-		if (i >= score->n_frames)
-			return score->end.why == CUL_UNWIND_END_OUTERMOST ? WRONG : TRUNCATED;
+		if (i >= score->n_frames && score->end.why != CUL_UNWIND_END_OUTERMOST)
+			return TRUNCATED;
+		if (i >= score->n_frames) /* that it ends is as sure as the last frame */
+			return f[-1].certainty == CUL_CERTAIN ? WRONG : WRONG_MARKED;
 		sure = f->certainty == CUL_CERTAIN;
 		if (f->pc != shadow_pc(shadow, i, pc))
 			return sure ? WRONG : WRONG_MARKED;
@@ -90,10 +92,13 @@ static enum verdict judge(
 	return EXACT;
 }
 
-enum verdict score_judge(struct score *score, const struct shadow *shadow, uint64_t pc, size_t *at)
+enum verdict score_judge(struct score *score, const struct shadow *shadow, uint64_t pc, size_t *at,
+	is_lost *lost, void *data)
 {
 	enum verdict verdict = judge(score, shadow, pc, at);
 
+	if ((verdict == TRUNCATED || verdict == WRONG_MARKED) && lost && lost(data, *at))
+		verdict = LOST;
 	score->count[verdict]++;
 	return verdict;
 }

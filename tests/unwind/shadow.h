@@ -29,8 +29,12 @@ void shadow_now(struct shadow *s, uint64_t sp);
 /* What frame `i` should have; 0 beyond the last. */
 uint64_t shadow_pc(const struct shadow *s, size_t i, uint64_t pc);
 
-/* TRUNCATED: right as far as it goes, and it says that it goes no further. */
-enum verdict { EXACT, TRUNCATED, WRONG_MARKED, WRONG, VERDICTS };
+/*
+ * TRUNCATED: right as far as it goes, and it says that it goes no further. LOST: one of the two,
+ * where the return address is nowhere any more: a compiler need not keep it for a call that never
+ * returns.
+ */
+enum verdict { EXACT, TRUNCATED, WRONG_MARKED, WRONG, LOST, VERDICTS };
 
 const char *shadow_verdict(enum verdict verdict);
 
@@ -42,8 +46,11 @@ struct score {
 };
 
 int score_visit(void *data, const struct cul_frame *frame, const struct cul_thread_regs *regs);
-/* Counts; `*at` is the first frame that is not right. */
-enum verdict score_judge(struct score *score, const struct shadow *shadow, uint64_t pc, size_t *at);
+/* Whether frame `i`'s return address is in no register and not on the stack. */
+typedef bool is_lost(void *data, size_t i);
+/* Counts; `*at` is the first frame that is not right. `lost` may be NULL: they never are. */
+enum verdict score_judge(struct score *score, const struct shadow *shadow, uint64_t pc, size_t *at,
+	is_lost *lost, void *data);
 void score_print(const struct score *score);
 
 #endif

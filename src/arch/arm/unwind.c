@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "arch/arm/arm.h"
-#include "arch/unwind.h"
+#include "arch/arm/flow.h"
+#include "arch/core.h"
 
 #include <elf.h>
 
@@ -32,6 +32,9 @@ static const struct cul_signal_frame signals[] = {
 	{{0xad, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
 	{{0x77, 0x27, 0x00, 0xdf}, 4, {0, 2}, plain_regs, N_SIGNAL_REGS},
 	{{0xad, 0x27, 0x00, 0xdf}, 4, {0, 2}, rt_regs, N_SIGNAL_REGS},
+	/* glibc's own, of Thumb */
+	{{0x4f, 0xf0, 0x77, 0x07, 0x00, 0xdf}, 6, {0, 4}, plain_regs, N_SIGNAL_REGS},
+	{{0x4f, 0xf0, 0xad, 0x07, 0x00, 0xdf}, 6, {0, 4}, rt_regs, N_SIGNAL_REGS},
 };
 
 /*
@@ -45,40 +48,52 @@ static const struct cul_fp_layout fp_layouts[] = {
 	{CUL_ARM_R7, 0, 4, 8},
 };
 
-/*
- * The bit of a return address that says Thumb is not here any more: both are tried. ARM: bl, blx of
- * a register; Thumb: bl and blx of 32 bits, blx of a register of 16.
- */
+/* Bits of CPSR: T, the condition flags. */
+#define CPSR_T    (1ull << 5)
+#define CPSR_NZCV (0xfull << 28)
+
+static bool is_call(
+	void (*decode)(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow_insn *out),
+	const uint8_t *bytes, unsigned len, uint64_t ra, uint64_t *target)
+{
+	struct cul_flow_insn insn = {0};
+
+	decode(bytes, len, ra - len, &insn);
+	if (insn.end != CUL_PATH_CALL || insn.len != len)
+		return false;
+	if (target)
+		*target = insn.target;
+	return true;
+}
+
 static bool after_call(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t *target)
 {
 	const uint8_t *end = bytes + size;
-	uint32_t w, first, second;
 
+	if (ra & 1) {
+		ra &= ~1ull;
+		return (size >= 4 && is_call(cul_arm_t32, end - 4, 4, ra, target)) ||
+		       (size >= 2 && is_call(cul_arm_t32, end - 2, 2, ra, target));
+	}
+	if (size < 4 || ra % 4)
+		return false;
+	if (is_call(cul_arm_a32, end - 4, 4, ra, target))
+		return true;
+	/* Old code: mov lr, pc before a jump. */
 	if (target)
 		*target = 0;
-	if (size >= 4 && ra % 4 == 0) {
-		w = (uint32_t)end[-1] << 24 | end[-2] << 16 | end[-3] << 8 | end[-4];
-		if ((w >> 24 & 15) == 11 && w >> 28 != 15) { /* bl */
-			if (target)
-				*target = (ra + 4 + (uint64_t)((int64_t)(int32_t)(w << 8) >> 6)) &
-					  UINT32_MAX;
-			return true;
-		}
-		if (w >> 25 == 0x7d || (w & 0x0ffffff0) == 0x012fff30) /* blx */
-			return true;
-		/* Old code: mov lr, pc before a jump. */
-		if (size >= 8 && end[-8] == 0x0f && end[-7] == 0xe0 && end[-6] == 0xa0)
-			return true;
-	}
-	if (size < 2)
-		return false;
-	second = (uint32_t)end[-1] << 8 | end[-2];
-	if ((second & 0xff87) == 0x4780) /* blx of a register */
-		return true;
-	if (size < 4)
-		return false;
-	first = (uint32_t)end[-3] << 8 | end[-4];
-	return first >> 11 == 0x1e && (second & 0xc000) == 0xc000;
+	return size >= 8 && arm_word(end - 8) == 0xe1a0e00f;
+}
+
+static int analyse(
+	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out)
+{
+	static const struct cul_flow_arch a32 = {CUL_ARM_PC, CUL_ARM_SP, CUL_ARM_LR, CUL_ARM_PC,
+		CUL_NO_REG, 4, CUL_ARM_PRESERVED, cul_arm_a32, cul_arm_holds};
+	static const struct cul_flow_arch t32 = {CUL_ARM_PC, CUL_ARM_SP, CUL_ARM_LR, CUL_ARM_PC,
+		CUL_NO_REG, 4, CUL_ARM_PRESERVED, cul_arm_t32, cul_arm_holds};
+
+	return cul_flow_analyse(at->flags & CPSR_T ? &t32 : &a32, code, at, out);
 }
 
 static const struct cul_arch_unwind unwind = {
@@ -97,6 +112,10 @@ static const struct cul_arch_unwind unwind = {
 	.has_exidx = true,
 	.after_call = after_call,
 	.call_bytes = 8,
+	.analyse = analyse,
+	.flags_used = CPSR_T | CPSR_NZCV,
+	.pc_mode = 1,
+	.flags_mode = CPSR_T,
 };
 
 static const char *const reg_names[CUL_ARM_N_REGS] = {"r0", "r1", "r2", "r3", "r4", "r5", "r6",
@@ -112,4 +131,5 @@ const struct cul_arch cul_arch_arm = {
 	.reg_sp = CUL_ARM_SP,
 	.reg_flags = CUL_ARM_CPSR,
 	.unwind = &unwind,
+	.core = &cul_arm_core,
 };

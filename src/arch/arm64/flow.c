@@ -130,7 +130,8 @@ static bool jump(uint32_t w, uint64_t pc, struct cul_flow_insn *out)
 	} else if ((w & 0xfffffc1f) == 0xd63f0000 || (w & 0xfefff800) == 0xd63f0800) {
 		out->end = CUL_PATH_CALL; /* blr; blraa and its kin */
 	} else if ((w & 0xfffffc1f) == 0xd61f0000 || (w & 0xfefff800) == 0xd61f0800) {
-		out->end = CUL_PATH_JUMP_REG;
+		/* The PLT, veneers and what BTI allows to tail calls use x16 and x17. */
+		out->end = (w >> 5 & 30) == 16 ? CUL_PATH_TAIL : CUL_PATH_JUMP_REG;
 	} else if ((w & 0xffe0001f) == 0xd4200000 || w >> 16 == 0) { /* brk, udf */
 		out->end = CUL_PATH_STOP;
 	} else {
@@ -151,6 +152,8 @@ void cul_arm64_decode(const uint8_t *bytes, size_t size, uint64_t pc, struct cul
 		return;
 	if ((w >> 24 & 0x1f) == 0x10) /* adr, adrp */
 		lost(out, general(w & 31));
+	else if ((w & 0x1f800000) == 0x12000000 && (w >> 29 & 3) != 3) /* and, orr: 31 is sp */
+		lost(out, w & 31);
 	else if ((w >> 26 & 7) == 4 ||
 		 (w >> 25 & 7) == 5) /* data processing, immediate, register */
 		lost(out, general(w & 31));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/core.h"
 #include "arch/mips/decode.h"
 #include "arch/mips/mips.h"
 
@@ -99,11 +100,12 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 	{                                                                                          \
 		return size >= 8 && is_call(word_##order(code + size - 8), ra, target);            \
 	}                                                                                          \
-	static int name##_analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out) \
+	static int name##_analyse(const struct cul_code *code, const struct cul_code_place *at,    \
+		struct cul_rules *out)                                                             \
 	{                                                                                          \
 		static const struct cul_flow_arch arch = {32, CUL_MIPS_SP, CUL_MIPS_RA,            \
 			CUL_MIPS_EPC, CUL_MIPS_ZERO, bytes, PRESERVED, name##_decode};             \
-		return cul_flow_analyse(&arch, code, pc, out);                                     \
+		return cul_flow_analyse(&arch, code, at, out);                                     \
 	}                                                                                          \
 	const struct cul_arch_unwind cul_##name##_unwind = {                                       \
 		.dwarf_regs = dwarf_regs,                                                          \
@@ -133,7 +135,7 @@ static const char *const reg_names[CUL_MIPS_N_REGS] = {
 };
 /* clang-format on */
 
-#define ARCH(id, bytes, big)                                                                       \
+#define ARCH(id, bytes, big, notes)                                                                \
 	const struct cul_arch cul_arch_##id = {                                                    \
 		.name = #id,                                                                       \
 		.word = bytes,                                                                     \
@@ -146,9 +148,10 @@ static const char *const reg_names[CUL_MIPS_N_REGS] = {
 		.reg_flags = CUL_MIPS_STATUS,                                                      \
 		.reg_ret = CUL_MIPS_V0,                                                            \
 		.unwind = &cul_##id##_unwind,                                                      \
+		.core = &notes,                                                                    \
 	}
 
-ARCH(mips, 4, true);
-ARCH(mipsel, 4, false);
-ARCH(mips64, 8, true);
-ARCH(mips64el, 8, false);
+ARCH(mips, 4, true, cul_mips_core);
+ARCH(mipsel, 4, false, cul_mips_core);
+ARCH(mips64, 8, true, cul_mips64_core);
+ARCH(mips64el, 8, false, cul_mips64_core);

@@ -375,8 +375,10 @@ static int to_return(
 	return 0;
 }
 
-int cul_x86_analyse(const struct cul_code *code, uint64_t pc, struct cul_rules *out)
+int cul_x86_analyse(
+	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out)
 {
+	uint64_t pc = at->pc;
 	int ret = -ENOENT;
 
 	if (code->size > MAX_CODE || pc < code->addr || pc - code->addr >= code->size)

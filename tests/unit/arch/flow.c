@@ -25,9 +25,10 @@ struct row {
 
 struct made {
 	const struct cul_arch *arch;
-	char name[64];
+	char name[64], kind[16]; /* kind: the architecture, or thumb */
 	uint8_t code[MAX_SIZE];
-	size_t size;
+	size_t size, end; /* end: of the instructions */
+	uint64_t flags;
 	struct row rows[MAX_ROWS];
 	unsigned n_rows;
 };
@@ -77,15 +78,22 @@ static bool is_right(const struct made *m, unsigned pc, const struct cul_rules *
 	return rules->cfa.off == row->off;
 }
 
+/* Thumb's first half says how many there are. */
+static unsigned length(const struct made *m, unsigned pc)
+{
+	return m->flags && m->code[pc + 1] < 0xe8 ? 2 : 4;
+}
+
 static void check(const struct made *m, bool from_entry, struct tally *tally)
 {
 	const uint64_t base = 0x400000;
 
-	for (unsigned pc = 0; pc < m->size; pc += 4) {
+	for (unsigned pc = 0; pc < m->end; pc += length(m, pc)) {
 		struct cul_code code = {m->code, m->size, base, from_entry};
+		const struct cul_code_place at = {base + pc, m->flags, true};
 		struct cul_rules rules;
 
-		if (m->arch->unwind->analyse(&code, base + pc, &rules) != 0) {
+		if (m->arch->unwind->analyse(&code, &at, &rules) != 0) {
 			tally->silent++;
 		} else if (is_right(m, pc, &rules, from_entry)) {
 			tally->right++;
@@ -94,7 +102,7 @@ static void check(const struct made *m, bool from_entry, struct tally *tally)
 			if (getenv("SHOW"))
 				print_message("%s %s +0x%x: cfa r%u%+lld, pc kind %u %lld; CFI "
 					      "%s%+d %d\n",
-					m->arch->name, m->name, pc, rules.cfa.reg,
+					m->kind, m->name, pc, rules.cfa.reg,
 					(long long)rules.cfa.off, rules.reg[m->arch->reg_ip].kind,
 					(long long)rules.reg[m->arch->reg_ip].off,
 					row_at(m, pc)->reg, row_at(m, pc)->off, row_at(m, pc)->ra);
@@ -108,6 +116,7 @@ static void read_code(struct made *m, const char *hex)
 
 	for (m->size = 0; m->size < MAX_SIZE && sscanf(hex, "%2x", &byte) == 1; hex += 2)
 		m->code[m->size++] = (uint8_t)byte;
+	m->end = m->size;
 }
 
 static void read_line(struct made *m, const char *line)
@@ -116,11 +125,17 @@ static void read_line(struct made *m, const char *line)
 	char arch[16], flags[48], name[16];
 
 	if (sscanf(line, "function %15s %15s %47s", arch, name, flags) == 3) {
-		*m = (struct made){.arch = cul_arch_find(arch)};
+		bool thumb = !strcmp(arch, "thumb");
+
+		*m = (struct made){.arch = cul_arch_find(thumb ? "arm" : arch)};
 		assert_non_null(m->arch);
+		m->flags = thumb ? m->arch->unwind->flags_mode : 0;
+		snprintf(m->kind, sizeof(m->kind), "%s", arch);
 		snprintf(m->name, sizeof(m->name), "%s %.40s", name, flags);
 	} else if (!strncmp(line, "code ", 5)) {
 		read_code(m, line + 5);
+	} else if (!strncmp(line, "end ", 4)) {
+		m->end = (size_t)atoi(line + 4);
 	} else if (m->n_rows < MAX_ROWS &&
 		   sscanf(line, "row %u %7s %d %d", &row->pc, row->reg, &row->off, &row->ra) == 4) {
 		m->n_rows++;
@@ -140,8 +155,7 @@ static void run(const char *arch, bool from_entry, struct tally *tally)
 	for (;;) {
 		bool more = getline(&line, &cap, file) > 0;
 
-		if ((!more || !strncmp(line, "function", 8)) && m.arch &&
-			!strcmp(m.arch->name, arch))
+		if ((!more || !strncmp(line, "function", 8)) && m.arch && !strcmp(m.kind, arch))
 			check(&m, from_entry, tally);
 		if (!more)
 			break;
@@ -154,14 +168,19 @@ static void run(const char *arch, bool from_entry, struct tally *tally)
 		tally->wrong);
 }
 
+/* Of an ARM frame too big for one addition gcc's CFI does not tell the two that end it apart. */
+static const struct {
+	const char *name;
+	unsigned cfi_lags;
+} kinds[] = {{"mips", 0}, {"mipsel", 0}, {"mips64el", 0}, {"aarch64", 0}, {"arm", 2}, {"thumb", 5}};
+
 static void from_the_entry_it_is_what_the_compiler_says(void **state)
 {
-	static const char *const names[] = {"mips", "mipsel", "mips64el", "aarch64"};
 	struct tally t;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		run(names[i], true, &t);
-		assert_int_equal(t.wrong, 0);
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		run(kinds[i].name, true, &t);
+		assert_true(t.wrong <= kinds[i].cfi_lags);
 		assert_true(t.right > 500 && t.silent * 100 < t.right);
 	}
 }
@@ -169,11 +188,10 @@ static void from_the_entry_it_is_what_the_compiler_says(void **state)
 /* Without the entry, a call that does not return leads into what is behind it. */
 static void to_a_return_it_is_nearly_always(void **state)
 {
-	static const char *const names[] = {"mips", "mipsel", "mips64el", "aarch64"};
 	struct tally t;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		run(names[i], false, &t);
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		run(kinds[i].name, false, &t);
 		assert_true(t.right > 500 && (t.wrong + t.silent) * 20 < t.right);
 	}
 }

@@ -100,12 +100,50 @@ static void groups_and_a_measure(void **state)
 	assert_int_equal(generate(OWN_PLAIN, true), 0);
 	assert_int_equal(g.n_args, 0);
 	assert_int_equal(g.n_by, 2);
-	assert_int_equal(g.by_at, 0);
 	assert_int_equal(g.by_words, 3);
-	assert_int_equal(g.measure_at, 3);
+	assert_string_equal(g.values[0].text, "dur");
+	assert_int_equal(g.values[0].at, CUL_PROBE_MEASURE_AT);
+	assert_string_equal(g.values[1].text, "comm");
+	assert_int_equal(g.values[1].at, CUL_PROBE_BY_AT);
+	assert_int_equal(g.values[2].at, CUL_PROBE_BY_AT + 2);
 	own.options.by = "comm, comm, n";
 	assert_int_equal(generate(OWN_PLAIN, true), -E2BIG);
 	assert_non_null(strstr(err.text, "comm counts as two"));
+}
+
+/* Each function's words lie in the same places, and those that it has not are no leftovers. */
+static void places_do_not_depend_on_types(void **state)
+{
+	static const struct bpf_insn zero = {.code = BPF_ST | BPF_MEM | BPF_DW,
+		.dst_reg = 6,
+		.off = offsetof(struct cul_probe_inputs, values) + (CUL_PROBE_BY_AT + 2) * 8};
+	unsigned zeros;
+
+	own.options.by = "arg0";
+	for (unsigned function = OWN_PLAIN; function <= OWN_PASS; function += OWN_PASS) {
+		assert_int_equal(generate(function, false), 0);
+		assert_int_equal(g.values[0].at, CUL_PROBE_BY_AT);
+		assert_int_equal(g.by_words, function == OWN_PASS ? 2 : 1);
+		zeros = 0;
+		for (size_t i = 0; i < g.entry.len; i++)
+			zeros += !memcmp(&g.entry.insns[i], &zero, sizeof(zero));
+		assert_int_equal(zeros, 1);
+	}
+}
+
+static void a_measure_is_one_number(void **state)
+{
+	own.options.hist = "comm";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "'comm' is no number"));
+	own.options.hist = "*p";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "is no number"));
+	own.options.hist = "n, n";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "--by"));
+	own.options.hist = "p";
+	assert_int_equal(generate(OWN_PLAIN, false), 0);
 }
 
 static void struct_bytes_are_copied(void **state)
@@ -239,6 +277,8 @@ int main(void)
 		TEST(a_condition_is_asked_as_soon_as_it_can),
 		TEST(values_have_places),
 		TEST(groups_and_a_measure),
+		TEST(places_do_not_depend_on_types),
+		TEST(a_measure_is_one_number),
 		TEST(struct_bytes_are_copied),
 		TEST(too_many),
 		TEST(wrong_words),

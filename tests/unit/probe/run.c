@@ -307,11 +307,11 @@ static void each_allocation_may_fail(void **state)
 	int last = FAILED, all;
 
 	need(has_uprobes);
-	for (f.after = 0; last != NOT_REACHED; f.after += 1 + f.after / 24)
+	for (f.after = 0; last != NOT_REACHED; f.after += 1 + f.after / 8)
 		last = run_in_process(&f);
 	/* The last ones: programs, attaching, the report. */
 	all = f.after;
-	for (f.after = all - all / 8; f.after < all; f.after += 1 + all / 200)
+	for (f.after = all - all / 8; f.after < all; f.after += 1 + all / 120)
 		run_in_process(&f);
 }
 

@@ -153,7 +153,7 @@ static void at_an_entry_the_link_register_is_believed(void **state)
 	t.regs.regs.r[SP] = sp + 8;
 	t.regs.regs.r[LR] = IN_BIG;
 	put(sp + 8 + 4, IN_START);
-	walk(0, &stack);
+	walk(~(1u << CUL_UNWIND_CODE), &stack);
 	assert_frame(&stack, 1, IN_BIG, sp + 8, CUL_UNWIND_LR);
 	assert_frame(&stack, 2, IN_START, sp + 8 + 5000 + 24, CUL_UNWIND_EXIDX);
 	cul_stack_free(&stack);
