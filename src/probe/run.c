@@ -47,11 +47,12 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
  */
 static void read_names(struct cul_probe_run *run)
 {
-	const struct cul_probe_options *o = run->options;
-	bool named =
-		o->view == CUL_VIEW_CALLS || o->want_kernel_stack || run->generated[0].uses_caller;
-	struct cul_kernel *k = named && !run->pid ? cul_scope_kernel_names(run->scope, NULL) : NULL;
+	bool named = run->options->want_kernel_stack;
+	struct cul_kernel *k;
 
+	for (size_t i = 0; !named && i < run->sites.sites.len; i++)
+		named = run->generated[i].uses_caller;
+	k = named && !run->pid ? cul_scope_kernel_names(run->scope, NULL) : NULL;
 	if (k)
 		cul_kernel_read_ahead(k);
 }

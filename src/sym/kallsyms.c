@@ -85,7 +85,7 @@ static int fail_hidden(const char *path, struct cul_error *err)
 
 static int load_text(struct cul_kallsyms *k, const char *path, struct cul_error *err)
 {
-	int ret = cul_kallsyms_text_load(path, &k->text, err);
+	int ret = cul_kallsyms_text_load(path, &k->stop, &k->text, err);
 
 	return ret == 0 && !k->text.any_address ? fail_hidden(path, err) : ret;
 }
@@ -128,7 +128,7 @@ static int look(struct cul_error *err)
 	int ret;
 
 	if (n < 0) /* for its words */
-		ret = cul_kallsyms_text_load(OWN_PATH, &text, err);
+		ret = cul_kallsyms_text_load(OWN_PATH, NULL, &text, err);
 	else if (cul_kallsyms_text_parse(page, (size_t)n, &text))
 		ret = cul_fail(err, -ENOMEM, "kernel symbols: out of memory");
 	else
@@ -177,7 +177,7 @@ static int new_map(struct cul_kallsyms_text *text, const char *path, struct cul_
 int cul_kallsyms_open_map(const char *path, struct cul_kallsyms **out, struct cul_error *err)
 {
 	struct cul_kallsyms_text text = {0};
-	int ret = cul_kallsyms_text_load(path, &text, err);
+	int ret = cul_kallsyms_text_load(path, NULL, &text, err);
 
 	return ret < 0 ? ret : new_map(&text, path, out, err);
 }
@@ -197,6 +197,7 @@ void cul_kallsyms_free(struct cul_kallsyms *k)
 {
 	if (!k)
 		return;
+	k->stop = true;
 	if (k->reading)
 		pthread_join(k->reader, NULL);
 	cul_kallsyms_index_free(&k->index);

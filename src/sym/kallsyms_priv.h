@@ -16,6 +16,7 @@ struct cul_kallsyms {
 	struct cul_kallsyms_text text; /* once cul_kallsyms_want() was called */
 	bool pending, reading;         /* it has yet to be read; `reader` does */
 	pthread_t reader;
+	atomic_bool stop;     /* nobody wants it any more */
 	struct cul_error why; /* it could not be read */
 	struct cul_kallsyms_index index;
 	bool indexed;

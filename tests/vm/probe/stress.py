@@ -204,7 +204,8 @@ def given_up(test):
             break
     run.end(seconds=20)
     if run.status == 1:
-        test.matches(run.stderr(), r"interrupted while \w+, \d+ of \d+ places: nothing stays attached")
+        test.matches(run.stderr(), r"interrupted while \w+, \d+ of \d+ places: nothing stays attached",
+                     "stderr")
     else:
         test.same(run.status, 0, "status")
     nothing_left(test, before)
