@@ -149,6 +149,7 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 {
 	struct cul_core_source *s = data;
 	const struct cul_stack_options *options = s->options;
+	struct cul_objfile_load there = *load;
 	cul_autostr struct cul_str path = {0};
 	int ret;
 
@@ -158,7 +159,8 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 		cul_str_addf(&path, "%s%s", options->sysroot ? options->sysroot : "", map->path);
 	if (path.failed)
 		return cul_fail(err, -ENOMEM, "%s: out of memory", map->path);
-	ret = try(s, cul_str_text(&path), map, is_main, load, out, err);
+	there.root = options->sysroot;
+	ret = try(s, cul_str_text(&path), map, is_main, &there, out, err);
 	if (ret == -ESTALE)
 		add_name(&s->wrong, err->text);
 	else if (ret != 0)
