@@ -22,6 +22,7 @@ struct cul_core_source {
 	struct cul_stack_source *source;
 	struct cul_maps maps; /* until the names take them over */
 	struct cul_core_names absent, wrong, unchecked;
+	bool exe_tried;
 	const char *notes[CUL_CORE_NOTES];
 	size_t n_notes;
 	uint8_t id[CUL_CORE_ID_MAX]; /* lent by the last question for one */

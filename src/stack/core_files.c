@@ -153,6 +153,7 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 	cul_autostr struct cul_str path = {0};
 	int ret;
 
+	s->exe_tried |= is_main;
 	if (is_main && options->exe)
 		cul_str_addf(&path, "%s", options->exe);
 	else
@@ -185,6 +186,10 @@ size_t cul_core_file_id(void *data, const struct cul_map *map, const uint8_t **i
 
 void cul_core_note_files(struct cul_core_source *s)
 {
+	if (s->options->exe && !s->exe_tried && s->core->files.len)
+		cul_core_note(s,
+			"%s is not used: the core does not tell which of its files is the program",
+			s->options->exe);
 	if (s->absent.n)
 		cul_core_note(s,
 			"cannot be read: %s; frames in what is missing are shown as file+offset: "

@@ -6,13 +6,18 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "report/stream.h"
 #include "stack/groups.h"
 #include "stack/names.h"
 #include "stack/source.h"
 #include "unwind/process.h"
 
-enum { TICK = 64 }; /* threads between two looks at the user */
+enum {
+	TICK = 64,           /* threads between two looks at the user */
+	KEPT_MOST = 4 << 20, /* frames in all */
+	CORE_SECONDS = 20,   /* a hostile core would have us walk for days */
+};
 
 struct run {
 	const struct cul_stack_options *options;
@@ -25,6 +30,7 @@ struct run {
 	CUL_VEC(struct cul_stack_frame_shown) shown; /* of one group */
 	CUL_VEC(struct cul_stack_thread) threads;    /* likewise */
 	struct cul_stack_summary summary;
+	uint64_t began, kept;
 };
 
 static void run_free(struct run *r)
@@ -106,15 +112,35 @@ static int walk(struct run *r, const struct cul_source_thread *t, struct cul_sta
 	return ret;
 }
 
+/* Why no more stacks are walked; NULL: they are. */
+static const char *spent(const struct run *r)
+{
+	if (r->kept > KEPT_MOST)
+		return "not walked: those before it have millions of frames (--frames N)";
+	if (r->options->core && cul_clock_now() - r->began > CORE_SECONDS * 1000000000ull)
+		return "not walked: those before it took too long (--frames N)";
+	return NULL;
+}
+
 static int walk_all(struct run *r, struct cul_error *err)
 {
+	r->began = cul_clock_now();
 	for (size_t i = 0; i < r->source.threads.len; i++) {
-		const struct cul_source_thread *t = &r->source.threads.data[i];
+		struct cul_source_thread *t = &r->source.threads.data[i];
+		const char *why = t->has_regs ? spent(r) : NULL;
+		size_t groups = r->groups.groups.len, frames;
 		struct cul_stack stack = {0};
-		int ret = walk(r, t, &stack);
+		int ret = 0;
 
+		if (why)
+			t->missing = why;
+		else
+			ret = walk(r, t, &stack);
+		frames = stack.frames.len;
 		if (ret == 0)
 			ret = cul_stack_groups_add(&r->groups, t, &stack);
+		if (r->groups.groups.len > groups)
+			r->kept += frames;
 		if (ret != 0) {
 			cul_stack_free(&stack);
 			return no_memory(err);

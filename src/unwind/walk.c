@@ -12,6 +12,7 @@ enum {
 	DEFAULT_SCAN = 16 << 10,
 	/* Stacks may be changed (a signal's, a coroutine's), but not for ever. */
 	MAX_DOWNWARD = 64,
+	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
 };
 
 int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
@@ -258,6 +259,7 @@ static int by_stack(
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (!(w->methods & 1u << ways[i].method) ||
 			(ways[i].method == CUL_UNWIND_BAD_PC && (is_code || !w->frame.exact)) ||
+			(ways[i].method == CUL_UNWIND_SCAN && w->n_scans++ >= SCANS_MOST) ||
 			ways[i].find(w, &f->regs) != 0)
 			continue;
 		*method = ways[i].method;
