@@ -452,11 +452,50 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/*
+ * Of a process whose functions are probed, its kin: all tasks that it and they make. By their
+ * address: what a struct task_struct looks like is not asked for.
+ */
+static __always_inline int is_kin(__u64 task)
+{
+	return bpf_get_current_pid_tgid() >> 32 == parent_tgid || bpf_map_lookup_elem(&kin, &task);
+}
+
 /* task_newtask(task, clone_flags): without CLONE_VM it has memory of its own. */
 SEC("culprit/child")
 int probe_child(struct bpf_raw_tracepoint_args *ctx)
 {
-	if (live && bpf_get_current_pid_tgid() >> 32 == parent_tgid && !(ctx->args[1] & 0x100))
+	__u64 child = ctx->args[0], one = 1;
+
+	if (!is_kin(bpf_get_current_task()))
+		return 0;
+	if (live && !(ctx->args[1] & 0x100))
 		__sync_fetch_and_add(&children, 1);
+	bpf_map_update_elem(&kin, &child, &one, BPF_ANY);
+	return 0;
+}
+
+/* sched_process_exec(task, ...): it has other code from here on. */
+SEC("culprit/exec")
+int probe_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!is_kin(ctx->args[0]))
+		return 0;
+	if (live && tgid != parent_tgid)
+		__sync_fetch_and_add(&execs, 1);
+	bpf_map_update_elem(&renewed, &tgid, &now, BPF_ANY);
+	return 0;
+}
+
+/* sched_process_exit(task): another one may have its address. */
+SEC("culprit/exit")
+int probe_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 task = ctx->args[0];
+
+	bpf_map_delete_elem(&kin, &task);
 	return 0;
 }

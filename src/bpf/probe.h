@@ -122,10 +122,11 @@ struct cul_probe_tally_key {
 	__u32 site;
 	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
 	__s32 user_stack;
-	__u16 bar;    /* bpf/bars.h */
-	__u16 unread; /* bit i: by[i] could not be read, and is 0 */
-	__u64 caller; /* of user_stack, which may lack it at a function's first instruction */
-	__u64 tgid;   /* whose user_stack it is */
+	__u16 bar;     /* bpf/bars.h */
+	__u16 unread;  /* bit i: by[i] could not be read, and is 0 */
+	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
+	__u32 tgid;    /* whose user_stack it is */
+	__u32 renewed; /* of a process's function: which ran another program before */
 	__u64 by[CUL_PROBE_BY];
 };
 

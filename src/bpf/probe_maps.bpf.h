@@ -35,7 +35,8 @@ const volatile __u64 inject_every;
 
 __u32 live;        /* everything is attached: calls count */
 __u64 crowded;     /* runs at uprobes that found no scratch area free */
-__u64 children;    /* that it forked */
+__u64 children;    /* that it and its children forked */
+__u64 execs;       /* of those */
 __u64 inject_seen; /* calls that --inject may choose from */
 
 /* By tgid: the process that was asked for, and what it has forked since. */
@@ -45,6 +46,22 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } followed SEC(".maps");
+
+/* Tasks that descend from the process whose functions are probed, by address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} kin SEC(".maps");
+
+/* By tgid: since when such processes, and the first one, run another program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} renewed SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -63,6 +63,8 @@ static __always_inline void count_group(
 		key.tgid = bpf_get_current_pid_tgid() >> 32;
 		if (user_target && want_caller && !returns)
 			key.caller = e->in.caller;
+		if (user_target)
+			key.renewed = bpf_map_lookup_elem(&renewed, &key.tgid) != 0;
 	}
 	put_values(e, sum, &key);
 	g = bpf_map_lookup_elem(&groups, &key);

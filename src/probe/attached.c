@@ -26,6 +26,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		.refused = refused,
 		.n_refused = run->sites.refused.len,
 		.pid = run->pid,
+		.children = run->inherits,
 		.only_pid = run->only_pid,
 		.took_ns = run->attach_ns,
 	};

@@ -58,23 +58,28 @@ static size_t gather(struct cul_probe_run *run, const struct cul_probe_event *e,
 	return n;
 }
 
-/* `comm` has to live as long as the frames. `entry`: the second user frame is no frame's. */
+/* `comm` has to live as long as the frames. */
 static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
 	const char *comm, const uint64_t *addrs, size_t n, size_t n_kernel,
 	struct cul_shown_frame *frames)
 {
+	struct cul_probe_owner owner = {.pid = (pid_t)e->in.pid, .comm = comm};
+	/* Of user frames, the second is no frame's then. */
 	bool entry = n > (size_t)e->n_kernel + e->n_user;
+	bool here = run->pid && !(e->flags & CUL_CALL_RETURN);
 
-	if (e->n_user && (pid_t)e->in.pid != run->pid)
-		cul_users_open(&run->users, (pid_t)e->in.pid, comm);
+	if (e->n_user) {
+		cul_probe_owner_at(run, e->sent_ns, &owner);
+		cul_probe_open_user(run, &owner);
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct cul_probe_frame from = {.addr = addrs[i],
 			.user = i >= n_kernel,
 			.at = i == 0 || i == n_kernel      ? CUL_FRAME_INNERMOST
 			      : entry && i == n_kernel + 1 ? CUL_FRAME_ENTRY
 							   : CUL_FRAME_OUTER,
-			.pid = (pid_t)e->in.pid,
-			.comm = comm};
+			.owner = &owner,
+			.site = here && i == n_kernel ? &run->sites.sites.data[e->site] : NULL};
 
 		cul_probe_name_frame(run, &from, &frames[i]);
 	}

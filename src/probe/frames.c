@@ -52,15 +52,22 @@ bool cul_probe_lacks_caller(
 	return run->bare[i] && is_inside(run, site, caller - 1);
 }
 
-void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
-	const char *comm, struct cul_where *out)
+/* A child has the code of the process that is probed, until it runs another program. */
+static bool has_own_code(const struct cul_probe_run *run, const struct cul_probe_owner *owner)
 {
-	if (!user || (run->pid && (!pid || pid == run->pid)))
-		cul_scope_where(run->scope, addr, user, out);
-	else if (pid)
-		cul_users_where(&run->users, pid, comm, addr, out);
-	else
-		*out = (struct cul_where){.addr = addr};
+	return run->pid && !owner->renewed;
+}
+
+void cul_probe_owner_at(struct cul_probe_run *run, uint64_t ns, struct cul_probe_owner *owner)
+{
+	owner->renewed = run->pid && run->opened &&
+			 cul_probe_program_is_renewed(&run->program, owner->pid, ns);
+}
+
+void cul_probe_open_user(struct cul_probe_run *run, const struct cul_probe_owner *owner)
+{
+	if (owner->pid && !has_own_code(run, owner))
+		cul_users_open(&run->users, owner->pid, owner->comm);
 }
 
 void cul_probe_name_frame(
@@ -68,15 +75,25 @@ void cul_probe_name_frame(
 {
 	/* A return address belongs to the call before it. */
 	bool behind = from->at != CUL_FRAME_INNERMOST;
+	const struct cul_probe_owner *owner = from->owner;
+	struct cul_where *where = &out->where;
 
 	*out = (struct cul_shown_frame){.user = from->user,
 		.method = from->at == CUL_FRAME_INNERMOST ? "regs"
 			  : from->at == CUL_FRAME_ENTRY   ? "entry"
 			  : from->user                    ? "fp"
 							  : "kernel"};
-	cul_probe_where(run, from->addr - behind, from->user, from->pid, from->comm, &out->where);
-	out->where.addr = from->addr;
-	out->where.offset += behind;
+	if (!from->user || has_own_code(run, owner))
+		cul_scope_where(run->scope, from->addr - behind, from->user, where);
+	else
+		cul_users_where(&run->users, owner->pid, owner->comm, from->addr - behind, where);
+	if (from->site && !where->function) {
+		where->function = from->site->symbol;
+		where->module = from->site->module;
+		where->offset = from->site->offset;
+	}
+	where->addr = from->addr;
+	where->offset += behind;
 }
 
 void cul_probe_meet_callers(struct cul_probe_run *run)
@@ -89,7 +106,6 @@ void cul_probe_meet_callers(struct cul_probe_run *run)
 	for (int i = 0; i < CUL_USERS_MOST; i++) {
 		if (!cul_probe_program_next_caller(&run->program, &pid, comm))
 			return;
-		if (pid != run->pid)
-			cul_users_open(&run->users, pid, comm);
+		cul_users_open(&run->users, pid, comm);
 	}
 }

@@ -42,6 +42,8 @@ static const char *const names[CUL_TEMPLATES] = {
 	"probe_inject",
 	"probe_fork",
 	"probe_child",
+	"probe_exec",
+	"probe_exit",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -100,6 +102,10 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
 	if (config->only_pid)
 		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
+	if (config->parent) {
+		bpf_map__set_max_entries(skel->maps.kin, FOLLOWED);
+		bpf_map__set_max_entries(skel->maps.renewed, FOLLOWED);
+	}
 	if (config->returns) {
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
@@ -299,9 +305,8 @@ static int load(const struct cul_probe_instance *instance, const struct bpf_insn
 {
 	bool tracing =
 		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint = instance->from == CUL_TEMPLATE_TRACEPOINT ||
-			  instance->from == CUL_TEMPLATE_FORK ||
-			  instance->from == CUL_TEMPLATE_CHILD;
+	bool tracepoint =
+		instance->from >= CUL_TEMPLATE_TRACEPOINT && instance->from != CUL_TEMPLATE_INJECT;
 	struct cul_bpf_prog prog = {
 		.type = tracing      ? BPF_PROG_TYPE_TRACING
 			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -337,8 +342,7 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		fetch_add(insns, n);
 	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
 	patch(insns, n, CUL_PATCH_CODED, extra != 0);
-	if (at == t->n && instance->from != CUL_TEMPLATE_FORK &&
-		instance->from != CUL_TEMPLATE_CHILD)
+	if (at == t->n && instance->from < CUL_TEMPLATE_FORK)
 		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
 			names[instance->from]);
 	if (extra) {
@@ -361,6 +365,20 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 uint64_t cul_probe_program_children(const struct cul_probe_program *p)
 {
 	return __atomic_load_n(&p->skel->bss->children, __ATOMIC_RELAXED);
+}
+
+uint64_t cul_probe_program_execs(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->execs, __ATOMIC_RELAXED);
+}
+
+bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at)
+{
+	__u32 tgid = (__u32)pid;
+	uint64_t since;
+
+	return !cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.renewed), &tgid, &since) &&
+	       since <= at;
 }
 
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)

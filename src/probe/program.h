@@ -30,8 +30,10 @@ enum cul_probe_template {
 	CUL_TEMPLATE_AFTER,
 	CUL_TEMPLATE_TRACEPOINT,
 	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
-	CUL_TEMPLATE_FORK,   /* follows the children of a process */
-	CUL_TEMPLATE_CHILD,  /* counts those that a probed process forks */
+	CUL_TEMPLATE_FORK, /* follows the children of a process; from here on without expressions */
+	CUL_TEMPLATE_CHILD, /* knows those of a process whose functions are probed, */
+	CUL_TEMPLATE_EXEC,  /* which of them run another program, */
+	CUL_TEMPLATE_EXIT,  /* and which are gone */
 	CUL_TEMPLATES,
 };
 
@@ -102,8 +104,11 @@ int cul_probe_program_set_recipe(
 void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
 /* Runs of programs at uprobes that were given up: too many were on one CPU at once. */
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
-/* Children that the process forked: they have its code, and no probes. */
+/* With config.parent: children that it and they forked, and how often those ran another program. */
 uint64_t cul_probe_program_children(const struct cul_probe_program *p);
+uint64_t cul_probe_program_execs(const struct cul_probe_program *p);
+/* Whether that process, it or of its kin, had become another program by then (CLOCK_MONOTONIC). */
+bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at);
 /* Sums over all CPUs; `filtered` has both kinds. 0 or a negative errno. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);

@@ -35,6 +35,21 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
 	return 0;
 }
 
+/*
+ * Addresses will have to be named. Not left until then: the code of a module that goes away has no
+ * name any more.
+ */
+static void read_names(struct cul_probe_run *run)
+{
+	const struct cul_probe_options *o = run->options;
+	bool named =
+		o->view == CUL_VIEW_CALLS || o->want_kernel_stack || run->generated[0].uses_caller;
+	struct cul_kernel *k = named && !run->pid ? cul_scope_kernel_names(run->scope, NULL) : NULL;
+
+	if (k)
+		cul_kernel_read_ahead(k);
+}
+
 static int start(struct cul_probe_run *run, struct cul_error *err)
 {
 	int r = cul_probe_select(run, err);
@@ -47,6 +62,7 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 		r = cul_probe_arm(run, err);
 	if (r)
 		return r;
+	read_names(run);
 	if (run->options->progress)
 		run->options->progress(run->options->progress_data, NULL, 0, 0);
 	r = cul_probe_say_attached(run);
@@ -146,7 +162,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
-		.fork_link = CUL_ATTACHMENT_NONE,
+		.fork_links = {CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE},
 		.child = {.signal_fd = -1, .entry_fd = -1},
 		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,

@@ -63,12 +63,6 @@ static int by_calls(const void *a, const void *b)
 	return strcmp(x->function, y->function);
 }
 
-/* Sites of one name stand side by side. */
-static bool same_function(const struct cul_site *a, const struct cul_site *b)
-{
-	return !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
-}
-
 /* Misses of the links that are for one site. */
 static void add_misses(struct cul_probe_run *run, unsigned site, struct cul_probe_function *f)
 {
@@ -113,7 +107,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cu
 		add(&sum, &one);
 		add(&sums->all, &one);
 		add_misses(run, (unsigned)i, f);
-		if (i + 1 < n_sites && same_function(site, site + 1))
+		if (i + 1 < n_sites && cul_probe_same_function(site, site + 1))
 			continue;
 		f->function = site->name;
 		f->module = site->module;
@@ -209,15 +203,7 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	struct sums sums = {0};
 	int r = cul_probe_say_rate(run, run->end_ns);
 
-	/*
-	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
-	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.
-	 */
-	if (run->pid && cul_probe_program_children(&run->program))
-		cul_gaps_add(&run->gaps,
-			"the process forked %" PRIu64 " time(s), and calls in its children are not "
-			"seen; -p PID probes one of them",
-			cul_probe_program_children(&run->program));
+	cul_probe_say_children(run);
 	if (run->users.refused)
 		cul_gaps_add(&run->gaps,
 			"user frames are named in the first %d processes alone; -p PID --kernel "

@@ -33,6 +33,62 @@ static int collect(
 	return 0;
 }
 
+static bool same_values(const struct cul_generated *a, const struct cul_generated *b)
+{
+	bool same = a->n_values == b->n_values;
+
+	for (size_t i = 0; same && i < a->n_values; i++)
+		same = a->values[i].type == b->values[i].type;
+	return same;
+}
+
+/* The first site of the same function that has values of the same types. */
+static unsigned first_alike(const struct cul_probe_run *run, unsigned site)
+{
+	const struct cul_site *sites = run->sites.sites.data;
+	unsigned first = site;
+
+	for (unsigned i = site; i && cul_probe_same_function(&sites[i - 1], &sites[site]); i--)
+		if (same_values(&run->generated[i - 1], &run->generated[site]))
+			first = i - 1;
+	return first;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+/* Copies of a function are one to who counts its calls; stacks tell them apart. */
+static void unite(struct cul_probe_run *run, struct groups *all)
+{
+	struct entry *e = all->v.data;
+	size_t n = 0;
+
+	if (run->options->want_kernel_stack || run->options->want_user_stack || !all->v.len)
+		return;
+	for (size_t i = 0; i < all->v.len; i++)
+		e[i].key.site = first_alike(run, e[i].key.site);
+	qsort(e, all->v.len, sizeof(*e), by_key);
+	for (size_t i = 1; i < all->v.len; i++) {
+		struct cul_probe_tally *to = &e[n].g, *from = &e[i].g;
+
+		if (by_key(&e[n], &e[i])) {
+			e[++n] = e[i];
+			continue;
+		}
+		to->count += from->count;
+		to->errors += from->errors;
+		to->sum += from->sum;
+		to->max = from->max > to->max ? from->max : to->max;
+		to->low = from->low < to->low ? from->low : to->low;
+		to->high = from->high > to->high ? from->high : to->high;
+	}
+	all->v.len = n + 1;
+}
+
 static void groups_free(struct groups *all)
 {
 	free(all->v.data);
@@ -64,7 +120,7 @@ static int by_group(const void *a, const void *b)
 struct naming {
 	struct cul_shown_frame frames[2 * CUL_PROBE_STACK_DEPTH + 1];
 	size_t n;
-	const char *comm; /* of the process whose user frames they are */
+	struct cul_probe_owner owner; /* of user frames */
 	struct cul_probe_arg by[CUL_PROBE_BY];
 	struct cul_str texts[CUL_PROBE_BY];
 	size_t n_by;
@@ -109,26 +165,29 @@ static void name_values(
 	}
 }
 
-static void name_one(struct cul_probe_run *run, const struct cul_probe_tally_key *key,
-	uint64_t addr, bool user, int at, struct naming *out)
+static void name_one(struct cul_probe_run *run, struct cul_probe_frame from, uint64_t addr, int at,
+	struct naming *out)
 {
-	const struct cul_probe_frame from = {
-		.addr = addr, .user = user, .at = at, .pid = (pid_t)key->tgid, .comm = out->comm};
-
+	from.addr = addr;
+	from.at = at;
 	cul_probe_name_frame(run, &from, &out->frames[out->n++]);
 }
 
 static void name_stack(struct cul_probe_run *run, const struct cul_probe_tally_key *key, bool user,
 	struct naming *out)
 {
+	const struct cul_site *site = &run->sites.sites.data[key->site];
+	struct cul_probe_frame from = {.user = user, .owner = &out->owner};
 	uint64_t addrs[CUL_PROBE_STACK_DEPTH];
 	size_t n =
 		cul_probe_program_stack(&run->program, user ? key->user_stack : key->stack, addrs);
 
 	for (size_t i = 0; i < n; i++) {
-		name_one(run, key, addrs[i], user, i ? CUL_FRAME_OUTER : CUL_FRAME_INNERMOST, out);
+		from.site = !i && user && run->pid && !run->returns ? site : NULL;
+		name_one(run, from, addrs[i], i ? CUL_FRAME_OUTER : CUL_FRAME_INNERMOST, out);
+		from.site = NULL;
 		if (!i && user && cul_probe_lacks_caller(run, key->site, key->caller, addrs, n))
-			name_one(run, key, key->caller, user, CUL_FRAME_ENTRY, out);
+			name_one(run, from, key->caller, CUL_FRAME_ENTRY, out);
 	}
 }
 
@@ -161,9 +220,10 @@ static void name_group(struct cul_probe_run *run, const struct entry *e, struct 
 	const struct cul_site *site = &run->sites.sites.data[e->key.site];
 	size_t skip;
 
-	if (e->key.tgid && (pid_t)e->key.tgid != run->pid)
-		cul_users_open(&run->users, (pid_t)e->key.tgid, "");
-	out->comm = cul_users_comm(&run->users, (pid_t)e->key.tgid);
+	out->owner = (struct cul_probe_owner){
+		.pid = (pid_t)e->key.tgid, .comm = "", .renewed = e->key.renewed};
+	cul_probe_open_user(run, &out->owner);
+	out->owner.comm = cul_users_comm(&run->users, out->owner.pid);
 	if (run->options->want_kernel_stack)
 		name_stack(run, &e->key, false, out);
 	if (run->options->want_user_stack)
@@ -203,7 +263,7 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 		name_group(run, &all->v.data[i], &names[i], &shown[i]);
 		if (several) {
 			shown[i].pid = (int)all->v.data[i].key.tgid;
-			shown[i].comm = names[i].comm;
+			shown[i].comm = names[i].owner.comm;
 		}
 	}
 	r = run->sink->ops->probe_groups(run->sink, shown, n);
@@ -269,6 +329,7 @@ int cul_probe_say_views(struct cul_probe_run *run, struct cul_error *err)
 	r = cul_probe_program_groups(&run->program, collect, &all);
 	if (r)
 		return cul_fail(err, r, "reading the groups: %s", cul_strerror(r));
+	unite(run, &all);
 	return run->options->view == CUL_VIEW_COUNT ? say_groups(run, &all)
 						    : say_histograms(run, &all);
 }

@@ -34,8 +34,9 @@ struct cul_probe_attached {
 	const struct cul_probe_refused *refused; /* some of them */
 	size_t n_refused;                        /* all */
 	size_t n_refused_shown;
-	bool returns; /* the way back is probed too */
-	int pid;      /* 0: the kernel's functions */
+	bool returns;  /* the way back is probed too */
+	int pid;       /* 0: the kernel's functions */
+	bool children; /* of `pid`, that it will fork, are probed too */
 	const char *process;
 	int only_pid; /* the kernel's functions, called by this process and its children to come; 0:
 			 by all */

@@ -44,8 +44,10 @@ int cul_json_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 		json_object_array_add(refused, r);
 	}
 	cul_json_bool(o, "returns", a->returns);
-	if (a->pid)
+	if (a->pid) {
 		cul_json_int(o, "pid", a->pid);
+		cul_json_bool(o, "children", a->children);
+	}
 	if (a->only_pid)
 		cul_json_int(o, "only_pid", a->only_pid);
 	if (a->pid || a->only_pid)

@@ -28,6 +28,8 @@ int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, str
 int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
 	struct cul_kernel **out, struct cul_error *err);
 void cul_kernel_free(struct cul_kernel *k);
+/* What names addresses begins to be read, if it has not been yet, while other things are done. */
+void cul_kernel_read_ahead(struct cul_kernel *k);
 
 /* What a name of the kernel stands for. */
 struct cul_kernel_symbol {

@@ -82,6 +82,10 @@ struct cul_objfile {
 	int debug_fd;
 	Elf *debug_elf;
 	Dwarf *dwarf;
+	/* What dwz has put into a file that several share (.gnu_debugaltlink). */
+	int alt_fd;
+	Elf *alt_elf;
+	Dwarf *alt;
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */

@@ -59,6 +59,10 @@ int cul_sys_bpf_link_kprobe_multi(int prog_fd, const __u64 *addrs, const __u64 *
 /* Kernel 6.10 with a cookie, 4.17 without. */
 int cul_sys_bpf_link_raw_tracepoint(int prog_fd, const char *name, __u64 cookie);
 
+/* A program for an iterator, and a walk by it: reading the descriptor runs it. Kernel 5.8. */
+int cul_sys_bpf_link_iter(int prog_fd);
+int cul_sys_bpf_iter_create(int link_fd);
+
 /*
  * How often a probe did not get to its program, as its link tells. -ENODATA: a kernel before 6.7;
  * -EOPNOTSUPP: the link is of another kind than perf's kprobe and kprobe-multi.

@@ -64,23 +64,33 @@ static bool after_call(struct cul_unwinder *u, uint64_t ra, uint64_t mode, uint6
 	return false;
 }
 
+/* The kernel made a signal handler return here: nothing before it was called, or need be there. */
+static bool is_trampoline(struct cul_unwinder *u, uint64_t pc)
+{
+	if (!cul_unwind_is_code(u, pc))
+		return false;
+	for (unsigned i = 0; i < u->facts->n_signals; i++) {
+		if (matches(u, &u->facts->signals[i], pc))
+			return true;
+	}
+	return false;
+}
+
+bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc)
+{
+	return cul_unwind_is_code(u, pc - 1) || is_trampoline(u, pc);
+}
+
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target)
 {
 	uint64_t mode = ra & u->facts->pc_mode;
 
 	ra = cul_unwind_clean_pc(u, ra);
 	*target = 0;
-	if (ra < CUL_SIGNAL_CODE_MAX ||
-		(!cul_unwind_is_code(u, ra - 1) && !cul_unwind_is_code(u, ra)))
+	if (ra < CUL_SIGNAL_CODE_MAX)
 		return false;
-	if (after_call(u, ra, mode, target))
-		return true;
-	/* A signal handler was never called: the kernel made it return here. */
-	for (unsigned i = 0; i < u->facts->n_signals; i++) {
-		if (matches(u, &u->facts->signals[i], ra))
-			return true;
-	}
-	return false;
+	return (cul_unwind_is_code(u, ra - 1) && after_call(u, ra, mode, target)) ||
+	       is_trampoline(u, ra);
 }
 
 /* The trampoline that a signal handler returns to, known by its instructions. */

@@ -119,13 +119,13 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	if (facts->pc_mode && !signal)
 		reg_set(&f->regs, arch->reg_flags, f->ra & facts->pc_mode ? facts->flags_mode : 0);
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NOT_CODE, frame->pc};
-	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
+	/* 0 ends a stack, if it is known to be the return address. */
+	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE &&
+		!(method == CUL_UNWIND_EXIDX && w->frame.exact)) {
 		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}
-	/* A trampoline may be the first code of its page. */
-	if (!signal && !cul_unwind_is_code(w->u, frame->pc - 1) &&
-		!cul_unwind_is_code(w->u, frame->pc))
+	if (!signal && !cul_unwind_is_behind_code(w->u, frame->pc))
 		return -EBADMSG;
 	if (method == CUL_UNWIND_CODE && !cul_unwind_is_return(w->u, f->ra, &target))
 		return -EBADMSG;
@@ -215,10 +215,14 @@ static int by_rules(
 	struct walk *w, struct found *f, enum cul_unwind_method *method, struct cul_unwind_end *end)
 {
 	const struct cached_rules *c = cul_unwind_rules(w);
+	const struct cul_rule *rule = &c->rules.reg[w->u->arch->reg_ip];
 	uint64_t fail = 0;
 	int ret;
 
 	if (c->ret != 0)
+		return -EBADMSG;
+	/* Who has called somebody has its return address in the link register no more. */
+	if (!w->frame.exact && rule->kind == CUL_RULE_REG && rule->reg == w->u->facts->reg_lr)
 		return -EBADMSG;
 	*method = c->method;
 	ret = cul_unwind_apply(w->u, &c->rules, &w->regs, &f->regs, &fail);

@@ -146,27 +146,44 @@ static bool stopped(const char *reply, int *signal)
 
 bool gdbstub_step(struct gdbstub *g, int *signal)
 {
-	char packet[16] = "s";
+	return stopped(gdbstub_ask(g, "s"), signal);
+}
 
-	if (*signal)
-		snprintf(packet, sizeof(packet), "S%02x", *signal);
-	return stopped(gdbstub_ask(g, packet), signal);
+static void breakpoint(struct gdbstub *g, char what, uint64_t addr)
+{
+	char packet[64];
+
+	snprintf(packet, sizeof(packet), "%c0,%" PRIx64 ",4", what, addr);
+	gdbstub_ask(g, packet);
 }
 
 void gdbstub_run_to(struct gdbstub *g, uint64_t addr)
 {
-	char packet[64];
 	int signal = 0;
 
-	snprintf(packet, sizeof(packet), "Z0,%" PRIx64 ",4", addr);
-	gdbstub_ask(g, packet);
+	breakpoint(g, 'Z', addr);
 	if (!stopped(gdbstub_ask(g, "c"), &signal) || signal) {
 		fprintf(stderr, "gdbstub: %s: ", g->reply);
 		die("main was not reached");
 	}
-	packet[0] = 'z';
-	gdbstub_ask(g, packet);
+	breakpoint(g, 'z', addr);
 	check_base(g, addr);
+}
+
+void gdbstub_deliver(struct gdbstub *g, int signal, const uint64_t *handlers, size_t n)
+{
+	char packet[32];
+	int other = 0;
+
+	for (size_t i = 0; i < n; i++)
+		breakpoint(g, 'Z', handlers[i]);
+	snprintf(packet, sizeof(packet), "vCont;C%02x", (unsigned)signal);
+	if (!stopped(gdbstub_ask(g, packet), &other) || other) {
+		fprintf(stderr, "gdbstub: %s: ", g->reply);
+		die("no handler was reached");
+	}
+	for (size_t i = 0; i < n; i++)
+		breakpoint(g, 'z', handlers[i]);
 }
 
 void gdbstub_end(struct gdbstub *g)

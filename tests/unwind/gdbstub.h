@@ -26,9 +26,15 @@ void gdbstub_start(struct gdbstub *g, const char *qemu, const char *program, boo
 const char *gdbstub_ask(struct gdbstub *g, const char *packet);
 /* Bytes of the register packet. */
 size_t gdbstub_regs(struct gdbstub *g, uint8_t *bytes, size_t size);
-/* False: the program has ended. `*signal`: what it was stopped by, 0 for the step itself. */
+/* False: the program has ended. `*signal`: what it was stopped by (gdb's number), 0 for the step.
+ */
 bool gdbstub_step(struct gdbstub *g, int *signal);
 void gdbstub_run_to(struct gdbstub *g, uint64_t addr);
+/*
+ * Lets the program have the signal that it was stopped by, and stops at the first instruction of
+ * the handler, which is one of these. A step would stop at the second.
+ */
+void gdbstub_deliver(struct gdbstub *g, int signal, const uint64_t *handlers, size_t n);
 void gdbstub_end(struct gdbstub *g);
 
 #endif

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * remote ARCH QEMU [--methods NAMES] [--show N] PROGRAM: as step, for a static program of another
- * architecture under qemu-user. Signals are not followed.
+ * architecture under qemu-user. Its signal handlers are the functions whose names begin with "on_".
  */
 #include <elf.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch/unwind.h"
 #include "gdbstub.h"
 #include "shadow.h"
 
-enum { MAX_STEPS = 400000, MAX_TOLD = 64 };
+enum {
+	MAX_STEPS = 400000,
+	MAX_TOLD = 64,
+	MAX_HANDLERS = 16,
+	MAX_SEGMENTS = 16,
+	PAGE = 4096,
+	RESTORER = 16
+};
 
 struct run {
 	struct gdbstub gdb;
@@ -27,19 +37,53 @@ struct run {
 	unsigned show;
 	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
+	uint64_t handlers[MAX_HANDLERS];
+	size_t n_handlers;
+	uint64_t trampoline; /* the page that handlers return to: the kernel's, here qemu's */
+	GElf_Phdr code[MAX_SEGMENTS];
+	size_t n_code;
 };
 
 static int at(void *data, uint64_t addr, struct cul_code_at *out)
 {
 	struct run *r = data;
-	uint64_t offset;
 
-	*out = (struct cul_code_at){0};
-	if (cul_objfile_offset(r->file, addr, &offset) == 0) {
-		out->executable = true;
-		out->file = r->file;
+	*out = (struct cul_code_at){
+		.executable = r->trampoline && addr / PAGE == r->trampoline / PAGE};
+	for (size_t i = 0; i < r->n_code; i++) {
+		if (addr - r->code[i].p_vaddr < r->code[i].p_memsz) {
+			out->executable = true;
+			out->file = r->file;
+		}
 	}
 	return 0;
+}
+
+static void read_segments(struct run *r, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf *elf;
+	size_t n = 0;
+	GElf_Phdr ph;
+
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	elf_getphdrnum(elf, &n);
+	for (size_t i = 0; i < n && r->n_code < MAX_SEGMENTS; i++)
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X)
+			r->code[r->n_code++] = ph;
+	elf_end(elf);
+	close(fd);
+}
+
+static void find_handlers(struct run *r)
+{
+	struct cul_elf_symbol s;
+	size_t cursor = 0;
+
+	while (cul_objfile_next_symbol(r->names, &cursor, &s))
+		if (s.is_function && !strncmp(s.name, "on_", 3) && r->n_handlers < MAX_HANDLERS)
+			r->handlers[r->n_handlers++] = s.addr;
 }
 
 /*
@@ -153,14 +197,17 @@ static bool lost(void *data, size_t frame)
 {
 	struct run *r = data;
 	const struct shadow_entry *e = &r->shadow.entries[r->shadow.len - frame];
-	uint64_t value, mode = r->arch->unwind->pc_mode;
+	uint64_t from = r->regs.regs.r[r->arch->reg_sp], value, mode = r->arch->unwind->pc_mode;
 
 	if (frame == 0 || frame > r->shadow.len)
 		return false;
 	for (unsigned i = 0; i < r->arch->n_regs; i++)
 		if (i != r->arch->reg_ip && (r->regs.regs.r[i] & ~mode) == e->pc)
 			return false;
-	for (uint64_t at = r->regs.regs.r[r->arch->reg_sp]; at < e->sp; at += r->arch->word)
+	if (frame >
+		1) /* of the function that should have kept it; deeper is what calls left behind */
+		from = e[1].sp;
+	for (uint64_t at = from; at < e->sp; at += r->arch->word)
 		if (read_word(r, at, &value) != 0 || (value & ~mode) == e->pc)
 			return false;
 	return true;
@@ -177,7 +224,7 @@ static void check(struct run *r)
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
 	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame, lost, r);
-	if (verdict != EXACT)
+	if (verdict != EXACT && verdict != LOST)
 		complain(r, verdict, frame);
 }
 
@@ -197,10 +244,32 @@ static void account(struct run *r, uint64_t pc, uint64_t sp, bool thumb)
 	}
 	if (is_jumping(r, pc) && !is_jumping(r, now))
 		shadow_now(s, now_sp);
-	while (s->len &&
+	if (s->len && s->entries[s->len - 1].interrupted) {
+		const struct shadow_entry *e = &s->entries[s->len - 1];
+
+		if (now - r->trampoline < RESTORER)
+			return;
+		s->len--; /* sigreturn; qemu stops one instruction further */
+		if (now != e->pc)
+			account(r, e->pc, e->sp, thumb);
+		return;
+	}
+	while (s->len && !s->entries[s->len - 1].interrupted &&
 		(s->entries[s->len - 1].sp < now_sp ||
 			(s->entries[s->len - 1].sp == now_sp && s->entries[s->len - 1].pc == now)))
 		s->len--;
+}
+
+static void deliver(struct run *r, int signal)
+{
+	uint64_t restorer;
+
+	shadow_signal(&r->shadow, pc_of(r), r->regs.regs.r[r->arch->reg_sp]);
+	gdbstub_deliver(&r->gdb, signal, r->handlers, r->n_handlers);
+	get_regs(r);
+	restorer = r->regs.regs.r[r->arch->unwind->reg_lr] & ~r->arch->unwind->pc_clear;
+	shadow_call(&r->shadow, restorer, r->regs.regs.r[r->arch->reg_sp]);
+	r->trampoline = restorer;
 }
 
 static unsigned methods_of(const char *names)
@@ -240,6 +309,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "remote: %s\n", err.text);
 		return 2;
 	}
+	read_segments(&r, argv[argc - 1]);
+	find_handlers(&r);
 	gdbstub_start(&r.gdb, argv[2], argv[argc - 1], r.arch->word == 4);
 	gdbstub_run_to(&r.gdb, main_symbol.addr & ~r.arch->unwind->pc_clear);
 	if (cul_unwinder_new(r.arch, &r.gdb.mem, &space, &r.unwinder) != 0)
@@ -252,7 +323,12 @@ int main(int argc, char **argv)
 		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
 		check(&r);
-		if (!gdbstub_step(&r.gdb, &signal) || signal)
+		if (signal) {
+			deliver(&r, signal);
+			signal = 0;
+			continue;
+		}
+		if (!gdbstub_step(&r.gdb, &signal))
 			break;
 		get_regs(&r);
 		account(&r, pc, sp, thumb);

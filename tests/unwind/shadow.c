@@ -79,8 +79,10 @@ static enum verdict judge(
 		bool sure;
 
 		*at = i;
-		if (i >= score->n_frames)
-			return score->end.why == CUL_UNWIND_END_OUTERMOST ? WRONG : TRUNCATED;
+		if (i >= score->n_frames && score->end.why != CUL_UNWIND_END_OUTERMOST)
+			return TRUNCATED;
+		if (i >= score->n_frames) /* that it ends is as sure as the last frame */
+			return f[-1].certainty == CUL_CERTAIN ? WRONG : WRONG_MARKED;
 		sure = f->certainty == CUL_CERTAIN;
 		if (f->pc != shadow_pc(shadow, i, pc))
 			return sure ? WRONG : WRONG_MARKED;

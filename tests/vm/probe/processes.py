@@ -10,6 +10,8 @@ import culprit
 from harness import case
 from victim import USER_CALLS as CALLS
 
+FORKS = CALLS.replace("victim_calls", "victim_forks")
+
 
 def booked(lines):
     """calls= of each book."""
@@ -139,6 +141,32 @@ def stack(test):
     seen = sorted((names(g)[:names(g).index("main") + 1], g["calls"]) for g in run.of("group"))
     test.same(seen, sorted([([f] * n + outer, 5) for f, n in
                             [("call_fails", 1)] + [("call_nest", n) for n in range(1, 5)]]), "groups")
+
+
+@case("probe, processes: children that it forks, by their books")
+def forks(test):
+    run = culprit.Probe(test, "write_*", "--ret", "--stack", "user", "--", FORKS, "30", "3").wait()
+    test.same((run.status, run.loss.get("command_exit")), (0, 0), "status")
+    books = [dict(re.findall(r"(\w+)=(-?\d+)", line)) for line in run.said
+             if re.match(r"books (child\d|exec|parent) ", line)]
+    wanted = {int(b["pid"]): int(b["inherited_writes"]) + int(b.get("common_writes", 0)) for b in books}
+    test.same(len(wanted), 5, "processes")
+    test.same(dict(collections.Counter(c["pid"] for c in run.calls())), wanted, "calls by process")
+    test.check(all(c["returned"] for c in run.calls()), "a call that did not return")
+    test.same({f["function"] for c in run.calls() for f in c["stack"][:1]}, {"main"},
+              "where they return to, in children too")
+    test.check(any("ran other programs 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")
+
+
+@case("probe, processes: children that run another program: the same library's functions")
+def programs(test):
+    run = culprit.Probe(test, "libc.so.6:exit", "--stack", "user", "--", "sh", "-c",
+                        "/bin/true; /bin/cat /dev/null; /bin/true; :").wait()
+    test.same((run.status, run.loss["gaps"]), (0, []), "status, gaps")
+    comms = collections.Counter(c["comm"] for c in run.calls() if c["comm"] != "sh")
+    test.same(dict(comms), {"true": 2, "cat": 1}, "programs")
+    for call in run.calls():
+        test.check(not call["stack"] or call["stack"][0]["function"] == "exit", f"{call['comm']}: {call['stack']}")
 
 
 @case("probe, processes: killed while probed")
