@@ -62,7 +62,8 @@ static void name_address(struct data *d, const struct cul_frame *frame, struct c
 	}
 	*out = n->where;
 	out->addr = frame->pc;
-	out->offset += frame->pc - lookup;
+	if (out->function)
+		out->offset += frame->pc - lookup;
 }
 
 struct walk {

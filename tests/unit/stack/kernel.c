@@ -42,7 +42,8 @@ static bool permitted(void)
 	struct cul_mem *mem = NULL;
 	size_t size;
 
-	if (cul_sys_read_file("/proc/self/stack", 1 << 16, &text, &size) != 0 ||
+	if (cul_arch_host() != &cul_arch_x86_64 ||
+		cul_sys_read_file("/proc/self/stack", 1 << 16, &text, &size) != 0 ||
 		cul_mem_kernel(&mem, NULL) != 0)
 		return false;
 	cul_mem_free(mem);
