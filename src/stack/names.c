@@ -94,8 +94,8 @@ static int look_up(struct cul_stack_names *names, struct name *name)
 	return 0;
 }
 
-int cul_stack_names_at(struct cul_stack_names *names, uint64_t pc, uint64_t lookup,
-	struct cul_stack_place *out)
+int cul_stack_names_at(
+	struct cul_stack_names *names, uint64_t pc, uint64_t lookup, struct cul_stack_place *out)
 {
 	struct name **bucket = &names->buckets[(lookup ^ lookup >> 12) % BUCKETS], *name;
 

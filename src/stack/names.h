@@ -27,7 +27,7 @@ void cul_stack_names_free(struct cul_stack_names *names); /* accepts NULL */
  * What is at `pc`. `lookup` is an address inside the call. All of it lives as long as `names`, its
  * strings as long as `syms` and `code`. -ENOMEM.
  */
-int cul_stack_names_at(struct cul_stack_names *names, uint64_t pc, uint64_t lookup,
-	struct cul_stack_place *out);
+int cul_stack_names_at(
+	struct cul_stack_names *names, uint64_t pc, uint64_t lookup, struct cul_stack_place *out);
 
 #endif

@@ -252,8 +252,10 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->functions.data);
 	cul_objfile_frames_free(o);
 	cul_objfile_mini_free(o);
+	cul_objfile_debug_await(o);
 	dwarf_end(o->dwarf);
 	elf_end(o->debug_elf);
+	cul_objfile_inflated_free(o->inflated);
 	elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);

@@ -82,6 +82,8 @@ struct cul_objfile {
 	int debug_fd;
 	Elf *debug_elf;
 	Dwarf *dwarf;
+	struct inflated *inflated; /* what debug_elf's sections were made into */
+	struct dwarf_ahead *ahead; /* NULL: nobody reads the debug file now */
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */
@@ -148,6 +150,10 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 /* minidebug.c: the ELF file in .gnu_debugdata. NULL: there is none. */
 Elf *cul_objfile_mini(struct cul_objfile *o);
 void cul_objfile_mini_free(struct cul_objfile *o);
+
+/* objfile_inflate.c: of a file that is mapped privately. Freed after the Elf and its Dwarf. */
+struct inflated *cul_objfile_inflate(Elf *elf);
+void cul_objfile_inflated_free(struct inflated *all); /* accepts NULL */
 
 /* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
 int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
