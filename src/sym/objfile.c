@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sym/objfile_priv.h"
+#include "sym/objfile_inflate.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,6 +4,7 @@
  * (gdb manual, "Separate Debug Files"), then in the places the user gave.
  */
 #include "sym/objfile_priv.h"
+#include "sym/objfile_inflate.h"
 
 #include <errno.h>
 #include <libgen.h>

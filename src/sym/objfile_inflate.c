@@ -3,8 +3,9 @@
  * Compressed debug sections, by libdeflate: libdw would have zlib do it, which takes three times as
  * long and for a C library longer than all else that is asked of it.
  */
-#include "sym/objfile_priv.h"
+#include "sym/objfile_inflate.h"
 
+#include <gelf.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>

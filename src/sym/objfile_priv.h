@@ -75,7 +75,6 @@ struct cul_objfile {
 	unsigned machine;
 	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
-
 	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
@@ -150,10 +149,6 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 /* minidebug.c: the ELF file in .gnu_debugdata. NULL: there is none. */
 Elf *cul_objfile_mini(struct cul_objfile *o);
 void cul_objfile_mini_free(struct cul_objfile *o);
-
-/* objfile_inflate.c: of a file that is mapped privately. Freed after the Elf and its Dwarf. */
-struct inflated *cul_objfile_inflate(Elf *elf);
-void cul_objfile_inflated_free(struct inflated *all); /* accepts NULL */
 
 /* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
 int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
