@@ -62,10 +62,10 @@ static int status_number(pid_t pid, const char *field, int *out)
 	return -ENOENT;
 }
 
-static int read_stat(pid_t pid, pid_t tid, struct cul_task_stat *out)
+static int read_stat(pid_t pid, struct cul_task_stat *out)
 {
 	char text[512];
-	int r = cul_task_read(pid, tid, "stat", text, sizeof(text));
+	int r = cul_task_read(pid, pid, "stat", text, sizeof(text));
 
 	return r < 0 ? r : cul_task_parse_stat(text, out);
 }
@@ -74,20 +74,26 @@ static int read_stat(pid_t pid, pid_t tid, struct cul_task_stat *out)
 static int read_kernel(
 	struct cul_live *live, struct cul_source_thread *t, struct cul_live_before *b)
 {
+	struct cul_stack_source *source = live->source;
 	char text[STACK_TEXT];
 	int r;
 
-	if (cul_task_read(live->pid, t->about.tid, "syscall", text, sizeof(text)) != 0)
+	if (cul_task_read_in(&live->tasks, t->about.tid, "syscall", text, sizeof(text)) != 0)
 		return 0;
 	b->is_blocked = cul_task_parse_syscall(text, &b->at) == 0;
+	if (b->is_blocked && source->syms && !live->ahead) {
+		live->ahead = cul_process_object_at(source->syms, b->at.pc, NULL);
+		if (live->ahead)
+			cul_objfile_debug_ahead(live->ahead);
+	}
 	if (!b->is_blocked || live->no_kernel)
 		return 0;
-	r = cul_task_read(live->pid, t->about.tid, "stack", text, sizeof(text));
+	r = cul_task_read_in(&live->tasks, t->about.tid, "stack", text, sizeof(text));
 	if (r == -EPERM || r == -EACCES || r == -ENOENT)
 		live->no_kernel = true;
 	if (r < 0)
 		return 0;
-	r = cul_task_parse_stack(text, &live->source->arena, &t->kernel);
+	r = cul_task_parse_stack(text, &source->arena, &t->kernel);
 	if (r < 0)
 		t->kernel.len = 0;
 	return r == -ENOMEM ? r : 0;
@@ -98,13 +104,15 @@ int cul_live_add(struct cul_live *live, pid_t tid)
 	struct cul_source_thread *t = cul_vec_push(&live->source->threads);
 	struct cul_live_before *b = cul_vec_push(&live->before);
 	struct cul_task_stat stat;
+	char text[512];
 
 	if (!t || !b)
 		return -ENOMEM;
 	t->about.tid = tid;
 	t->about.pid = live->pid;
 	b->stop = SIZE_MAX;
-	if (read_stat(live->pid, tid, &stat) != 0)
+	if (cul_task_read_in(&live->tasks, tid, "stat", text, sizeof(text)) != 0 ||
+		cul_task_parse_stat(text, &stat) != 0)
 		return 0;
 	t->about.state = stat.state;
 	t->about.name = cul_arena_strdup(&live->source->arena, stat.name);
@@ -118,22 +126,20 @@ struct tids {
 	size_t len, cap;
 };
 
-static int list_tids(pid_t pid, struct tids *out)
+static int list_tids(struct cul_live *live, struct tids *out)
 {
-	struct cul_tasks_dir dir;
-	int r = cul_tasks_open(pid, &dir);
+	int r = cul_tasks_open(live->pid, &live->tasks);
 	pid_t tid, *slot;
 
 	if (r < 0)
 		return r;
-	while (r == 0 && (tid = cul_tasks_next(&dir)) > 0) {
+	while (r == 0 && (tid = cul_tasks_next(&live->tasks)) > 0) {
 		slot = cul_vec_push(out);
 		if (slot)
 			*slot = tid;
 		else
 			r = -ENOMEM;
 	}
-	cul_tasks_close(&dir);
 	if (out->len)
 		qsort(out->data, out->len, sizeof(*out->data), by_number);
 	return r;
@@ -142,7 +148,7 @@ static int list_tids(pid_t pid, struct tids *out)
 static int list_threads(struct cul_live *live, struct cul_error *err)
 {
 	struct tids tids = {0};
-	int r = list_tids(live->pid, &tids);
+	int r = list_tids(live, &tids);
 
 	for (size_t i = 0; i < tids.len && r == 0; i++)
 		r = cul_live_add(live, tids.data[i]);
@@ -154,6 +160,11 @@ static int list_threads(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static bool is_dead(char state)
+{
+	return state == 'Z' || state == 'X';
+}
+
 /* What was asked for: a process, one of its threads, or something that has no stack to show. */
 static int examine(struct cul_live *live, pid_t asked, struct cul_error *err)
 {
@@ -161,10 +172,11 @@ static int examine(struct cul_live *live, pid_t asked, struct cul_error *err)
 	struct cul_task_stat stat;
 	int tgid;
 
-	if (status_number(asked, "Tgid", &tgid) != 0 || read_stat(tgid, tgid, &stat) != 0)
+	if (status_number(asked, "Tgid", &tgid) != 0 || read_stat(tgid, &stat) != 0)
 		return cul_fail(err, -ESRCH, "there is no process %d", (int)asked);
 	live->pid = tgid;
 	live->is_kernel_thread = stat.kernel_thread;
+	live->alive = is_dead(stat.state) ? 0 : tgid;
 	source->about.pid = tgid;
 	source->about.process = cul_arena_strdup(&source->arena, stat.name);
 	if (!source->about.process)
@@ -178,19 +190,21 @@ static int examine(struct cul_live *live, pid_t asked, struct cul_error *err)
 /* The first thread may have ended: then its memory is found by another. */
 static int find_alive(struct cul_live *live, struct cul_error *err)
 {
+	struct cul_tasks_dir dir;
 	int parent = 0;
+	pid_t tid;
 
-	live->alive = live->pid;
-	for (size_t i = 0; i < live->source->threads.len; i++) {
-		const struct cul_stack_thread *t = &live->source->threads.data[i].about;
-		bool dead = t->state == 'Z' || t->state == 'X';
+	if (live->alive)
+		return 0;
+	if (cul_tasks_open(live->pid, &dir) == 0) {
+		while (!live->alive && (tid = cul_tasks_next(&dir)) > 0) {
+			char state = cul_task_state(live->pid, tid);
 
-		if (!dead && (t->tid == live->pid || live->alive == live->pid))
-			live->alive = t->tid;
-		if (!dead && t->tid == live->pid)
-			return 0;
+			live->alive = state && !is_dead(state) ? tid : 0;
+		}
+		cul_tasks_close(&dir);
 	}
-	if (live->alive != live->pid)
+	if (live->alive)
 		return 0;
 	status_number(live->pid, "PPid", &parent);
 	return cul_fail(err, -ESRCH,
@@ -209,9 +223,19 @@ static int open_process(struct cul_live *live, struct cul_error *err)
 	if (r < 0)
 		return r;
 	cul_process_keep(source->syms);
+	return 0;
+}
+
+static int make_room(struct cul_live *live, struct cul_error *err)
+{
+	struct cul_stack_source *source = live->source;
+
 	if (cul_snapshot_new(live->alive, live->mem, source->threads.len, &live->snapshot) != 0)
 		return cul_fail(err, -ENOMEM, "process %d: out of memory", (int)live->pid);
 	source->mem = cul_snapshot_mem(live->snapshot);
+	/* Its threads need the processors for as long as they are to stop. */
+	if (live->ahead)
+		cul_objfile_debug_await(live->ahead);
 	return 0;
 }
 
@@ -226,7 +250,7 @@ void cul_live_check(struct cul_live *live, pid_t tid)
 	cul_live_note(live,
 		"%s (%d) traces it already, and one tracer is all that a thread can have: "
 		"what is shown of its threads is what /proc tells, and not of one instant",
-		read_stat(tracer, tracer, &stat) == 0 ? stat.name : "another process", tracer);
+		read_stat(tracer, &stat) == 0 ? stat.name : "another process", tracer);
 	live->refused = "it is traced by another process";
 }
 
@@ -264,6 +288,7 @@ static void live_free(struct cul_stack_source *source)
 	cul_snapshot_free(live->snapshot);
 	cul_mem_free(live->mem);
 	cul_stop_free(&live->stop);
+	cul_tasks_close(&live->tasks);
 	free(live->before.data);
 	free(live);
 }
@@ -290,15 +315,18 @@ static int fill(struct cul_live *live, struct cul_error *err)
 	struct cul_stack_source *source = live->source;
 	int r = examine(live, live->options->pid, err);
 
-	if (r == 0)
+	if (r == 0 && live->is_kernel_thread) {
 		r = list_threads(live, err);
-	if (r < 0)
-		return r;
-	if (live->is_kernel_thread)
-		return kernel_thread(live, err);
-	r = find_alive(live, err);
+		return r < 0 ? r : kernel_thread(live, err);
+	}
+	if (r == 0)
+		r = find_alive(live, err);
 	if (r == 0)
 		r = open_process(live, err);
+	if (r == 0)
+		r = list_threads(live, err);
+	if (r == 0)
+		r = make_room(live, err);
 	if (r == 0)
 		r = cul_live_take(live, err);
 	if (r < 0)

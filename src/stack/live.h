@@ -25,6 +25,8 @@ struct cul_live {
 	pid_t pid;   /* of the process */
 	pid_t alive; /* a thread of it that has memory: the first may have ended */
 	bool is_kernel_thread;
+	struct cul_objfile *ahead; /* a file that threads sleep in, whose DWARF is being read */
+	struct cul_tasks_dir tasks;
 	bool no_kernel; /* /proc/PID/stack may not be read */
 	struct cul_mem *mem;
 	struct cul_snapshot *snapshot;

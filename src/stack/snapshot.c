@@ -10,7 +10,13 @@
 #include "base/vec.h"
 #include "sys/process.h"
 
-enum { PAGE = 4096, ROOM_MOST = 512 << 20 };
+enum {
+	PAGE = 4096,
+	ROOM_MOST = 512 << 20,
+	/* Memory that is there before it is wanted: most stacks are smaller. */
+	READY_EACH = 2 * PAGE,
+	READY_MOST = 32 << 20,
+};
 
 struct copy {
 	uint64_t addr, size;
@@ -119,6 +125,15 @@ static const struct cul_mem_ops snapshot_ops = {
 	.free = snapshot_free,
 };
 
+/* While a process stands still nothing should wait for pages to be found and cleared. */
+static void make_ready(struct cul_snapshot *s, size_t size)
+{
+	volatile uint8_t *room = s->room;
+
+	for (size_t at = 0; at < size && at < READY_MOST && at < s->size; at += PAGE)
+		room[at] = 0;
+}
+
 int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snapshot **out)
 {
 	struct cul_snapshot *s = cul_calloc(1, sizeof(*s));
@@ -134,6 +149,7 @@ int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snaps
 		free(s);
 		return -ENOMEM;
 	}
+	make_ready(s, (n + 1) * READY_EACH);
 	*out = s;
 	return 0;
 }

@@ -15,9 +15,13 @@
 
 enum {
 	NAP_NS = 50 * 1000,
-	SLEEPERS_NS = 10 * 1000 * 1000,  /* then those that cannot stop are looked for */
-	PATIENCE_NS = 200 * 1000 * 1000, /* with no thread stopping */
-	PASSES_MOST = 64,                /* of looking for new threads */
+	LONG_NAP_NS = 1000 * 1000,
+	/* With no thread stopping: then it is looked at why; how long at most; the same of threads
+	 * that only wait for a processor. */
+	SUSPECT_NS = 10 * 1000 * 1000,
+	PATIENCE_NS = 200 * 1000 * 1000,
+	READY_NS = 2000 * 1000 * 1000,
+	PASSES_MOST = 64, /* of looking for new threads */
 };
 
 static int by_tid(const void *a, const void *b)
@@ -120,35 +124,42 @@ static size_t look_at_all(struct cul_stop *stop)
 	return left;
 }
 
-/* Whether those that have not stopped are all in a sleep that nothing interrupts. */
-static bool all_sleep(const struct cul_stop *stop)
+/* How long to wait with no thread stopping, by what those do that have not. */
+static uint64_t patience(const struct cul_stop *stop)
 {
+	uint64_t most = SUSPECT_NS;
+
 	for (size_t i = 0; i < stop->threads.len; i++) {
 		const struct cul_stop_thread *t = &stop->threads.data[i];
+		char state;
 
-		if (t->state == CUL_STOP_SEIZED && !t->error &&
-			cul_task_state(stop->pid, t->tid) != 'D')
-			return false;
+		if (t->state != CUL_STOP_SEIZED || t->error)
+			continue;
+		state = cul_task_state(stop->pid, t->tid);
+		if (state == 'R')
+			return READY_NS;
+		if (state != 'D')
+			most = PATIENCE_NS;
 	}
-	return true;
+	return most;
 }
 
 static void await(struct cul_stop *stop)
 {
-	const struct timespec nap = {.tv_nsec = NAP_NS};
-	uint64_t progress = cul_clock_now(), now;
+	const struct timespec nap = {.tv_nsec = NAP_NS}, long_nap = {.tv_nsec = LONG_NAP_NS};
+	uint64_t progress = cul_clock_now();
 	size_t left = look_at_all(stop), before = left;
 
 	while (left) {
-		nanosleep(&nap, NULL);
-		left = look_at_all(stop);
-		now = cul_clock_now();
-		if (left < before)
-			progress = now;
-		before = left;
-		if (now - progress > PATIENCE_NS ||
-			(now - progress > SLEEPERS_NS && all_sleep(stop)))
+		uint64_t idle = cul_clock_now() - progress;
+
+		if (idle > SUSPECT_NS && idle > patience(stop))
 			return;
+		nanosleep(idle > SUSPECT_NS ? &long_nap : &nap, NULL);
+		left = look_at_all(stop);
+		if (left < before)
+			progress = cul_clock_now();
+		before = left;
 	}
 }
 

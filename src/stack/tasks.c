@@ -40,17 +40,16 @@ pid_t cul_tasks_next(struct cul_tasks_dir *dir)
 
 void cul_tasks_close(struct cul_tasks_dir *dir)
 {
-	closedir(dir->dir);
+	if (dir->dir)
+		closedir(dir->dir);
+	dir->dir = NULL;
 }
 
-int cul_task_read(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
+static int read_at(int dir, const char *path, char *buf, size_t size)
 {
-	cul_autoclose int fd = -1;
-	char path[64];
+	cul_autoclose int fd = cul_sys_openat(dir, path, O_RDONLY);
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
-	fd = cul_sys_open(path, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	n = cul_sys_read(fd, buf, size - 1);
@@ -58,6 +57,23 @@ int cul_task_read(pid_t pid, pid_t tid, const char *name, char *buf, size_t size
 		return (int)n;
 	buf[n] = '\0';
 	return 0;
+}
+
+int cul_task_read(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+	return read_at(AT_FDCWD, path, buf, size);
+}
+
+int cul_task_read_in(
+	const struct cul_tasks_dir *dir, pid_t tid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%d/%s", (int)tid, name);
+	return read_at(dirfd(dir->dir), path, buf, size);
 }
 
 char cul_task_state(pid_t pid, pid_t tid)

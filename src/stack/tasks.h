@@ -21,6 +21,9 @@ void cul_tasks_close(struct cul_tasks_dir *dir);
 
 /* The beginning of /proc/PID/task/TID/NAME, with a NUL behind. 0 or a negative errno. */
 int cul_task_read(pid_t pid, pid_t tid, const char *name, char *buf, size_t size);
+/* The same by the directory: less to look up where there are many. */
+int cul_task_read_in(
+	const struct cul_tasks_dir *dir, pid_t tid, const char *name, char *buf, size_t size);
 
 /* As in /proc/PID/stat: 'S'; 0: it is gone. */
 char cul_task_state(pid_t pid, pid_t tid);

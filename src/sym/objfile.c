@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sym/dwarf_priv.h"
+#include "sym/objfile_inflate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -256,10 +257,12 @@ void cul_objfile_free(struct cul_objfile *o)
 	free(o->functions.data);
 	cul_objfile_frames_free(o);
 	cul_objfile_mini_free(o);
+	cul_objfile_debug_await(o);
 	dwarf_end(o->dwarf);
 	dwarf_end(o->alt);
 	elf_end(o->alt_elf);
 	elf_end(o->debug_elf);
+	cul_objfile_inflated_free(o->inflated);
 	elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);

@@ -190,6 +190,14 @@ int cul_objfile_inlined(struct cul_objfile *o, const char *name,
 	int (*visit)(void *data, const struct cul_inlined_copy *copy), void *data,
 	struct cul_error *err);
 
+/*
+ * The separate debug file will be asked for: begins to read it, in a thread of its own. Nothing
+ * else changes for the caller.
+ */
+void cul_objfile_debug_ahead(struct cul_objfile *o);
+/* Until it is read: for who wants no other thread to run. */
+void cul_objfile_debug_await(struct cul_objfile *o);
+
 /* The source line of the instruction at `addr`. `file` is borrowed. -ENOENT, -ENODATA. */
 int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, int *line);
 

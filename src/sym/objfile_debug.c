@@ -5,11 +5,13 @@
  * then in the places the user gave.
  */
 #include "sym/objfile_priv.h"
+#include "sym/objfile_inflate.h"
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +28,6 @@ struct wanted {
 	size_t id_len;
 	const char *link; /* NULL: the file names no debug file */
 	uint32_t crc;
-	Elf_Cmd how;
 	char **path;
 	int *fd;
 	Elf **elf;
@@ -75,8 +76,8 @@ static int try_path(struct wanted *w, const char *path, bool given)
 	Elf *elf = NULL;
 	char *copy;
 
-	/* Private: a module's will be relocated in place. */
-	if (cul_objfile_elf_open(path, w->how, &fd, &elf) != 0)
+	/* Private: a module's will be relocated in place, compressed sections replaced. */
+	if (cul_objfile_elf_open(path, ELF_C_READ_MMAP_PRIVATE, &fd, &elf) != 0)
 		return -ENOENT;
 	copy = has_debug_info(elf) && belongs(w, elf, fd, given) ? cul_strdup(path) : NULL;
 	if (!copy) {
@@ -200,7 +201,6 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 {
 	struct wanted w = {.path = path, .fd = fd, .elf = debug};
 
-	w.how = o->type == ET_REL ? ELF_C_READ_MMAP_PRIVATE : ELF_C_READ_MMAP;
 	w.id_len = cul_objfile_elf_build_id(elf, &w.id);
 	read_debuglink(o, elf, &w);
 	if ((o->load.root && try_root(o, &w) == 0) || try_build_id(&w, "", system_dir) == 0 ||
@@ -212,8 +212,55 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 	return -ENOENT;
 }
 
+/* What inflates the sections of a compressed file takes longer than all else that is asked of it.
+ */
+struct dwarf_ahead {
+	pthread_t thread;
+	Elf *elf;
+	struct inflated *inflated;
+	Dwarf *dwarf;
+};
+
+static void *read_ahead(void *data)
+{
+	struct dwarf_ahead *a = data;
+
+	a->inflated = cul_objfile_inflate(a->elf);
+	a->dwarf = dwarf_begin_elf(a->elf, DWARF_C_READ, NULL);
+	return NULL;
+}
+
+void cul_objfile_debug_ahead(struct cul_objfile *o)
+{
+	struct dwarf_ahead *a;
+
+	if (o->debug_sought || o->ahead || o->type == ET_REL || has_debug_info(o->elf) ||
+		!cul_objfile_debug_elf(o))
+		return;
+	a = cul_calloc(1, sizeof(*a));
+	if (!a)
+		return;
+	a->elf = o->debug_elf;
+	if (pthread_create(&a->thread, NULL, read_ahead, a) == 0)
+		o->ahead = a;
+	else
+		free(a);
+}
+
+void cul_objfile_debug_await(struct cul_objfile *o)
+{
+	if (!o->ahead)
+		return;
+	pthread_join(o->ahead->thread, NULL);
+	o->dwarf = o->ahead->dwarf;
+	o->inflated = o->ahead->inflated;
+	o->debug_sought = o->dwarf; /* else it fails again, with words */
+	free(cul_take(o->ahead));
+}
+
 Elf *cul_objfile_debug_elf(struct cul_objfile *o)
 {
+	cul_objfile_debug_await(o);
 	if (!o->debug_file_sought) {
 		o->debug_file_sought = true;
 		if (!has_debug_info(o->elf))
@@ -244,8 +291,7 @@ static int find_alt(struct cul_objfile *o, struct wanted *w, const char *name)
 static int open_alt(struct cul_objfile *o)
 {
 	cul_autofree char *path = NULL;
-	struct wanted w = {
-		.how = ELF_C_READ_MMAP, .path = &path, .fd = &o->alt_fd, .elf = &o->alt_elf};
+	struct wanted w = {.path = &path, .fd = &o->alt_fd, .elf = &o->alt_elf};
 	const char *name;
 	const void *id;
 	ssize_t len = dwelf_dwarf_gnu_debugaltlink(o->dwarf, &name, &id);
@@ -281,6 +327,8 @@ static int open_dwarf(struct cul_objfile *o)
 			o->name, system_dir);
 	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
 		return -ENODATA;
+	if (elf == o->debug_elf && o->type != ET_REL && !o->inflated)
+		o->inflated = cul_objfile_inflate(elf);
 	o->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 	if (!o->dwarf)
 		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",
@@ -290,6 +338,7 @@ static int open_dwarf(struct cul_objfile *o)
 
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err)
 {
+	cul_objfile_debug_await(o);
 	if (!o->debug_sought) {
 		o->debug_sought = true;
 		open_dwarf(o);

@@ -75,7 +75,6 @@ struct cul_objfile {
 	unsigned machine;
 	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
-
 	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
@@ -86,6 +85,8 @@ struct cul_objfile {
 	int alt_fd;
 	Elf *alt_elf;
 	Dwarf *alt;
+	struct inflated *inflated; /* what debug_elf's sections were made into */
+	struct dwarf_ahead *ahead; /* NULL: nobody reads the debug file now */
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */

@@ -12,16 +12,21 @@
 #include "base/cleanup.h"
 #include "sys/fault.h"
 
-int cul_sys_open(const char *path, int flags)
+int cul_sys_openat(int dir, const char *path, int flags)
 {
 	int fd = cul_sys_faulted(CUL_SYS_OPEN);
 
 	if (fd < 0)
 		return fd;
 	do
-		fd = open(path, flags | O_CLOEXEC);
+		fd = openat(dir, path, flags | O_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
 	return fd < 0 ? -errno : fd;
+}
+
+int cul_sys_open(const char *path, int flags)
+{
+	return cul_sys_openat(AT_FDCWD, path, flags);
 }
 
 ssize_t cul_sys_read(int fd, void *buf, size_t size)

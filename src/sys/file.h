@@ -13,7 +13,8 @@
 
 #include "base/error.h"
 
-int cul_sys_open(const char *path, int flags); /* O_CLOEXEC is added */
+int cul_sys_open(const char *path, int flags);            /* O_CLOEXEC is added */
+int cul_sys_openat(int dir, const char *path, int flags); /* of a descriptor of a directory */
 ssize_t cul_sys_read(int fd, void *buf, size_t size);
 ssize_t cul_sys_pread(int fd, void *buf, size_t size, uint64_t offset);
 

@@ -62,6 +62,10 @@ int cul_unwind_apply(struct cul_unwinder *u, const struct cul_rules *rules,
 			continue;
 		if (i == arch->reg_sp && is_default)
 			reg_set(out, i, cfa);
+		else if (rule->kind == CUL_RULE_UNKNOWN)
+			continue;
+		else if (rule->kind == CUL_RULE_SAME && reg_known(regs, i))
+			reg_set(out, i, regs->regs.r[i]);
 		else if (value_of(u, rule, i, regs, &cfa, &value, &ignored) == 0)
 			reg_set(out, i, value);
 	}

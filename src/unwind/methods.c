@@ -23,9 +23,14 @@ uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc)
 
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr)
 {
+	struct cached_code *c = &u->is_code[addr * 0x9e3779b97f4a7c15ull >> 32 & (CODE_CACHED - 1)];
 	struct cul_code_at at;
 
-	return u->code.at(u->code.data, addr, &at) == 0 && at.executable;
+	if (!addr || c->addr != addr) {
+		c->is_code = u->code.at(u->code.data, addr, &at) == 0 && at.executable;
+		c->addr = addr;
+	}
+	return c->is_code;
 }
 
 static int function_start(struct cul_unwinder *u, uint64_t addr, uint64_t *start)

@@ -8,7 +8,13 @@
 #include "arch/unwind.h"
 #include "unwind/unwind.h"
 
-enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 1024, RULES_WAYS = 4 };
+enum {
+	MEMORY_LINE = 4096,
+	MEMORY_LINES = 16,
+	RULES_CACHED = 1024,
+	RULES_WAYS = 4,
+	CODE_CACHED = 1024
+};
 
 struct memory_line {
 	uint64_t addr; /* of the line */
@@ -30,6 +36,12 @@ struct cached_rules {
 	struct cul_rules code;
 };
 
+/* Whether there is code at an address. */
+struct cached_code {
+	uint64_t addr; /* 0: nothing is known */
+	bool is_code;
+};
+
 struct cul_unwinder {
 	const struct cul_arch *arch;
 	const struct cul_arch_unwind *facts;
@@ -38,6 +50,7 @@ struct cul_unwinder {
 	struct memory_line *lines;
 	struct cached_rules *rules;
 	unsigned evicted;
+	struct cached_code *is_code;
 	uint64_t mask; /* of an address */
 };
 

@@ -32,7 +32,8 @@ int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
 	u->mask = arch->word == 8 ? UINT64_MAX : UINT32_MAX;
 	u->lines = cul_calloc(MEMORY_LINES, sizeof(*u->lines));
 	u->rules = cul_calloc(RULES_CACHED, sizeof(*u->rules));
-	if (!u->lines || !u->rules) {
+	u->is_code = cul_calloc(CODE_CACHED, sizeof(*u->is_code));
+	if (!u->lines || !u->rules || !u->is_code) {
 		cul_unwinder_free(u);
 		return -ENOMEM;
 	}
@@ -46,6 +47,7 @@ void cul_unwinder_free(struct cul_unwinder *u)
 		return;
 	free(u->lines);
 	free(u->rules);
+	free(u->is_code);
 	free(u);
 }
 
@@ -53,6 +55,8 @@ void cul_unwinder_forget(struct cul_unwinder *u)
 {
 	for (size_t i = 0; i < RULES_CACHED; i++)
 		u->rules[i].valid = false;
+	for (size_t i = 0; i < CODE_CACHED; i++)
+		u->is_code[i].addr = 0;
 }
 
 const char *cul_unwind_method_name(enum cul_unwind_method method)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from stacks import BUILD, Program, look, names, run, threads
-from support.case import check, equal, test
+from support.case import check, equal, test, until
 
 CHAIN = [f"link_{i}" for i in range(1, 21)]
 
@@ -114,7 +114,8 @@ def kernel():
 @test("frames: a signal handler and what it interrupted")
 def handler():
     with Program("odd", "handler") as p:
-        where = names(look(p.pid).of(p.pid))
+        where = until(lambda: "until_told" in (found := names(look(p.pid).of(p.pid))) and found, 10,
+                      "that it waits")
         equal([n for n in where if n in ("until_told", "handling", "interrupted", "main")],
               ["until_told", "handling", "interrupted", "main"], "frames")
         stack = look(p.pid).of(p.pid)["frames"]
