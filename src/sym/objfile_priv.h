@@ -79,13 +79,9 @@ struct cul_objfile {
 	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
-	int debug_fd;
-	Elf *debug_elf;
-	Dwarf *dwarf;
-	/* What dwz has put into a file that several share (.gnu_debugaltlink). */
-	int alt_fd;
-	Elf *alt_elf;
-	Dwarf *alt;
+	int debug_fd, alt_fd;
+	Elf *debug_elf, *alt_elf;
+	Dwarf *dwarf, *alt; /* alt: of what dwz has put into a file that several share */
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */
