@@ -222,7 +222,7 @@ int cul_objfile_open(const char *path, const char *name, const struct cul_objfil
 
 	if (!o)
 		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
-	o->fd = o->debug_fd = o->alt_fd = -1;
+	o->fd = o->debug_fd = o->alt_fd = o->unpacked_fd = -1;
 	o->provider.ops = &cul_dwarf_type_ops;
 	if (load)
 		o->load = *load;
@@ -259,10 +259,13 @@ void cul_objfile_free(struct cul_objfile *o)
 	dwarf_end(o->dwarf);
 	dwarf_end(o->alt);
 	elf_end(o->alt_elf);
+	elf_end(o->unpacked);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);
+	if (o->unpacked_fd >= 0)
+		close(o->unpacked_fd);
 	if (o->alt_fd >= 0)
 		close(o->alt_fd);
 	if (o->fd >= 0)

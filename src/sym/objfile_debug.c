@@ -281,6 +281,8 @@ static int open_dwarf(struct cul_objfile *o)
 			o->name, system_dir);
 	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
 		return -ENODATA;
+	if (cul_objfile_unpack(o, elf) == 0)
+		elf = o->unpacked;
 	o->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 	if (!o->dwarf)
 		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",

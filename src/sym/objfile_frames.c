@@ -105,7 +105,7 @@ int cul_objfile_open_image(
 
 	if (!o)
 		return -ENOMEM;
-	o->fd = o->debug_fd = o->alt_fd = -1;
+	o->fd = o->debug_fd = o->alt_fd = o->unpacked_fd = -1;
 	o->debug_sought = o->debug_file_sought = true; /* none belongs to it */
 	o->provider.ops = &cul_dwarf_type_ops;
 	o->name = cul_strdup(name);

@@ -79,8 +79,8 @@ struct cul_objfile {
 	bool debug_sought, debug_file_sought;
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
-	int debug_fd, alt_fd;
-	Elf *debug_elf, *alt_elf;
+	int debug_fd, alt_fd, unpacked_fd;
+	Elf *debug_elf, *alt_elf, *unpacked;
 	Dwarf *dwarf, *alt; /* alt: of what dwz has put into a file that several share */
 
 	/* objfile_frames.c */
@@ -145,6 +145,8 @@ Elf *cul_objfile_debug_elf(struct cul_objfile *o);
 /* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
 
+/* objfile_unpack.c: makes o->unpacked of compressed debug sections, when it can. */
+int cul_objfile_unpack(struct cul_objfile *o, Elf *elf);
 /* minidebug.c: the ELF file in .gnu_debugdata. NULL: there is none. */
 Elf *cul_objfile_mini(struct cul_objfile *o);
 void cul_objfile_mini_free(struct cul_objfile *o);
@@ -162,7 +164,6 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
  */
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
-
 /* objfile_stubs.c: the stub of the procedure linkage table that covers `addr`. -ENOENT. */
 int cul_objfile_stub_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 
