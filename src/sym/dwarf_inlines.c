@@ -16,6 +16,7 @@
 
 enum {
 	MAX_NESTING = 64,
+	MAX_ORIGINS = 8,    /* of one function */
 	MAX_DIES = 1 << 22, /* looked at in one unit */
 };
 
@@ -273,6 +274,23 @@ static void place_of(Dwarf_Die *die, struct cul_call *out)
 	out->line = (int)line;
 }
 
+/* The function as it is in the source. */
+static Dwarf_Off origin_of(Dwarf_Die *die, uint64_t *line)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Die origin = *die, next;
+
+	for (unsigned i = 0; i < MAX_ORIGINS; i++) {
+		if (!dwarf_attr(&origin, DW_AT_abstract_origin, &mem) ||
+			!dwarf_formref_die(&mem, &next))
+			break;
+		origin = next;
+	}
+	if (!dwarf_number(&origin, DW_AT_decl_line, line))
+		*line = 0;
+	return dwarf_dieoffset(&origin);
+}
+
 int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out, size_t *n)
 {
 	uint64_t linked = cul_objfile_linked(o, addr);
@@ -281,6 +299,8 @@ int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out
 	struct dwarf_code *code;
 	struct dwarf_body *body;
 	size_t unit, depth = 0;
+	Dwarf_Off origin, before = 0;
+	uint64_t line;
 	Dwarf_Die die;
 	int ret = cul_dwarf_lines_unit(o, linked, &unit);
 
@@ -302,6 +322,11 @@ int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out
 		if (!dwarf_offdie(o->dwarf, chain[depth - 1 - i]->die, &die))
 			return -EBADMSG;
 		out[i].function = name_of(o, &die);
+		origin = origin_of(&die, &line);
+		/* gcc has a part that it puts back called where the function begins. */
+		if (i > 0 && origin == before && out[i].line && (uint64_t)out[i].line == line)
+			out[i - 1].is_part = true;
+		before = origin;
 		if (i + 1 < depth)
 			place_of(&die, &out[i + 1]);
 	}

@@ -206,6 +206,8 @@ struct cul_call {
 	const char *function; /* as shown; NULL: the debug information has no name */
 	const char *file;     /* NULL: unknown */
 	int line;
+	/* No call: a part that the compiler has split off the next one, and put back there. */
+	bool is_part;
 };
 
 enum { CUL_MAX_CALLS = 64 };
@@ -219,7 +221,8 @@ enum { CUL_MAX_CALLS = 64 };
 int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out, size_t *n);
 
 /*
- * The same as places, named by symbols where there is no DWARF: those before the last are inlined.
+ * The same as places, without mere parts of functions, named by symbols where there is no DWARF:
+ * those before the last are inlined.
  * The last bears the name of its symbol ("f.cold") and has the offset from it; the module is the
  * file's base name. How many, at most `max`, the outer ones in any case; 0: no symbol covers the
  * address.

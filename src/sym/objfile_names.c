@@ -72,6 +72,22 @@ const char *cul_objfile_shown(struct cul_objfile *o, const char *raw)
 	return slot->shown;
 }
 
+/* A part's line is where its function is. */
+static size_t without_parts(struct cul_call *calls, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (calls[i].is_part && i + 1 < n) {
+			calls[i + 1].file = calls[i].file;
+			calls[i + 1].line = calls[i].line;
+		} else {
+			calls[kept++] = calls[i];
+		}
+	}
+	return kept;
+}
+
 size_t cul_objfile_frames(struct cul_objfile *o, uint64_t addr, struct cul_where *out, size_t max)
 {
 	struct cul_call calls[CUL_MAX_CALLS];
@@ -86,6 +102,7 @@ size_t cul_objfile_frames(struct cul_objfile *o, uint64_t addr, struct cul_where
 		memset(calls, 0, sizeof(*calls));
 		cul_objfile_line(o, addr, &calls[0].file, &calls[0].line);
 	}
+	n = without_parts(calls, n);
 	skipped = n > max ? n - max : 0;
 	n -= skipped;
 	for (size_t i = 0; i < n; i++)

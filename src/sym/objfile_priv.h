@@ -167,7 +167,6 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
  */
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
-
 /* objfile_stubs.c: the stub of the procedure linkage table that covers `addr`. -ENOENT. */
 int cul_objfile_stub_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 

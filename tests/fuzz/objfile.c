@@ -40,8 +40,9 @@ static int see(void *data, const struct cul_inlined_copy *copy)
 static void ask(struct cul_objfile *o)
 {
 	static const char *const names[] = {"a", "twice", "the_hidden", "node", "hidden", "x::y",
-		"first_caller", "inlined_twice"};
+		"first_caller", "inlined_twice", "_ZN4deep5outerEi"};
 	const struct cul_type *type;
+	struct cul_where where[CUL_MAX_CALLS];
 	struct cul_elf_symbol sym;
 	struct cul_variable v;
 	struct cul_error err;
@@ -55,6 +56,7 @@ static void ask(struct cul_objfile *o)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (cul_objfile_symbol(o, names[i], &sym, &err) == 0) {
 			cul_objfile_line(o, sym.addr, &file, &line);
+			cul_objfile_frames(o, sym.addr + sym.size / 2, where, CUL_MAX_CALLS);
 			cul_objfile_offset(o, sym.addr, &offset);
 			cul_objfile_ifunc_slot(o, sym.addr, &offset);
 			if (cul_objfile_function(o, sym.addr, &type, &err) == 0)
@@ -71,6 +73,7 @@ static void ask(struct cul_objfile *o)
 	}
 	for (uint64_t addr = 0; addr < 0x20000; addr += 0x777) {
 		cul_objfile_symbol_at(o, addr, &sym);
+		cul_objfile_frames(o, addr, where, CUL_MAX_CALLS);
 		cul_objfile_line(o, addr, &file, &line);
 		if (cul_objfile_function(o, addr, &type, &err) == 0)
 			walk(type, 0);

@@ -198,6 +198,29 @@ static void test_programs(void **state)
 			"llvm-addr2line-14", true, 5, 0);
 }
 
+/* Of libc's functions that wait gcc splits what is for several threads, and puts it back. */
+static void check_parts(const char *path)
+{
+	static uint64_t addrs[MAX_ADDRS];
+	struct cul_objfile *o = open_file(path);
+	struct cul_call calls[CUL_MAX_CALLS];
+	struct cul_where where[CUL_MAX_CALLS];
+	size_t n_addrs = pick(o, addrs), n, parts = 0;
+
+	for (size_t i = 0; i < n_addrs; i++) {
+		if (cul_objfile_calls(o, addrs[i], calls, &n) != 0 || n != 2 || !calls[0].is_part)
+			continue;
+		assert_string_equal(calls[0].function, calls[1].function);
+		assert_int_equal(cul_objfile_frames(o, addrs[i], where, CUL_MAX_CALLS), 1);
+		assert_int_equal(where[0].line, calls[0].line);
+		assert_string_equal(where[0].file, calls[0].file);
+		parts++;
+	}
+	print_message("  %s: %zu addresses in parts\n", base_of(path), parts);
+	assert_true(parts > 0);
+	cul_objfile_free(o);
+}
+
 /*
  * The C library has a good deal of it: its debug package is among what the tests want. Not
  * binutils: 2.40 has another file for some (s_ldexp.c, whose lines 20 to 30 are in
@@ -219,6 +242,7 @@ static void test_libc(void **state)
 	snprintf(debug, sizeof(debug), "%s", cul_objfile_debug_path(o));
 	cul_objfile_free(o);
 	check_file(path, debug, "llvm-addr2line-14", true, 200, 5);
+	check_parts(path);
 }
 
 /* An address of `program` that is in an inlined call of the second level. */
