@@ -28,6 +28,7 @@ struct cached_rules {
 	/* What the code says where `rules` are tables that may be right at calls only. */
 	bool has_code;
 	struct cul_rules code;
+	bool no_entry; /* the code was analysed without knowing where its function begins */
 };
 
 struct cul_unwinder {
@@ -104,6 +105,7 @@ bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc);
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);
 /* Each: 0 with the caller in `next`, its pc as a call left it; -ENOENT: not this way. */
+int cul_unwind_by_call(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);

@@ -217,6 +217,11 @@ static int by_rules(
 	uint64_t fail = 0;
 	int ret;
 
+	if (c->no_entry && (c->ret != 0 || c->method == CUL_UNWIND_CODE) &&
+		cul_unwind_by_call(w, &f->regs) == 0) {
+		*method = CUL_UNWIND_CODE;
+		return judge(w, *method, false, f, end);
+	}
 	if (c->ret != 0)
 		return -EBADMSG;
 	/* Who has called somebody has its return address in the link register no more. */
