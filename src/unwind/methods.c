@@ -270,6 +270,14 @@ int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next)
 	return -ENOENT;
 }
 
+bool cul_unwind_is_own(struct cul_unwinder *u, uint64_t pc, uint64_t ra)
+{
+	uint64_t own, other;
+
+	return function_start(u, pc, &own) == 0 &&
+	       function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) == 0 && own == other;
+}
+
 /* Whether the address is behind a call that another function made of this one, for all one can see.
  */
 static bool is_of_caller(struct walk *w, uint64_t ra)

@@ -101,6 +101,8 @@ const struct cached_rules *cul_unwind_rules(struct walk *w);
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
 /* Whether a call can return to `pc`, for all that is mapped. */
 bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc);
+/* Whether a call that returns to `ra` is in the function of `pc`. */
+bool cul_unwind_is_own(struct cul_unwinder *u, uint64_t pc, uint64_t ra);
 /* Whether `ra`, as a call leaves it, is code behind a call; of what, if the code names it. */
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);

@@ -96,6 +96,7 @@ struct found {
 	struct cul_frame frame;
 	uint64_t ra; /* its pc as a call left it */
 	bool downward;
+	bool doubtful; /* tables say so, but nothing else does */
 };
 
 /* 0, or why it ends here. */
@@ -157,9 +158,10 @@ static bool calls_this(struct walk *w, uint64_t ra)
 static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct found *f)
 {
 	switch (method) {
-	case CUL_UNWIND_CFI:
 	case CUL_UNWIND_SIGNAL:
 		return true;
+	case CUL_UNWIND_CFI:
+		return !f->doubtful;
 	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
 		return !w->frame.exact;
 	case CUL_UNWIND_CODE:
@@ -237,6 +239,9 @@ static int by_rules(
 		ret = mend_stopped(w, &c->code, f, method, ret);
 	if (ret != 0)
 		return ret;
+	/* What a call of its own has left in the link register, of a function that kept nothing? */
+	f->doubtful = rule->kind == CUL_RULE_REG && rule->reg == w->u->facts->reg_lr &&
+		      cul_unwind_is_own(w->u, w->frame.pc, f->regs.regs.r[w->u->arch->reg_ip]);
 	if (c->method == CUL_UNWIND_EXIDX)
 		mend_prologue(w, f, method);
 	return judge(w, *method, c->rules.signal, f, end);
