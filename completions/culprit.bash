@@ -5,7 +5,7 @@ _culprit()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]} options i
-	local commands="watch probe doctor help version"
+	local commands="watch probe stack doctor help version"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -34,8 +34,12 @@ _culprit()
 		mapfile -t COMPREPLY < <(cd /proc && compgen -d -- "$cur" | grep '^[0-9]*$')
 		return
 		;;
-	-o | --output | --debug)
+	-o | --output | --debug | --exe | --sysroot)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--method)
+		mapfile -t COMPREPLY < <(compgen -W "cfi exidx signal code lr fp bad-pc scan orc" -- "$cur")
 		return
 		;;
 	--max-rate)
@@ -50,18 +54,26 @@ _culprit()
 		mapfile -t COMPREPLY < <(compgen -W "dur" -- "$cur")
 		return
 		;;
-	--cpu | --if | --expect | --for | --args | --depth | --slow | --by | --linear | --maxactive | --inject)
+	--cpu | --if | --expect | --for | --args | --depth | --slow | --by | --linear | --maxactive | --inject | --frames)
 		return
 		;;
 	esac
 	case $command in
 	watch) options="--write --rw --exec --pid --kernel --cpu --if --expect --keep-going --for --count --stack --max-rate --partial --debug --json --output --help" ;;
 	probe) options="--pid --kernel --cpu --if --args --depth --ret --diff --errors --slow --count --by --hist --linear --rate --stack --after --maxactive --inject --for --debug --json --output --help" ;;
+	stack) options="--kernel --all-tasks --no-fold --frames --method --exe --sysroot --debug --folded --json --output --help" ;;
 	doctor) options="--json --output --help" ;;
 	help) options="$commands --help" ;;
 	version) options="--help" ;;
 	*) return ;;
 	esac
+	if [ "$command" = stack ] && [ "${cur#-}" = "$cur" ]; then
+		mapfile -t COMPREPLY < <(
+			cd /proc && compgen -d -- "$cur" | grep '^[0-9]*$'
+		)
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 }
 complete -F _culprit culprit

@@ -23,6 +23,18 @@ const struct cul_arch *cul_arch_find(const char *name)
 	return NULL;
 }
 
+const struct cul_arch *cul_arch_of_elf(unsigned machine, unsigned word, bool big_endian)
+{
+	for (size_t i = 0; i < sizeof(arches) / sizeof(arches[0]); i++) {
+		const struct cul_arch *arch = arches[i];
+
+		if (arch->elf_machine == machine && arch->word == word &&
+			arch->big_endian == big_endian)
+			return arch;
+	}
+	return NULL;
+}
+
 const struct cul_arch *cul_arch_host(void)
 {
 	const struct cul_arch *arch;

@@ -104,6 +104,7 @@ enum cul_arg_where {
 	CUL_ARG_UNKNOWN,
 	CUL_ARG_WORDS, /* in words that a probe at the entry can read */
 	CUL_ARG_FLOAT, /* at least part of it in a floating point or vector register */
+	CUL_ARG_GONE,  /* of an inlined copy: left out by the compiler */
 };
 
 struct cul_arg_place {
@@ -112,6 +113,7 @@ struct cul_arg_place {
 };
 
 struct cul_arch_unwind; /* arch/unwind.h */
+struct cul_arch_core;   /* arch/core.h */
 
 struct cul_arch {
 	const char *name; /* "x86_64": uname -m */
@@ -129,6 +131,8 @@ struct cul_arch {
 	const unsigned *arg_regs; /* as indices of pt_regs */
 	unsigned n_arg_regs;
 	unsigned reg_ret;
+	/* The seven of a system call: its number, then its arguments. NULL: not known here. */
+	const unsigned *syscall_regs;
 	/*
 	 * Where the arguments are at a function's first instruction. `hidden`: the result is a
 	 * struct returned in memory, whose address comes before them.
@@ -169,7 +173,16 @@ struct cul_arch {
 	 */
 	int (*decode)(const struct cul_code *code, uint64_t addr, struct cul_insn *out);
 
+	/*
+	 * Whether a stub of a procedure linkage table begins at `code` (which is at `addr`): where
+	 * the word is that holds the function's address, and the bytes the stub takes. NULL: how
+	 * such stubs look is not known here.
+	 */
+	bool (*stub)(
+		const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
+
 	const struct cul_arch_unwind *unwind;
+	const struct cul_arch_core *core;
 };
 
 /*
@@ -181,6 +194,8 @@ extern const struct cul_arch cul_arch_mips, cul_arch_mipsel, cul_arch_mips64, cu
 
 /* By `uname -m` name; NULL when there is no such directory under src/arch. */
 const struct cul_arch *cul_arch_find(const char *name);
+/* By the header of an ELF file; `word`: 4 for ELFCLASS32, 8. NULL as well. */
+const struct cul_arch *cul_arch_of_elf(unsigned machine, unsigned word, bool big_endian);
 /* That of this machine, NULL as well when only its unwinding is known. */
 const struct cul_arch *cul_arch_host(void);
 

@@ -84,6 +84,14 @@ void cul_str_addf(struct cul_str *str, const char *fmt, ...)
 	va_end(ap);
 }
 
+void cul_str_cut(struct cul_str *str, size_t len)
+{
+	if (len >= str->len)
+		return;
+	str->len = len;
+	str->s[len] = '\0';
+}
+
 void cul_str_reset(struct cul_str *str)
 {
 	str->len = 0;

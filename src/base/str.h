@@ -27,7 +27,8 @@ void cul_str_addn(struct cul_str *str, const char *s, size_t n);
 void cul_str_addf(struct cul_str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cul_str_addv(struct cul_str *str, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
-void cul_str_reset(struct cul_str *str); /* keeps the memory, drops the text */
+void cul_str_reset(struct cul_str *str);           /* keeps the memory, drops the text */
+void cul_str_cut(struct cul_str *str, size_t len); /* drops what is behind `len` bytes */
 void cul_str_free(struct cul_str *str);
 
 /* The text, "" when there is none. Borrowed until the next change. */

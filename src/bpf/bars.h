@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bars of a histogram as they are counted in the kernel: sixteen to a power of
- * two, so that both logarithmic and linear pictures can be made of them, to
- * 6 %; values below 16 have a bar of their own. Those of negative numbers, by
- * their magnitude, follow those of the others. Included by both sides.
+ * Bars of a histogram as they are counted in the kernel. Included by both sides.
+ *
+ * Logarithmic: one a power of two. First that of 0, then those of positive
+ * numbers, then those of negative ones, by their magnitude.
+ * Linear: one for what lies below `min`, those between `min` and `max`, and
+ * one for what lies above.
  */
 #ifndef CUL_BPF_BARS_H
 #define CUL_BPF_BARS_H
@@ -11,8 +13,9 @@
 #include <linux/types.h>
 
 enum {
-	CUL_BARS_OF_A_SIGN = 16 * 61,
-	CUL_BARS = 2 * CUL_BARS_OF_A_SIGN,
+	CUL_BARS_OF_A_SIGN = 64,
+	CUL_BARS = 1 + 2 * CUL_BARS_OF_A_SIGN,
+	CUL_BAR_UNREAD = 0xffff, /* the value could not be read */
 };
 
 static inline __attribute__((always_inline)) __u64 cul_bar_log2(__u64 v)
@@ -34,30 +37,26 @@ static inline __attribute__((always_inline)) __u64 cul_bar_log2(__u64 v)
 
 static inline __attribute__((always_inline)) __u32 cul_bar_of(__s64 value)
 {
-	__u32 sign = value < 0 ? CUL_BARS_OF_A_SIGN : 0;
-	__u64 v = value < 0 ? -(__u64)value : (__u64)value, e;
-
-	if (v < 16)
-		return sign + (__u32)v;
-	e = cul_bar_log2(v);
-	return sign + (__u32)((e - 3) * 16 + ((v >> ((e - 4) & 63)) & 15));
+	if (!value)
+		return 0;
+	return value > 0 ? 1 + cul_bar_log2(value)
+			 : 1 + CUL_BARS_OF_A_SIGN + cul_bar_log2(-(__u64)value);
 }
 
-/* The first and the last value of a bar. */
-static inline void cul_bar_bounds(__u32 bar, __s64 *first, __s64 *last)
+/* Bars between `min` and `max`; the last one may be narrower. */
+static inline __attribute__((always_inline)) __u64 cul_bar_steps(__s64 min, __s64 max, __u64 step)
 {
-	__u32 at = bar % CUL_BARS_OF_A_SIGN, e = at / 16 + 3;
-	__u64 low = at, high = at;
+	return ((__u64)max - (__u64)min - 1) / step + 1;
+}
 
-	if (at >= 16) {
-		low = (__u64)(16 + at % 16) << (e - 4);
-		high = low + ((__u64)1 << (e - 4)) - 1;
-	}
-	*first = (__s64)(bar < CUL_BARS_OF_A_SIGN ? low : -high);
-	*last = (__s64)(bar < CUL_BARS_OF_A_SIGN ? high : -low);
-	/* The last magnitude, of one number alone. */
-	if (bar >= CUL_BARS_OF_A_SIGN && e == 63)
-		*first = *last;
+static inline __attribute__((always_inline)) __u32 cul_bar_linear(
+	__s64 value, __s64 min, __s64 max, __u64 step)
+{
+	if (value < min)
+		return 0;
+	if (value >= max)
+		return cul_bar_steps(min, max, step) + 1;
+	return ((__u64)value - (__u64)min) / step + 1;
 }
 
 #endif

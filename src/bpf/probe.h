@@ -22,8 +22,10 @@ enum {
 	CUL_PROBE_FETCH_MOST = 256,
 	CUL_PROBE_FRAMES = 64, /* of each of the kernel and the user stack */
 	CUL_PROBE_COMM = 16,
-	CUL_PROBE_CROWD = 4, /* programs at uprobes that may interrupt one another on a CPU */
-	CUL_PROBE_BY = 4,    /* words of a group's key */
+	CUL_PROBE_CROWD = 4,      /* programs at uprobes that may interrupt one another on a CPU */
+	CUL_PROBE_BY = 4,         /* words of a group's key */
+	CUL_PROBE_MEASURE_AT = 0, /* among the values: of --hist, */
+	CUL_PROBE_BY_AT = 1,      /* and the first word of --by */
 	CUL_PROBE_STACK_DEPTH = 32,     /* frames that tell groups apart */
 	CUL_PROBE_TRACEPOINT_ARGS = 12, /* kernel/trace/bpf_trace.c: bpf_trace_run12 */
 	CUL_PROBE_REGS = 21,            /* x86_64 pt_regs, in its order */
@@ -76,10 +78,17 @@ struct cul_probe_totals {
 	__u64 emitted;
 	__u64 dropped;        /* matched, but the ring was full */
 	__u64 ungrouped;      /* matched, but the table of groups was full */
+	__u64 unread;         /* matched: a value of --by or --hist could not be read */
 	__u64 errors;         /* returned an error, matched */
 	__u64 matched;        /* passed all filters */
 	__u64 injected;       /* of those: returned at once, as --inject says */
 	__u64 sum_ns, max_ns; /* of dur, of those matched */
+};
+
+/* Calls that a gate refused, by site and CPU; not in the totals. No two CPUs share a line. */
+struct cul_probe_refusals {
+	__u64 calls;
+	__u64 pad[7];
 };
 
 /* A call that has not returned yet is known by where its return address lies. */
@@ -103,9 +112,13 @@ struct cul_probe_inputs {
 	__u64 faults; /* bit i: values[i] was not readable */
 };
 
-/* No longer than what a view needs at the return: the time alone, the inputs too, all of it. */
+/*
+ * No longer than what a view needs at the return: the time alone, the inputs too, all of it. When
+ * the call has returned its place may stay for the next one, which costs less than to make another.
+ */
 struct cul_probe_open {
-	__u64 ns;
+	__u64 ns;    /* 0: returned */
+	__u64 stays; /* counted in `places_kept` */
 	__u64 caller;
 	__u64 faults;
 	__u64 words[CUL_PROBE_WORDS];
@@ -117,15 +130,20 @@ struct cul_probe_open {
 /* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
 struct cul_probe_tally_key {
 	__u32 site;
-	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
-	__s32 user_stack;
-	__u32 bar; /* bpf/bars.h */
+	__u16 bar;    /* bpf/bars.h */
+	__u16 unread; /* bit i: by[i] could not be read, and is 0 */
+	__u64 stack;  /* key in the table of stacks; 0: not asked for, or there is none */
+	__u64 user_stack;
+	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
+	__u32 tgid;    /* whose user_stack it is */
+	__u32 renewed; /* of a process's function: which ran another program before */
 	__u64 by[CUL_PROBE_BY];
 };
 
 struct cul_probe_tally {
 	__u64 count, errors;
-	__u64 sum, max; /* of dur, when the view knows it */
+	__u64 sum, max;  /* of dur, when the view knows it */
+	__s64 low, high; /* of a bar: the least and the greatest value in it */
 };
 
 enum cul_probe_flags {
@@ -157,12 +175,15 @@ struct cul_probe_event {
  * loads the result as often as it needs to.
  */
 enum {
-	CUL_PATCH_SITE = 0x51734001,    /* the site, or CUL_SITE_BY_COOKIE */
-	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
-	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
-	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
-	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
-	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
+	CUL_PATCH_SITE = 0x51734001,     /* the site, or CUL_SITE_BY_COOKIE */
+	CUL_PATCH_ARGS = 0x51734002,     /* argument words of the function */
+	CUL_PATCH_SCRATCH = 0x51734003,  /* scratch area: programs that may nest have their own */
+	CUL_PATCH_CODE = 0x51734004,     /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734006,   /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_CODED = 0x51734005,    /* whether there is code of user space's own */
+	CUL_PATCH_REFUSALS = 0x51734007, /* the address of the site's struct cul_probe_refusals */
+	CUL_PATCH_CPUS = 0x51734008,     /* of those there are as many, a power of two, less one */
+	CUL_PATCH_OWN = 0x51734009,      /* own_tgid */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

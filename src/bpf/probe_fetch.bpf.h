@@ -85,13 +85,15 @@ static __always_inline long file_system_name(void *to, __u64 dentry)
 }
 
 /*
- * One step from a dentry up, or through the place where its file system is mounted. 0 at the end.
+ * One step from a dentry up, or through the place where its file system is mounted. 0 at the end,
+ * -1 where it cannot go on.
  * Where it stands lies in memory: numbers that the verifier does not know are the same to it in
  * each round, and it follows one.
  */
 static __always_inline int step_up(struct walk *w, __u8 *to)
 {
-	__u64 parent = follow(w->dentry, offsets.dentry_parent), used = w->used;
+	__u64 parent = follow(w->dentry, offsets.dentry_parent);
+	__u64 used = w->used, room = CUL_PROBE_FETCH_MOST - used;
 	long n;
 
 	if (w->mnt && w->dentry == follow(w->mnt, offsets.mnt_root)) {
@@ -104,25 +106,41 @@ static __always_inline int step_up(struct walk *w, __u8 *to)
 		w->mnt = above + offsets.mount_mnt;
 		return 1;
 	}
+	if (parent == w->dentry)
+		return 0;
 	OPAQUE(used);
-	if (!parent || parent == w->dentry || used > CUL_PROBE_FETCH_MOST - NAME_MOST)
-		return 0;
+	if (used >= CUL_PROBE_FETCH_MOST)
+		return -1;
+	OPAQUE(room);
+	if (room > CUL_PROBE_FETCH_MOST)
+		return -1;
 	n = bpf_probe_read_kernel_str(
-		to + used, NAME_MOST, (void *)follow(w->dentry, offsets.dentry_name));
+		to + used, room, (void *)follow(w->dentry, offsets.dentry_name));
 	if (n <= 0)
-		return 0;
-	w->used = used + n;
+		return -1;
+	w->used += n;
 	w->dentry = parent;
 	return 1;
 }
 
+/* A path that is not whole ends with an empty name, or fills its room. */
 static __always_inline long names_up(struct walk *w, __u8 *to, __u64 first)
 {
-	for (int i = 0; i < NAMES_MOST; i++)
-		if (!step_up(w, to))
-			break;
-	if (w->used)
-		return w->used;
+	__u64 used;
+
+	w->more = 1;
+	for (int i = 0; i < NAMES_MOST && w->more == 1; i++)
+		w->more = step_up(w, to);
+	used = w->used;
+	if (used && w->more) {
+		OPAQUE(used);
+		if (used >= CUL_PROBE_FETCH_MOST)
+			return CUL_PROBE_FETCH_MOST;
+		to[used] = 0;
+		return used + 1;
+	}
+	if (used)
+		return used;
 	/* The root of everything has a name; what is mounted nowhere has that of its kind. */
 	if (w->mnt && follow(follow(first, offsets.dentry_name), 0) & 0xff) {
 		to[0] = '/';

@@ -24,17 +24,22 @@ const volatile __u32 want_events, want_groups, want_bars;
 const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
-const volatile __u32 by_at, n_by, measure_at; /* among the values */
-const volatile __u64 ring_bytes;              /* of one CPU's ring */
+const volatile __u32 n_by; /* words of a group's key */
+const volatile __s64 linear_min, linear_max;
+const volatile __u64 linear_step; /* 0: bars are powers of two */
+const volatile __u64 ring_bytes;  /* of one CPU's ring */
 const volatile struct cul_probe_offsets offsets;
 const volatile __u32 parent_tgid; /* the process whose functions are probed; 0: none */
 const volatile __s64 inject_ret;
 const volatile __u64 inject_every;
+const volatile __u64 places_most; /* of calls that returned */
 
 __u32 live;        /* everything is attached: calls count */
 __u64 crowded;     /* runs at uprobes that found no scratch area free */
-__u64 children;    /* that it forked */
+__u64 children;    /* that it and its children forked */
+__u64 execs;       /* of those */
 __u64 inject_seen; /* calls that --inject may choose from */
+__u64 places_kept; /* in `calls`, after a return */
 
 /* By tgid: the process that was asked for, and what it has forked since. */
 struct {
@@ -44,12 +49,36 @@ struct {
 	__type(value, __u32);
 } followed SEC(".maps");
 
+/* Tasks that descend from the process whose functions are probed, by address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} kin SEC(".maps");
+
+/* By tgid: since when such processes, and the first one, run another program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} renewed SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct cul_probe_totals);
 } totals SEC(".maps"); /* by site */
+
+/* One value for all: its address is known when the program is loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cul_probe_refusals);
+} refusals SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -72,32 +101,41 @@ struct {
 	__type(value, struct cul_probe_tally);
 } groups SEC(".maps");
 
+/* Processes, by tgid, with a group that is new; user space takes them out again. */
 struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, CUL_PROBE_STACK_DEPTH * sizeof(__u64));
-} stacks SEC(".maps");
+	__type(key, __u32);
+	__type(value, char[CUL_PROBE_COMM]);
+} callers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64[CUL_PROBE_STACK_DEPTH]);
+} stacks SEC(".maps"); /* of groups; shorter ones end with 0 */
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,
 	NAMES_MOST = 16,              /* of one path */
-	NAME_MOST = 64,               /* characters of one, with its end */
+	NAME_MOST = 64,               /* characters of a file system's, with its end */
 	SLACK = CUL_PROBE_FRAMES * 8, /* so that a bounded start is enough for the verifier */
 };
 
 /* Where a path is being followed. */
 struct walk {
 	__u64 dentry, mnt, used;
+	__s64 more; /* 0: it is whole */
 };
 
 /* The call in the making: too large for the stack. */
 struct scratch {
 	struct cul_probe_event event;
 	__u8 data[DATA + SLACK];
-	struct cul_probe_open call;
 	struct cul_probe_tally fresh;
 	struct walk walk;
+	char comm[CUL_PROBE_COMM];
 	__u64 users; /* of a process's functions: programs on this CPU that are in it */
 };
 

@@ -9,33 +9,114 @@
 #include "bpf/bars.h"
 #include "bpf/probe_maps.bpf.h"
 
+/* What could not be read is no 0: it is told apart. */
+static __always_inline void put_values(
+	struct cul_probe_event *e, struct cul_probe_totals *sum, struct cul_probe_tally_key *key)
+{
+	__u64 faults = e->in.faults;
+	__s64 v = e->in.values[CUL_PROBE_MEASURE_AT];
+
+	if (want_bars && faults >> CUL_PROBE_MEASURE_AT & 1)
+		key->bar = CUL_BAR_UNREAD;
+	else if (want_bars)
+		key->bar = linear_step ? cul_bar_linear(v, linear_min, linear_max, linear_step)
+				       : cul_bar_of(v);
+	for (__u32 i = 0; i < CUL_PROBE_BY; i++)
+		if (i < n_by) {
+			__u64 unread = faults >> (CUL_PROBE_BY_AT + i) & 1;
+
+			key->unread |= unread << i;
+			key->by[i] = unread ? 0 : e->in.values[CUL_PROBE_BY_AT + i];
+		}
+	if (key->unread || key->bar == CUL_BAR_UNREAD)
+		ADD(sum->unread, 1);
+}
+
+/* Of a bar: the values in it, from the least to the greatest. */
+static __always_inline void widen(struct cul_probe_tally *g, __s64 v)
+{
+	if (!g->count || v < g->low)
+		g->low = v;
+	if (!g->count || v > g->high)
+		g->high = v;
+}
+
+/* User space looks at the process while it is there. */
+static __always_inline void introduce(struct scratch *s, __u32 tgid)
+{
+	bpf_get_current_comm(s->comm, sizeof(s->comm));
+	bpf_map_update_elem(&callers, &tgid, s->comm, BPF_ANY);
+}
+
+enum { USER_AT = CUL_PROBE_STACK_DEPTH }; /* in the data, where a group has its stacks */
+
+/*
+ * The stack's key. Not bpf_get_stackid(): of two stacks that its table has the same place for, it
+ * gives up the second.
+ */
+static __always_inline __u64 take_stack(void *ctx, __u64 *frames, __u64 flags)
+{
+	long n = bpf_get_stack(ctx, frames, CUL_PROBE_STACK_DEPTH * 8, flags);
+	__u64 key = 0;
+
+	if (n <= 0)
+		return 0;
+	n /= 8;
+	for (long i = 0; i < CUL_PROBE_STACK_DEPTH && i < n; i++) {
+		key = (key ^ frames[i]) * 0x9e3779b97f4a7c15;
+		key ^= key >> 32;
+	}
+	OPAQUE(n);
+	if (n < CUL_PROBE_STACK_DEPTH)
+		frames[n & (CUL_PROBE_STACK_DEPTH - 1)] = 0;
+	return key ? key : 1;
+}
+
+/* A new group has a place in the table of stacks for each of its own. */
+static __always_inline void keep_stacks(struct scratch *s, const struct cul_probe_tally_key *key)
+{
+	__u64 *frames = (__u64 *)s->data;
+
+	if (want_kernel_stack && key->stack)
+		bpf_map_update_elem(&stacks, &key->stack, frames, BPF_NOEXIST);
+	if (want_user_stack && key->user_stack)
+		bpf_map_update_elem(&stacks, &key->user_stack, frames + USER_AT, BPF_NOEXIST);
+}
+
 static __always_inline void count_group(
 	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
 {
 	struct cul_probe_event *e = &s->event;
-	struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+	struct cul_probe_tally_key key = {.site = site};
+	__u64 *frames = (__u64 *)s->data;
 	struct cul_probe_tally *g;
 
 	if (want_kernel_stack)
-		key.stack = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
-	if (want_user_stack)
-		key.user_stack =
-			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
-	if (want_bars)
-		key.bar = cul_bar_of((__s64)e->in.values[measure_at & (CUL_PROBE_VALUES - 1)]);
-	for (__u32 i = 0; i < CUL_PROBE_BY; i++)
-		if (i < n_by)
-			key.by[i] = e->in.values[(by_at + i) & (CUL_PROBE_VALUES - 1)];
+		key.stack = take_stack(ctx, frames, 0);
+	if (want_user_stack) {
+		key.user_stack = take_stack(ctx, frames + USER_AT, BPF_F_USER_STACK);
+		key.tgid = bpf_get_current_pid_tgid() >> 32;
+		if (user_target && want_caller && !returns)
+			key.caller = e->in.caller;
+		if (user_target)
+			key.renewed = bpf_map_lookup_elem(&renewed, &key.tgid) != 0;
+	}
+	put_values(e, sum, &key);
 	g = bpf_map_lookup_elem(&groups, &key);
 	if (!g) {
 		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));
 		bpf_map_update_elem(&groups, &key, &s->fresh, BPF_NOEXIST);
+		if (want_user_stack)
+			introduce(s, key.tgid);
 		g = bpf_map_lookup_elem(&groups, &key);
 		if (!g) {
 			ADD(sum->ungrouped, 1);
 			return;
 		}
+		keep_stacks(s, &key);
 	}
+	if (want_bars)
+		widen(g, e->in.values[CUL_PROBE_MEASURE_AT]);
 	ADD(g->count, 1);
 	if (e->flags & CUL_CALL_ERROR)
 		ADD(g->errors, 1);

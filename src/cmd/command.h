@@ -37,6 +37,7 @@ struct cul_command {
 
 extern const struct cul_command cul_cmd_watch;
 extern const struct cul_command cul_cmd_probe;
+extern const struct cul_command cul_cmd_stack;
 extern const struct cul_command cul_cmd_doctor;
 extern const struct cul_command cul_cmd_help;
 extern const struct cul_command cul_cmd_version;
@@ -59,13 +60,16 @@ int cul_cmd_fail(const struct cul_command *command, const struct cul_error *err)
 int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Where results go: text or JSON lines to standard output, JSON lines to a file as well. */
+enum cul_output_format { CUL_OUTPUT_TEXT, CUL_OUTPUT_JSON, CUL_OUTPUT_FOLDED };
+
+/* Where results go: in such a form to standard output, as JSON lines to a file as well. */
 struct cul_output {
 	struct cul_sink *sink;
 	FILE *file; /* NULL: no recording */
 };
 
-int cul_output_open(struct cul_output *output, bool json, const char *path, struct cul_error *err);
+int cul_output_open(struct cul_output *output, enum cul_output_format format, const char *path,
+	struct cul_error *err);
 void cul_output_close(struct cul_output *output);
 
 /*

@@ -17,7 +17,7 @@ static int examine(bool json, const char *path)
 {
 	struct cul_error err = {0};
 	struct cul_output output;
-	int r = cul_output_open(&output, json, path, &err);
+	int r = cul_output_open(&output, json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, path, &err);
 
 	if (r < 0)
 		return cul_cmd_fail(&cul_cmd_doctor, &err);

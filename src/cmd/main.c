@@ -6,6 +6,7 @@
 static const struct cul_command *const commands[] = {
 	&cul_cmd_watch,
 	&cul_cmd_probe,
+	&cul_cmd_stack,
 	&cul_cmd_doctor,
 	&cul_cmd_help,
 	&cul_cmd_version,

@@ -4,14 +4,30 @@
 #include <errno.h>
 #include <string.h>
 
+#include "report/folded.h"
 #include "report/json.h"
 #include "report/stream.h"
 #include "report/tee.h"
 #include "report/text.h"
 
-int cul_output_open(struct cul_output *output, bool json, const char *path, struct cul_error *err)
+static struct cul_sink *new_sink(enum cul_output_format format)
 {
 	struct cul_style style;
+
+	switch (format) {
+	case CUL_OUTPUT_JSON:
+		return cul_json_sink_new(stdout);
+	case CUL_OUTPUT_FOLDED:
+		return cul_folded_sink_new(stdout);
+	default:
+		cul_style_detect(&style, fileno(stdout));
+		return cul_text_sink_new(stdout, &style);
+	}
+}
+
+int cul_output_open(struct cul_output *output, enum cul_output_format format, const char *path,
+	struct cul_error *err)
+{
 	int r;
 
 	memset(output, 0, sizeof(*output));
@@ -20,8 +36,7 @@ int cul_output_open(struct cul_output *output, bool json, const char *path, stru
 		if (r < 0)
 			return r;
 	}
-	cul_style_detect(&style, fileno(stdout));
-	output->sink = json ? cul_json_sink_new(stdout) : cul_text_sink_new(stdout, &style);
+	output->sink = new_sink(format);
 	if (output->file)
 		output->sink = cul_tee_sink_new(output->sink, cul_json_sink_new(output->file));
 	if (output->sink)

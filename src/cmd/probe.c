@@ -8,8 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/values.h"
 
 enum option_id {
@@ -354,34 +354,9 @@ static int parse(struct request *r, char **argv)
 	return status;
 }
 
-/* A line on the terminal that is written over again and again. */
-struct progress {
-	uint64_t start, last; /* ms; `last` 0: nothing stands there */
-};
-
-static void show_progress(void *data, const char *what, size_t done, size_t of)
-{
-	enum { SILENT_MS = 2000, EACH_MS = 200 };
-	struct progress *p = data;
-	uint64_t now = cul_clock_now() / 1000000;
-
-	if (!what && p->last)
-		fputs("\r\033[K", stderr);
-	if (!what)
-		p->last = 0;
-	if (!what || !done) {
-		p->start = now;
-		return;
-	}
-	if (now - p->start < SILENT_MS || now - p->last < EACH_MS)
-		return;
-	p->last = now;
-	fprintf(stderr, "\rculprit: %s: %zu of %zu\033[K", what, done, of);
-}
-
 static int probe(struct request *r)
 {
-	struct progress progress = {0};
+	struct cul_progress *progress;
 	struct cul_probe_outcome outcome = {0};
 	struct cul_output output;
 	struct cul_error err = {0};
@@ -390,16 +365,17 @@ static int probe(struct request *r)
 	result = cul_stop_install(&r->probe.stop_fd, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
-	result = cul_output_open(&output, r->json, r->output, &err);
+	result = cul_output_open(
+		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
-	if (isatty(STDERR_FILENO)) {
-		r->probe.progress = show_progress;
-		r->probe.progress_data = &progress;
+	progress = cul_progress_start();
+	if (progress) {
+		r->probe.progress = cul_progress_tell;
+		r->probe.progress_data = progress;
 	}
 	result = cul_probe_run(&r->probe, output.sink, &outcome, &err);
-	if (result < 0)
-		show_progress(&progress, NULL, 0, 0);
+	cul_progress_end(progress);
 	cul_output_close(&output);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_probe, &err) : CUL_EXIT_OK;
 }

@@ -235,7 +235,8 @@ static int watch(struct request *r)
 	result = cul_stop_install(&r->watch.stop_fd, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_watch, &err);
-	result = cul_output_open(&output, r->json, r->output, &err);
+	result = cul_output_open(
+		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_watch, &err);
 	result = cul_watch_run(&r->watch, output.sink, &outcome, &err);

@@ -11,7 +11,7 @@
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
-#include "doctor/insns.h"
+#include "sys/insns.h"
 #include "sym/btf.h"
 #include "sym/maps.h"
 #include "sys/bpf.h"

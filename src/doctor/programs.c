@@ -8,7 +8,7 @@
 #include <linux/bpf.h>
 
 #include "base/cleanup.h"
-#include "doctor/insns.h"
+#include "sys/insns.h"
 #include "sys/bpf.h"
 #include "sys/perf.h"
 #include "trace/breakpoint.h"

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Attaching, as cheap as the kernel allows: fentry for few functions, one
- * fprobe for many, kprobes for what is left.
- */
+/* Attaching, by the ways that ways.c chooses, and back. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "probe/run.h"
+#include "trace/kprobe_events.h"
 
-/* How each site is to be attached. */
-struct way {
-	enum cul_attach_kind kind;
-};
+enum { WAITED_FOR = 8 }; /* links, when a run is given up */
 
 /* A program for all sites that have the same expressions; they tell themselves by cookies. */
 struct made {
@@ -30,7 +27,7 @@ struct made {
 
 struct arming {
 	struct cul_probe_run *run;
-	struct way *ways; /* by site */
+	enum cul_attach_kind *ways; /* by site */
 	CUL_VEC(struct made) made;
 };
 
@@ -44,48 +41,10 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-static bool fits_fentry(const struct cul_probe_run *run, size_t i)
+/* Where no function begins, there are registers and nothing else. */
+static enum cul_probe_template entry_of(const struct cul_site *site)
 {
-	const struct cul_site *site = site_of(run, i);
-	const struct cul_plan *plan = &run->plans[i];
-
-	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
-		plan->signature.is_variadic || plan->signature.ret_in_memory)
-		return false;
-	for (size_t a = 0; a < plan->signature.n_params; a++) {
-		const struct cul_arg_place *place = &plan->signature.params[a].place;
-
-		if (place->where != CUL_ARG_WORDS || place->word != a || place->n_words != 1 ||
-			a >= CUL_PROBE_REG_WORDS)
-			return false;
-	}
-	return true;
-}
-
-static void choose(struct arming *a)
-{
-	struct cul_probe_run *run = a->run;
-	size_t n = run->sites.sites.len;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct cul_site *site = site_of(run, i);
-		bool function = site->kind == CUL_SITE_FUNCTION || site->kind == CUL_SITE_CLONE;
-
-		if (run->pid)
-			a->ways[i].kind = CUL_ATTACH_UPROBE;
-		else if (site->kind == CUL_SITE_TRACEPOINT)
-			a->ways[i].kind = CUL_ATTACH_RAW_TRACEPOINT;
-		else if (!function || run->inject.every)
-			a->ways[i].kind = CUL_ATTACH_KPROBE;
-		else if (run->options->maxactive && run->returns)
-			a->ways[i].kind = CUL_ATTACH_TRACEFS;
-		else if (n <= CUL_PROBE_FENTRY_MOST && !run->generated[i].uses_caller &&
-			 fits_fentry(run, i))
-			a->ways[i].kind = CUL_ATTACH_FENTRY;
-		else
-			a->ways[i].kind =
-				site->traceable ? CUL_ATTACH_KPROBE_MULTI : CUL_ATTACH_KPROBE;
-	}
+	return site->kind == CUL_SITE_INLINED ? CUL_TEMPLATE_BEFORE : CUL_TEMPLATE_ENTRY;
 }
 
 static int add_link(struct cul_probe_run *run, const struct cul_attachment *attachment,
@@ -125,7 +84,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_bpf_code *code = code_of(a->run, i, from);
 	const struct cul_probe_instance instance = {
 		.from = from,
-		.site = CUL_SITE_BY_COOKIE,
+		/* One alone need not ask. */
+		.site = a->run->sites.sites.len == 1 ? 0 : CUL_SITE_BY_COOKIE,
 		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
 		.args = a->run->words,
 		.code = code,
@@ -162,6 +122,9 @@ static int arm_fentry_one(
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
+		.gate = at_return ? NULL : &run->generated[i].gate,
+		.gate_site = (unsigned)i,
+		.gated = run->generated[i].gated,
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
 		.btf_fd = btf_fd,
@@ -232,7 +195,7 @@ static int arm_multi_way(struct arming *a, bool at_return, struct cul_error *err
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		fds[i] = -1;
-		if (a->ways[i].kind != CUL_ATTACH_KPROBE_MULTI)
+		if (a->ways[i] != CUL_ATTACH_KPROBE_MULTI)
 			continue;
 		fds[i] = shared_program(a, i, at_return ? CUL_TEMPLATE_RETURN : CUL_TEMPLATE_ENTRY,
 			BPF_TRACE_KPROBE_MULTI, err);
@@ -261,8 +224,7 @@ static int arm_place(struct arming *a, size_t i, unsigned step, int fd, struct c
 	int r = fd;
 
 	if (fd >= 0)
-		r = run->pid ? cul_attach_uprobe(fd, site->path, site->file_offset + step, run->pid,
-				       i, false, &attachment, err)
+		r = run->pid ? cul_probe_attach_user(run, i, step, false, fd, &attachment, err)
 			     : cul_attach_kprobe(fd, site->addr + step, i, false, &attachment, err);
 	/* The second of two is to the first what a return is to a call. */
 	attachment.at_return = step != 0;
@@ -296,8 +258,7 @@ static int arm_kprobe(struct arming *a, size_t i, struct cul_error *err)
 	}
 	if (r)
 		return r;
-	fd = shared_program(
-		a, i, run->inject.every ? CUL_TEMPLATE_INJECT : CUL_TEMPLATE_ENTRY, 0, err);
+	fd = shared_program(a, i, run->inject.every ? CUL_TEMPLATE_INJECT : entry_of(site), 0, err);
 	r = fd < 0 ? fd : cul_attach_kprobe(fd, site->addr, i, false, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
@@ -312,7 +273,7 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 	int r = 0, fd;
 
 	if (!run->kretprobes)
-		r = cul_kretprobes_new(&run->kretprobes, err);
+		r = cul_kretprobes_new(CUL_KPROBE_EVENTS, &run->kretprobes, err);
 	if (r)
 		return r;
 	if (strcmp(site->module, "vmlinux") != 0)
@@ -336,24 +297,19 @@ static int arm_kretprobe(struct arming *a, size_t i, struct cul_error *err)
 static int arm_uprobe(struct arming *a, size_t i, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
-	const struct cul_site *site = site_of(run, i);
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int r = 0, fd;
 
-	if (run->returns && cul_probe_returns(site)) {
+	if (run->returns && cul_probe_returns(site_of(run, i))) {
 		fd = shared_program(a, i, CUL_TEMPLATE_RETURN, 0, err);
-		r = fd < 0 ? fd
-			   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, true,
-				     &attachment, err);
+		r = fd < 0 ? fd : cul_probe_attach_user(run, i, 0, true, fd, &attachment, err);
 		if (!r)
 			r = add_link(run, &attachment, (unsigned)i, 1, err);
 	}
 	if (r)
 		return r;
-	fd = shared_program(a, i, CUL_TEMPLATE_ENTRY, 0, err);
-	r = fd < 0 ? fd
-		   : cul_attach_uprobe(fd, site->path, site->file_offset, run->pid, i, false,
-			     &attachment, err);
+	fd = shared_program(a, i, entry_of(site_of(run, i)), 0, err);
+	r = fd < 0 ? fd : cul_probe_attach_user(run, i, 0, false, fd, &attachment, err);
 	return r ? r : add_link(run, &attachment, (unsigned)i, 1, err);
 }
 
@@ -404,14 +360,14 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 
 	if (site_of(a->run, i)->kind == CUL_SITE_INSIDE)
 		return arm_instruction(a, i, err);
-	switch (a->ways[i].kind) {
+	switch (a->ways[i]) {
 	case CUL_ATTACH_FENTRY:
 		r = arm_fentry(a, i, err);
 		if (!r || r == -EPERM || r == -ENOMEM)
 			return r;
 		/* The next cheapest. */
 		back_to(a->run, before);
-		a->ways[i].kind = CUL_ATTACH_KPROBE;
+		a->ways[i] = CUL_ATTACH_KPROBE;
 		return arm_kprobe(a, i, err);
 	case CUL_ATTACH_KPROBE_MULTI: /* attached together with the others */
 		return 0;
@@ -424,33 +380,6 @@ static int arm_one(struct arming *a, size_t i, struct cul_error *err)
 	default:
 		return arm_kprobe(a, i, err);
 	}
-}
-
-/* Before anything is probed: a child that is forked meanwhile is not missed. */
-static int follow_process(struct cul_probe_run *run, struct cul_error *err)
-{
-	const struct cul_probe_instance instance = {
-		.from = run->pid ? CUL_TEMPLATE_CHILD : CUL_TEMPLATE_FORK};
-	int fd, r;
-
-	if (!run->only_pid && !run->pid)
-		return 0;
-	fd = cul_probe_program_make(&run->program, &instance, err);
-	if (fd < 0)
-		return fd;
-	r = cul_attach_raw_tracepoint(
-		fd, run->pid ? "task_newtask" : "sched_process_fork", 0, &run->fork_link, err);
-	if (r && run->pid)
-		cul_gaps_add(&run->gaps,
-			"whether the process forks children, whose calls would "
-			"not be seen, is not known: %s",
-			cul_strerror(r));
-	if (run->pid)
-		return 0;
-	if (r)
-		return r;
-	r = cul_probe_program_follow(&run->program, run->only_pid);
-	return r ? cul_fail(err, r, "following process %d: %s", run->only_pid, cul_strerror(r)) : 0;
 }
 
 /* What the kernel says of one place: of another it may say something else. */
@@ -496,8 +425,8 @@ static int arm_all(struct arming *a, struct cul_error *err)
 		/* No fprobe, or one of them is unknown to ftrace: one by one. */
 		back_to(run, 0);
 		for (size_t i = 0; i < run->sites.sites.len; i++)
-			if (a->ways[i].kind == CUL_ATTACH_KPROBE_MULTI)
-				a->ways[i].kind = CUL_ATTACH_KPROBE;
+			if (a->ways[i] == CUL_ATTACH_KPROBE_MULTI)
+				a->ways[i] = CUL_ATTACH_KPROBE;
 		r = 0;
 	}
 	for (size_t i = 0; !r && i < run->sites.sites.len; i++)
@@ -519,10 +448,13 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	int r;
 
 	run->absent = cul_calloc(run->sites.sites.len, sizeof(*run->absent));
-	if (!a.ways || !run->absent)
+	run->bare = cul_calloc(run->sites.sites.len, sizeof(*run->bare));
+	if (!a.ways || !run->absent || !run->bare)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	choose(&a);
-	r = follow_process(run, err);
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		a.ways[i] = cul_probe_way(run, i);
+	cul_probe_busy(run, "attaching");
+	r = cul_probe_follow(run, err);
 	if (!r)
 		r = arm_all(&a, err);
 	if (r)
@@ -548,19 +480,43 @@ void cul_probe_detach(struct cul_probe_run *run)
 
 	while (run->links.len) {
 		if (o->progress)
-			o->progress(o->progress_data, "detaching", n - run->links.len, n);
+			o->progress(
+				o->progress_data, "detaching", n - run->links.len, n > 1 ? n : 0);
 		back_to(run, run->links.len - 1);
 	}
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
-	if (o->progress)
-		o->progress(o->progress_data, NULL, 0, 0);
+	cul_probe_busy(run, NULL);
+}
+
+/*
+ * Of a run that did not come about: to close many links takes the kernel a grace period and more
+ * for each, which nobody has to wait for. Another process has them too, and ends.
+ */
+static void hand_over(void)
+{
+	pid_t pid = fork();
+	sigset_t all;
+
+	if (pid)
+		return;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "culprit-detach");
+	/* At once: somebody may read until all ends of a pipe are closed. */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	_exit(0);
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
+	if (run->links.len > WAITED_FOR)
+		hand_over();
 	cul_probe_detach(run);
-	cul_attachment_detach(&run->fork_link);
+	for (size_t i = 0; i < CUL_PROBE_FORK_LINKS; i++)
+		cul_attachment_detach(&run->fork_links[i]);
 	free(run->links.data);
 	if (run->opened)
 		cul_probe_program_free(&run->program);
@@ -569,4 +525,5 @@ void cul_probe_arm_free(struct cul_probe_run *run)
 	free(run->generated);
 	free(run->plans);
 	free(run->absent);
+	free(run->bare);
 }

@@ -15,6 +15,27 @@ static const char *const method_names[] = {
 	[CUL_ATTACH_RAW_TRACEPOINT] = "raw tracepoint",
 };
 
+/* Why there is nothing between the brackets of a call: no type is known. */
+static const char *say_untyped(struct cul_probe_run *run)
+{
+	struct cul_kernel *k;
+
+	for (size_t i = 0; i < run->sites.sites.len; i++)
+		if (run->plans[i].typed || run->plans[i].inside)
+			return NULL;
+	if (run->pid)
+		return "the file has no debug information (DWARF), so arguments are not shown; "
+		       "expressions know them as arg0 to arg5, and --debug FILE names a file that "
+		       "has it";
+	k = cul_scope_kernel_names(run->scope, NULL);
+	if (k && !cul_kernel_has_btf(k))
+		return "the kernel's types are not known (no /sys/kernel/btf/vmlinux: "
+		       "CONFIG_DEBUG_INFO_BTF), so arguments are not shown; expressions know them "
+		       "as arg0 to arg5, and --debug VMLINUX names a file that has types";
+	return "no type is known, so arguments are not shown; expressions know them as arg0 to "
+	       "arg5";
+}
+
 int cul_probe_say_attached(struct cul_probe_run *run)
 {
 	enum { KINDS = sizeof(method_names) / sizeof(method_names[0]), REFUSED = 4 };
@@ -26,6 +47,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		.refused = refused,
 		.n_refused = run->sites.refused.len,
 		.pid = run->pid,
+		.children = run->inherits,
 		.only_pid = run->only_pid,
 		.took_ns = run->attach_ns,
 	};
@@ -71,5 +93,6 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
+	attached.note = say_untyped(run);
 	return run->sink->ops->probe_attached(run->sink, &attached);
 }

@@ -40,51 +40,48 @@ static bool find_tail(const struct cul_probe_event *e, size_t size, struct tail 
 	return size >= sizeof(*e) + at + out->n_frames * 8;
 }
 
-/* With fentry the innermost frames are the kernel's trampoline and our program. */
-size_t cul_probe_skip_ours(
-	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n)
+/* All frames of a call, with the caller where the kernel did not see it. Returns how many. */
+static size_t gather(struct cul_probe_run *run, const struct cul_probe_event *e,
+	const struct tail *tail, uint64_t *addrs, size_t *n_kernel)
 {
-	enum { OURS = 4 };
+	const uint64_t *user = tail->frames + e->n_kernel;
+	size_t n = 0, n_user = tail->n_frames - e->n_kernel;
 
-	for (size_t i = 0; i < n && i <= OURS; i++) {
-		const struct cul_where *where = &frames[i].where;
-
-		if (!frames[i].user && where->function && !strcmp(where->function, site->symbol))
-			return i;
+	for (size_t i = 0; i < e->n_kernel; i++)
+		addrs[n++] = tail->frames[i];
+	*n_kernel = n;
+	for (size_t i = 0; i < n_user; i++) {
+		addrs[n++] = user[i];
+		if (!i && cul_probe_lacks_caller(run, e->site, e->in.caller, user, n_user))
+			addrs[n++] = e->in.caller;
 	}
-	return 0;
-}
-
-void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
-	const char *comm, struct cul_where *out)
-{
-	if (!user || run->pid)
-		cul_scope_where(run->scope, addr, user, out);
-	else if (pid)
-		cul_users_where(&run->users, pid, comm, addr, out);
-	else
-		*out = (struct cul_where){.addr = addr};
+	return n;
 }
 
 /* `comm` has to live as long as the frames. */
 static void name_frames(struct cul_probe_run *run, const struct cul_probe_event *e,
-	const char *comm, const struct tail *tail, struct cul_shown_frame *frames)
+	const char *comm, const uint64_t *addrs, size_t n, size_t n_kernel,
+	struct cul_shown_frame *frames)
 {
-	if (!run->pid && e->n_user)
-		cul_users_open(&run->users, (pid_t)e->in.pid, comm);
-	for (size_t i = 0; i < tail->n_frames; i++) {
-		struct cul_shown_frame *f = &frames[i];
-		uint64_t addr = tail->frames[i];
-		bool innermost = i == 0 || i == e->n_kernel;
+	struct cul_probe_owner owner = {.pid = (pid_t)e->in.pid, .comm = comm};
+	/* Of user frames, the second is no frame's then. */
+	bool entry = n > (size_t)e->n_kernel + e->n_user;
+	bool here = run->pid && !(e->flags & CUL_CALL_RETURN);
 
-		f->user = i >= e->n_kernel;
-		f->method = innermost ? "regs" : f->user ? "fp" : "kernel";
-		/* A return address belongs to the call before it. */
-		cul_probe_where(run, innermost ? addr : addr - 1, f->user, (pid_t)e->in.pid, comm,
-			&f->where);
-		f->where.addr = addr;
-		if (!innermost)
-			f->where.offset++;
+	if (e->n_user) {
+		cul_probe_owner_at(run, e->sent_ns, &owner);
+		cul_probe_open_user(run, &owner);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct cul_probe_frame from = {.addr = addrs[i],
+			.user = i >= n_kernel,
+			.at = i == 0 || i == n_kernel      ? CUL_FRAME_INNERMOST
+			      : entry && i == n_kernel + 1 ? CUL_FRAME_ENTRY
+							   : CUL_FRAME_OUTER,
+			.owner = &owner,
+			.site = here && i == n_kernel ? &run->sites.sites.data[e->site] : NULL};
+
+		cul_probe_name_frame(run, &from, &frames[i]);
 	}
 }
 
@@ -126,6 +123,15 @@ static void show_args(struct cul_probe_run *run, const struct cul_plan *plan,
 	}
 }
 
+/*
+ * x86_64: what the kernel keeps beside the registers depends on how it got there, and of a segment
+ * register's word on what was on the stack.
+ */
+static uint64_t value_of(const char *name, uint64_t v)
+{
+	return !strcmp(name, "cs") || !strcmp(name, "ss") ? v & 0xffff : v;
+}
+
 /* Those that the instruction has changed first, then the others; not where it stands. */
 static size_t show_regs(const struct cul_probe_run *run, const uint64_t *now,
 	const uint64_t *before, struct cul_probe_reg *out)
@@ -134,14 +140,17 @@ static size_t show_regs(const struct cul_probe_run *run, const uint64_t *now,
 
 	for (int others = 0; others < 2; others++)
 		for (unsigned i = 0; i < run->arch->n_regs && i < CUL_PROBE_REGS; i++) {
-			bool changed = before && before[i] != now[i];
+			const char *name = run->arch->reg_names[i];
+			uint64_t value = value_of(name, now[i]);
+			bool changed = before && value_of(name, before[i]) != value;
 
-			if (i == run->arch->reg_ip || changed == others)
+			if (i == run->arch->reg_ip || !strcmp(name, "orig_rax") ||
+				changed == others)
 				continue;
-			out[n++] = (struct cul_probe_reg){.name = run->arch->reg_names[i],
-				.value = now[i],
+			out[n++] = (struct cul_probe_reg){.name = name,
+				.value = value,
 				.changed = changed,
-				.before = changed ? before[i] : 0};
+				.before = changed ? value_of(name, before[i]) : 0};
 		}
 	return n;
 }
@@ -151,7 +160,9 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 	const struct cul_site *site = &run->sites.sites.data[e->site];
 	const struct cul_plan *plan = &run->plans[e->site];
 	__attribute__((cleanup(texts_free))) struct texts texts = {0};
-	struct cul_shown_frame frames[2 * CUL_PROBE_FRAMES];
+	struct cul_shown_frame frames[2 * CUL_PROBE_FRAMES + 1];
+	uint64_t addrs[2 * CUL_PROBE_FRAMES + 1];
+	size_t n_kernel, n = gather(run, e, tail, addrs, &n_kernel);
 	struct cul_probe_reg regs[CUL_MAX_REGS];
 	char comm[CUL_PROBE_COMM + 1] = "";
 	const char *ignored;
@@ -188,16 +199,15 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 		cul_scope_where(run->scope, e->in.caller - 1, run->pid != 0, &call.caller);
 	if (tail->regs && site->kind == CUL_SITE_INSIDE)
 		call.n_regs = show_regs(run, tail->regs, cul_plan_show_regs(plan, e), regs);
-	if (tail->n_frames) {
-		call.same_stack_as =
-			cul_seen_at(&run->seen, tail->frames, tail->n_frames, call.number);
+	if (n) {
+		call.same_stack_as = cul_seen_at(&run->seen, addrs, n, call.number);
 		if (!call.same_stack_as) {
 			size_t ours;
 
-			name_frames(run, e, comm, tail, frames);
-			ours = cul_probe_skip_ours(site, frames, tail->n_frames);
+			name_frames(run, e, comm, addrs, n, n_kernel, frames);
+			ours = cul_probe_skip_ours(site, frames, n);
 			call.frames = frames + ours;
-			call.n_frames = tail->n_frames - ours;
+			call.n_frames = n - ours;
 		}
 	}
 	run->shown++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "probe/generate.h"
+#include "probe/generate_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,19 +11,6 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-/* Inputs by number: first the parameters, then these. */
-enum {
-	IN_RET = CUL_SIGNATURE_MOST,
-	IN_DUR,
-	IN_CPU,
-	IN_PID,
-	IN_TID,
-	IN_CALLER,
-	IN_COMM,
-	INPUTS,
-	STACK_LIMIT = 320, /* of 512, which the function shares with its caller */
-};
-
 static const char *const input_names[INPUTS] = {
 	[IN_RET] = "ret",
 	[IN_DUR] = "dur",
@@ -34,23 +21,11 @@ static const char *const input_names[INPUTS] = {
 	[IN_COMM] = "comm",
 };
 
-#define INPUT(field) (int16_t) offsetof(struct cul_probe_inputs, field)
-
-struct generating {
-	const struct cul_probe_options *options;
-	const struct cul_plan *plan;
-	const struct cul_expr_env *scope;
-	bool user, returns;
-	struct cul_expr_env env;
-	struct cul_bpf_input at[INPUTS];
-	struct cul_bpf_layout layout;
-	struct cul_generated *out;
-};
-
 void cul_generated_free(struct cul_generated *g)
 {
 	cul_bpf_code_free(&g->entry);
 	cul_bpf_code_free(&g->back);
+	cul_bpf_code_free(&g->gate);
 	for (size_t i = 0; i < g->n_values; i++)
 		free(g->values[i].text);
 	memset(g, 0, sizeof(*g));
@@ -89,6 +64,9 @@ static int fixed_name(
 			"'%s' is known when the call returns: a tracepoint or an instruction does "
 			"not, nor what --inject keeps from being called",
 			input_names[input]);
+	if (input == IN_CALLER && g->plan->inside)
+		return cul_fail(err, -ENOENT,
+			"'caller' is known where a function begins, not inside of one");
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);
@@ -103,11 +81,33 @@ static int fixed_name(
 	return 0;
 }
 
+/* Of a function whose type is not known: what is in the registers of the first arguments. */
+static const struct cul_plan_arg untyped[CUL_PROBE_REG_WORDS] = {
+	{.source = 0, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 1, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 2, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 3, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 4, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+	{.source = 5, .place = {.where = CUL_ARG_WORDS, .n_words = 1}},
+};
+
+static bool is_untyped(const struct cul_plan *plan)
+{
+	return !plan->typed && !plan->inside;
+}
+
 /* A parameter by its name, or argN by its number. */
 static const struct cul_plan_arg *find_argument(
 	const struct cul_plan *plan, const char *text, size_t *index)
 {
 	char number[32];
+
+	for (size_t i = 0; is_untyped(plan) && i < CUL_PROBE_REG_WORDS; i++) {
+		snprintf(number, sizeof(number), "arg%zu", i);
+		*index = i;
+		if (!strcmp(number, text))
+			return &untyped[i];
+	}
 
 	for (size_t i = 0; i < plan->n_args; i++) {
 		snprintf(number, sizeof(number), "arg%zu", i);
@@ -132,7 +132,8 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
-				: "not where a probe can see it");
+			: a->place.where == CUL_ARG_GONE ? "optimized out of this inlined copy"
+							 : "not where a probe can see it");
 	if (g->out->words < (unsigned)a->source + a->place.n_words)
 		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
@@ -165,8 +166,11 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	return cul_fail(err, r,
 		"unknown name '%s'; a call has %s%s%sret, dur, pid, tid, comm, cpu, "
 		"caller",
-		text, shown.len ? "the arguments of " : "", cul_str_text(&shown),
-		shown.len ? ", and " : "");
+		text,
+		shown.len             ? "the arguments of "
+		: is_untyped(g->plan) ? "arg0 to arg5, since its type is not known"
+				      : "",
+		cul_str_text(&shown), shown.len || is_untyped(g->plan) ? ", and " : "");
 }
 
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
@@ -189,6 +193,9 @@ static void lay_out(struct generating *g)
 	};
 
 	memcpy(g->at, fixed, sizeof(g->at));
+	for (size_t i = 0; is_untyped(g->plan) && i < CUL_PROBE_REG_WORDS; i++)
+		g->at[i] = (struct cul_bpf_input){
+			.offset = (int16_t)(INPUT(words) + i * 8), .size = 8};
 	for (size_t i = 0; i < g->plan->n_args; i++) {
 		const struct cul_plan_arg *a = &g->plan->args[i];
 		struct cul_bpf_input *at = &g->at[i];
@@ -213,25 +220,24 @@ static void lay_out(struct generating *g)
 		.memory = g->user ? CUL_BPF_USER : CUL_BPF_EITHER};
 }
 
-static void emit(
-	struct cul_bpf_code *code, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
-{
-	cul_bpf_emit(
-		code, (struct bpf_insn){
-			      .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm});
-}
-
 /* r6 = the inputs. */
-static void begin(struct cul_bpf_code *code)
+static void begin(struct generating *g, struct cul_bpf_code *code)
 {
-	if (!code->len)
-		emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	if (code->len)
+		return;
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	if (g->plan->copy)
+		cul_generate_copy_words(g, code);
 }
 
-static void finish(struct cul_bpf_code *code)
+/* Another function's --by may have more words. */
+static void finish(const struct generating *g, struct cul_bpf_code *code)
 {
 	if (!code->len)
 		return;
+	for (unsigned i = g->out->by_words; g->out->n_by && i < CUL_PROBE_BY; i++)
+		emit(code, BPF_ST | BPF_MEM | BPF_DW, 6, 0,
+			(int16_t)(INPUT(values) + (CUL_PROBE_BY_AT + i) * 8), 0);
 	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1);
 	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
@@ -244,11 +250,27 @@ static bool uses_arguments(const struct cul_expr *e)
 	return false;
 }
 
+/* Those of the `parts` of the condition, behind which a call goes on. */
+static int add_parts(struct generating *g, const struct cul_expr *e, uint64_t parts,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	int r;
+
+	if (!parts)
+		return 0;
+	begin(g, code);
+	r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
+	emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
+	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return r;
+}
+
 static int add_condition(struct generating *g, struct cul_error *err)
 {
 	const char *text = g->options->condition;
+	struct cul_generated *out = g->out;
 	struct cul_expr *e = NULL;
-	uint64_t all, early;
+	uint64_t all, early, gate;
 	int r;
 
 	if (!text)
@@ -262,19 +284,18 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	early = g->plan->after ? 0
 		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
 			       : all;
-	for (int late = 0; !r && late < 2; late++) {
-		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
-		uint64_t parts = late ? all & ~early : early;
-
-		if (!parts)
-			continue;
-		if (late)
-			g->out->keeps |= uses_arguments(e);
-		begin(code);
-		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
-		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
-		emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	}
+	gate = g->user || g->plan->copy
+		       ? 0
+		       : cul_expr_parts_within(e, cul_generate_gate_inputs(g->plan)) & early;
+	r = add_parts(g, e, gate, &out->entry, err);
+	out->gated = out->entry.len;
+	if (!r && gate)
+		r = cul_generate_gate(g, e, gate, err);
+	if (!r)
+		r = add_parts(g, e, early & ~gate, &out->entry, err);
+	out->keeps |= (all & ~early) && uses_arguments(e);
+	if (!r)
+		r = add_parts(g, e, all & ~early, &out->back, err);
 	cul_expr_free(e);
 	if (r)
 		cul_error_prefix(err, "--if");
@@ -291,12 +312,10 @@ static bool is_late(const struct generating *g, const struct cul_expr *e)
 static int take_slots(
 	struct generating *g, unsigned n, struct cul_generated_value *v, struct cul_error *err)
 {
-	const struct cul_generated *out = g->out;
-	const struct cul_generated_value *last = out->n_values ? v - 1 : NULL;
-
-	v->at = last ? last->at + last->n : 0;
+	v->at = g->next;
 	v->n = n;
-	if (v->at + n > CUL_PROBE_VALUES || out->n_values == CUL_GENERATED_VALUES)
+	g->next += n;
+	if (g->next > CUL_PROBE_VALUES || g->out->n_values == CUL_GENERATED_VALUES)
 		return cul_fail(err, -E2BIG,
 			"%s is one expression too many: --args, --by and --hist have room for %d "
 			"values together",
@@ -369,7 +388,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 		return r;
 	code = v->at_return ? &g->out->back : &g->out->entry;
 	g->out->keeps |= g->returns && (!v->at_return || uses_arguments(e));
-	begin(code);
+	begin(g, code);
 	return bytes ? copy_bytes(g, input, offset, code, v, err) : compute(g, e, code, v, err);
 }
 
@@ -395,35 +414,61 @@ static int add_list(
 	return r;
 }
 
+static int add_measure(struct generating *g, struct cul_error *err)
+{
+	const struct cul_generated_value *v = &g->out->values[g->out->n_values];
+	int r = add_list(g, "--hist", g->options->hist, err);
+
+	if (r || !g->options->hist)
+		return r;
+	if (v != &g->out->values[g->out->n_values - 1])
+		return cul_fail(err, -EINVAL,
+			"--hist takes one expression, and '%s' are several; --by EXPR makes one "
+			"histogram for each value",
+			g->options->hist);
+	if (v->n != 1 || v->object || !cul_type_is_scalar(v->type))
+		return cul_fail(err, -EINVAL, "--hist: '%s' is no number", v->text);
+	return 0;
+}
+
+static int add_by(struct generating *g, struct cul_error *err)
+{
+	size_t before = g->out->n_values;
+	int r;
+
+	g->next = CUL_PROBE_BY_AT;
+	r = add_list(g, "--by", g->options->by, err);
+	if (r)
+		return r;
+	g->out->n_by = g->out->n_values - before;
+	g->out->by_words = g->next - CUL_PROBE_BY_AT;
+	if (g->out->by_words > CUL_PROBE_BY)
+		return cul_fail(
+			err, -E2BIG, "--by: at most %d numbers (comm counts as two)", CUL_PROBE_BY);
+	return 0;
+}
+
 static int add_all(struct generating *g, struct cul_error *err)
 {
 	struct cul_generated *out = g->out;
-	const struct cul_generated_value *v = out->values;
 	int r = add_condition(g, err);
 
 	if (!r)
 		r = add_list(g, "--args", g->options->args, err);
 	out->n_args = out->n_values;
 	if (!r)
-		r = add_list(g, "--by", g->options->by, err);
-	out->n_by = out->n_values - out->n_args;
+		r = add_measure(g, err);
 	if (!r)
-		r = add_list(g, "--hist", g->options->hist, err);
+		r = add_by(g, err);
 	if (r)
 		return r;
-	if (out->n_by) {
-		out->by_at = v[out->n_args].at;
-		out->by_words = v[out->n_args + out->n_by - 1].at +
-				v[out->n_args + out->n_by - 1].n - out->by_at;
-		if (out->by_words > CUL_PROBE_BY)
-			return cul_fail(err, -E2BIG,
-				"--by: at most %d numbers (comm counts as two)", CUL_PROBE_BY);
-	}
-	if (out->n_values > out->n_args + out->n_by)
-		out->measure_at = v[out->n_values - 1].at;
-	finish(&out->entry);
-	finish(&out->back);
-	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
+	if (g->plan->copy && g->options->view == CUL_VIEW_CALLS)
+		begin(g, &out->entry);
+	finish(g, &out->entry);
+	finish(g, &out->back);
+	return out->entry.failed || out->back.failed || out->gate.failed
+		       ? cul_fail(err, -ENOMEM, "out of memory")
+		       : 0;
 }
 
 static bool has_regs(const struct cul_plan *plan)

@@ -11,7 +11,10 @@
 #include "probe/plan.h"
 #include "probe/probe.h"
 
-enum { CUL_GENERATED_VALUES = CUL_PROBE_VALUES };
+enum {
+	CUL_GENERATED_VALUES = CUL_PROBE_VALUES,
+	CUL_GATE_CONTEXT = -8, /* where a gate leaves its context, from R10 */
+};
 
 /* A value that an expression gives, and where. */
 struct cul_generated_value {
@@ -25,20 +28,30 @@ struct cul_generated_value {
 /* All that is made for one function. */
 struct cul_generated {
 	struct cul_bpf_code entry, back; /* empty: go on always */
+	/*
+	 * What of the condition asks for arguments alone, for the start of a program at fentry: R1
+	 * is its context, R0 becomes 1 or 0. It does the work of the first instructions of `entry`
+	 * behind the very first. Empty: there is nothing like it.
+	 */
+	struct cul_bpf_code gate;
+	size_t gated;
 	struct cul_generated_value values[CUL_GENERATED_VALUES];
 	size_t n_values;
-	size_t n_args;                        /* the first of `values` are --args */
-	size_t n_by;                          /* then --by; then --hist, if any */
-	unsigned by_at, by_words, measure_at; /* among CUL_PROBE_VALUES */
-	unsigned words;                       /* of the arguments, that they use */
+	size_t n_args;     /* the first of `values` are --args; then --hist, if any */
+	size_t n_by;       /* the last ones are --by */
+	unsigned by_words; /* that those have */
+	unsigned words;    /* of the arguments, that they use */
 	bool uses_caller, uses_comm;
 	bool uses_task; /* pid, tid, cpu */
 	bool uses_late; /* what only the return knows */
 	bool keeps;     /* the return needs what the entry had */
 };
 
-/* `returns`: the call is told when it returns. Errors carry the option and a caret. -ENOENT: such a
- * call has no such thing, another function may. */
+/*
+ * What --by and --hist are has the same places in all functions of a run, whatever their types are
+ * there. `returns`: the call is told when it returns. Errors carry the option and a caret. -ENOENT:
+ * such a call has no such thing, another function may.
+ */
 int cul_generate(const struct cul_probe_options *options, const struct cul_plan *plan, bool returns,
 	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err);
 void cul_generated_free(struct cul_generated *g);

@@ -5,16 +5,15 @@
 
 #include "bpf/bars.h"
 
-enum { LOG_ZERO = 64 }; /* the bar of 0: below it those of -1, -2.., above of 1, 2.. */
+/* The bar of 0: below it those of -1, -2.., above of 1, 2.. */
+enum { LOG_ZERO = CUL_BARS_OF_A_SIGN };
 
-_Static_assert(2 * LOG_ZERO <= CUL_PICTURE_MOST, "");
+_Static_assert((int)CUL_BARS <= (int)CUL_PICTURE_MOST, "");
 
-static size_t log_bar(int64_t v)
+/* Where a bar of the kernel's stands. */
+static size_t log_bar(uint32_t bar)
 {
-	if (!v)
-		return LOG_ZERO;
-	return v > 0 ? LOG_ZERO + 1 + cul_bar_log2((uint64_t)v)
-		     : LOG_ZERO - 1 - cul_bar_log2(-(uint64_t)v);
+	return bar <= CUL_BARS_OF_A_SIGN ? LOG_ZERO + bar : LOG_ZERO + CUL_BARS_OF_A_SIGN - bar;
 }
 
 static void log_bounds(size_t bar, struct cul_probe_bar *out)
@@ -36,24 +35,9 @@ static void log_bounds(size_t bar, struct cul_probe_bar *out)
 	}
 }
 
-/* Bars between min and max. */
-static size_t n_steps(const struct cul_probe_scale *s)
-{
-	return (size_t)(((uint64_t)s->max - (uint64_t)s->min - 1) / (uint64_t)s->step + 1);
-}
-
-static size_t linear_bar(const struct cul_probe_scale *s, int64_t v)
-{
-	if (v < s->min)
-		return 0;
-	if (v >= s->max)
-		return n_steps(s) + 1;
-	return (size_t)(((uint64_t)v - (uint64_t)s->min) / (uint64_t)s->step) + 1;
-}
-
 static void linear_bounds(const struct cul_probe_scale *s, size_t bar, struct cul_probe_bar *out)
 {
-	size_t n = n_steps(s);
+	size_t n = (size_t)cul_bar_steps(s->min, s->max, (uint64_t)s->step);
 
 	out->low = bar ? (int64_t)((uint64_t)s->min + (bar - 1) * (uint64_t)s->step) : INT64_MIN;
 	out->high = (int64_t)((uint64_t)s->min + bar * (uint64_t)s->step);
@@ -71,20 +55,23 @@ void cul_picture_make(const struct cul_probe_scale *scale, const struct cul_pict
 	size_t first = CUL_PICTURE_MOST, last = 0;
 
 	memset(bars, 0, CUL_PICTURE_MOST * sizeof(*bars));
-	out->count = 0;
+	out->count = out->unread = 0;
 	out->min = INT64_MAX;
 	out->max = INT64_MIN;
 	for (size_t i = 0; i < n; i++) {
-		__s64 low, high;
 		size_t at;
 
-		cul_bar_bounds(from[i].bar, &low, &high);
-		at = scale->step ? linear_bar(scale, low < 0 ? high : low)
-				 : log_bar(low < 0 ? high : low);
+		if (from[i].bar == CUL_BAR_UNREAD) {
+			out->unread += from[i].count;
+			continue;
+		}
+		at = scale->step ? from[i].bar : log_bar(from[i].bar);
+		if (at >= CUL_PICTURE_MOST)
+			continue;
 		bars[at].count += from[i].count;
 		out->count += from[i].count;
-		out->min = low < out->min ? low : out->min;
-		out->max = high > out->max ? high : out->max;
+		out->min = from[i].low < out->min ? from[i].low : out->min;
+		out->max = from[i].high > out->max ? from[i].high : out->max;
 		first = at < first ? at : first;
 		last = at > last ? at : last;
 	}
@@ -95,5 +82,5 @@ void cul_picture_make(const struct cul_probe_scale *scale, const struct cul_pict
 			log_bounds(at, &bars[at]);
 	}
 	out->bars = bars + first;
-	out->n_bars = last - first + 1;
+	out->n_bars = first <= last ? last - first + 1 : 0;
 }

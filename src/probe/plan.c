@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arch/unwind.h"
+
 #include "probe/generate.h"
 
 enum {
@@ -206,6 +208,37 @@ static void place_tracepoint(struct cul_signature *s)
 			.where = CUL_ARG_WORDS, .word = (unsigned)i, .n_words = 1};
 }
 
+static bool is_readable(const struct cul_dwarf_place *at, const struct cul_type *t)
+{
+	const struct cul_arch_unwind *unwind = cul_arch_host()->unwind;
+
+	if (at->where != CUL_DWARF_SUM && at->where != CUL_DWARF_MEMORY)
+		return false;
+	if (at->has_reg &&
+		(at->reg >= unwind->n_dwarf_regs || unwind->dwarf_regs[at->reg] == CUL_NO_REG))
+		return false;
+	return t && t->size && t->size <= 8;
+}
+
+/* Each in a word of its own, which code of ours fills. */
+static void place_copy(struct cul_signature *s, const struct cul_inlined_copy *copy)
+{
+	for (size_t i = 0; i < s->n_params; i++) {
+		struct cul_arg_place *to = &s->params[i].place;
+
+		if (to->where == CUL_ARG_FLOAT)
+			continue;
+		*to = (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+		if (i >= copy->n)
+			continue;
+		if (copy->places[i].where == CUL_DWARF_GONE)
+			to->where = CUL_ARG_GONE;
+		else if (is_readable(&copy->places[i], s->params[i].type))
+			*to = (struct cul_arg_place){
+				.where = CUL_ARG_WORDS, .word = (unsigned)i, .n_words = 1};
+	}
+}
+
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err)
 {
@@ -220,6 +253,9 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 		return r;
 	if (want->tracepoint)
 		place_tracepoint(&out->signature);
+	if (want->copy)
+		place_copy(&out->signature, want->copy);
+	out->copy = want->copy;
 	out->typed = true;
 	for (size_t i = 0; i < out->signature.n_params; i++)
 		plan_parameter(out, &out->signature.params[i], want);

@@ -56,9 +56,11 @@ struct cul_plan {
 	struct cul_plan_arg inner[CUL_PLAN_INNER]; /* pointers in structs that are followed */
 	size_t n_inner;
 	struct cul_probe_recipe recipe;
-	unsigned words; /* that have to be taken at the entry */
-	bool after;     /* of an instruction: told once it has run */
-	unsigned step;  /* its length */
+	unsigned words;                      /* that have to be taken at the entry */
+	const struct cul_inlined_copy *copy; /* how its words are found; NULL: as at an entry */
+	bool inside;                         /* no entry: there is no caller */
+	bool after;                          /* of an instruction: told once it has run */
+	unsigned step;                       /* its length */
 };
 
 struct cul_plan_want {
@@ -68,6 +70,7 @@ struct cul_plan_want {
 	bool plain;      /* structs by their members, whatever their familiar form */
 	bool user;       /* a process's function */
 	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
+	const struct cul_inlined_copy *copy; /* arguments are where it has them; NULL */
 };
 
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */

@@ -54,20 +54,28 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
 	const struct cul_site *site = site_of(run, i);
-	/* In the middle of a function, the arguments are anywhere. */
+	/* In the middle of a function the arguments are anywhere, but where DWARF tells. */
 	bool inside = site->kind == CUL_SITE_INSIDE || site->kind == CUL_SITE_INLINED;
+	bool known = !inside || (site->copy && site->copy->type);
 	struct cul_plan_want want = {
 		.args = o->view == CUL_VIEW_CALLS && !o->args,
 		.ret = o->view == CUL_VIEW_CALLS && run->returns,
 		.depth = o->depth,
 		.user = run->pid != 0,
 		.tracepoint = site->kind == CUL_SITE_TRACEPOINT,
+		.copy = known ? site->copy : NULL,
 	};
 	struct cul_generated *g = &run->generated[i];
-	int r = cul_plan_make(inside ? NULL : site->type, &want, &run->plans[i], err);
+	int r = cul_plan_make(known ? site->type : NULL, &want, &run->plans[i], err);
 
+	run->plans[i].inside = inside;
 	if (!r && run->inject.every)
 		r = cul_inject_check(site, err);
+	if (!r && o->errors && cul_probe_returns(site) && !run->plans[i].typed)
+		r = cul_fail(err, -ENOENT,
+			"--errors needs the type of what %s returns, which is not known; "
+			"--ret --if '(int)ret < 0' shows what returns a negative int",
+			site->name);
 	if (!r && site->kind == CUL_SITE_INSIDE)
 		r = plan_instruction(run, i, err);
 	else if (!r && run->after)
@@ -75,10 +83,13 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 			"--after shows one instruction, and %s is a whole function; write %s+OFF, "
 			"or --ret for what it returns",
 			site->name, site->name);
-	if (r || !has_expressions(o))
+	if (r || (!has_expressions(o) && !run->plans[i].copy))
 		return r;
 	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
 		run->scope, g, err);
+	/* What does not fit this function may fit another. */
+	if (r && r != -ENOMEM)
+		return -ENOENT;
 	if (!r && g->uses_late && !run->returns) {
 		/* From here on calls are told at their return, and planned so. */
 		run->returns = true;
@@ -202,6 +213,8 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 
 		config->task |= g->uses_task;
 		config->comm |= g->uses_comm;
+		config->caller |= g->uses_caller;
+		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;
 	}
@@ -228,10 +241,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 			  (o->view == CUL_VIEW_COUNT &&
 				  (o->by || o->want_kernel_stack || o->want_user_stack)),
 		.bars = o->view == CUL_VIEW_HIST,
-		.caller = run->generated[0].uses_caller,
-		.by_at = run->generated[0].by_at,
-		.by_words = run->generated[0].by_words,
-		.measure_at = run->generated[0].measure_at,
+		.scale = &o->scale,
 		.inject_ret = run->inject.ret,
 		.inject_every = run->inject.every,
 		.kernel_stack = o->want_kernel_stack,
@@ -241,6 +251,7 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	};
 
 	find_needs(run, &config);
+	config.caller |= run->pid && o->want_user_stack;
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		tracepoints |= site_of(run, i)->kind == CUL_SITE_TRACEPOINT;
 		inside |= site_of(run, i)->kind == CUL_SITE_INSIDE;
@@ -249,6 +260,9 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 	if (!run->pid)
 		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
+	/* A gate asks nothing but its condition: not whose call it is, or where. */
+	if (few && !run->pid && !run->only_pid && !o->cpus)
+		config.n_gates = (unsigned)run->sites.sites.len;
 	if (run->pid)
 		config.n_scratches = CUL_PROBE_CROWD;
 	return cul_probe_program_open(&config, &run->program, err);

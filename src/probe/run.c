@@ -20,6 +20,12 @@ uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns)
 	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
+void cul_probe_busy(struct cul_probe_run *run, const char *what)
+{
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, what, 0, 0);
+}
+
 int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -28,17 +34,35 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
 
 	if (poll(&stop, 1, 0) > 0)
 		return cul_fail(err, -EINTR,
-			"interrupted while %s, %zu of %zu places: nothing is left attached", what,
+			"interrupted while %s, %zu of %zu places: nothing stays attached", what,
 			done, n);
 	if (o->progress)
 		o->progress(o->progress_data, what, done, n);
 	return 0;
 }
 
+/*
+ * Addresses will have to be named. Not left until then: the code of a module that goes away has no
+ * name any more.
+ */
+static void read_names(struct cul_probe_run *run)
+{
+	bool named = run->options->want_kernel_stack;
+	struct cul_kernel *k;
+
+	for (size_t i = 0; !named && i < run->sites.sites.len; i++)
+		named = run->generated[i].uses_caller;
+	k = named && !run->pid ? cul_scope_kernel_names(run->scope, NULL) : NULL;
+	if (k)
+		cul_kernel_read_ahead(k);
+}
+
 static int start(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = cul_probe_select(run, err);
+	int r;
 
+	cul_probe_busy(run, "looking for it in symbols and debug information");
+	r = cul_probe_select(run, err);
 	/* Not before: the command keeps the limit it was given. */
 	cul_sys_raise_file_limit();
 	if (!r)
@@ -47,8 +71,8 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 		r = cul_probe_arm(run, err);
 	if (r)
 		return r;
-	if (run->options->progress)
-		run->options->progress(run->options->progress_data, NULL, 0, 0);
+	read_names(run);
+	cul_probe_busy(run, NULL);
 	r = cul_probe_say_attached(run);
 	if (r)
 		return cul_stream_failed(r, err);
@@ -102,6 +126,7 @@ static int loop(struct cul_probe_run *run)
 		poll(fds, sizeof(fds) / sizeof(fds[0]), READ_MS);
 		if (run->program.rings)
 			r = cul_rings_read(run->program.rings, false);
+		cul_probe_meet_callers(run);
 		if (!r)
 			r = cul_probe_say_rate(run, cul_clock_now());
 		look_for_end(run, fds, cul_clock_now());
@@ -145,7 +170,7 @@ int cul_probe_run(const struct cul_probe_options *options, struct cul_sink *sink
 		.sink = sink,
 		.arch = cul_arch_host(),
 		.pid_fd = -1,
-		.fork_link = CUL_ATTACHMENT_NONE,
+		.fork_links = {CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE, CUL_ATTACHMENT_NONE},
 		.child = {.signal_fd = -1, .entry_fd = -1},
 		.after = options->after,
 		.returns = options->returns || options->errors || options->slow_ns || options->diff,

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/vec.h"
 #include "expr/scope.h"
@@ -34,6 +35,8 @@ struct cul_probe_link {
 	size_t kretprobe; /* TRACEFS: its number */
 };
 
+enum { CUL_PROBE_FORK_LINKS = 3 };
+
 struct cul_probe_run {
 	const struct cul_probe_options *options;
 	struct cul_sink *sink;
@@ -46,9 +49,12 @@ struct cul_probe_run {
 	struct cul_probe_program program;
 	bool opened;  /* the program is */
 	bool *absent; /* by site: the kernel refused it when it was to be attached */
+	bool *bare;   /* by site: seen that the kernel does not find its caller */
 	CUL_VEC(struct cul_probe_link) links;
-	struct cul_attachment fork_link; /* tells of the children of only_pid */
+	struct cul_attachment fork_links[CUL_PROBE_FORK_LINKS]; /* tell of children */
 	struct cul_kretprobes *kretprobes;
+	bool inherits; /* children of `pid` are probed as it is; `kretprobes` has the lines */
+	struct cul_error barren; /* why not */
 	struct cul_child child;
 	pid_t pid;      /* a process's functions are probed; 0: the kernel's */
 	pid_t only_pid; /* the kernel's functions, called by this process and children to come */
@@ -71,6 +77,9 @@ struct cul_probe_run {
 };
 
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
+
+/* Says what takes its time now; NULL: nothing. */
+void cul_probe_busy(struct cul_probe_run *run, const char *what);
 
 /*
  * Between two sites of what may take long: tells how far it is. -EINTR with a sentence when the
@@ -98,11 +107,20 @@ static inline bool cul_probe_returns(const struct cul_site *site)
 	return site->kind <= CUL_SITE_CLONE;
 }
 
+/* Sites of one function stand side by side. */
+static inline bool cul_probe_same_function(const struct cul_site *a, const struct cul_site *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
+}
+
 /* Whether a run tells of it only then, if it tells so of any. */
 static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const struct cul_site *site)
 {
 	return run->after || (run->returns && cul_probe_returns(site));
 }
+
+/* ways.c: how site `i` is to be attached; what the kernel says to it is arm.c's. */
+enum cul_attach_kind cul_probe_way(const struct cul_probe_run *run, size_t i);
 
 /* arm.c: programs and attachments; and back. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
@@ -111,17 +129,53 @@ void cul_probe_disarm(struct cul_probe_run *run);
 void cul_probe_detach(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);
 
+/* process.c: a process's functions, and what becomes of its children. */
+int cul_probe_follow(struct cul_probe_run *run, struct cul_error *err);
+/* A uprobe `step` behind site `i`. */
+int cul_probe_attach_user(struct cul_probe_run *run, size_t i, unsigned step, bool at_return,
+	int prog_fd, struct cul_attachment *out, struct cul_error *err);
+/* What the ledger has to say of children. */
+void cul_probe_say_children(struct cul_probe_run *run);
+
 /* attached.c: the first line. */
 int cul_probe_say_attached(struct cul_probe_run *run);
 
 /* calls.c: a record from the kernel becomes a call in the report; a cul_rings_fn. */
 int cul_probe_on_event(void *run, const void *record, size_t size);
-/* Names a frame. `user`: of that process. */
-void cul_probe_where(struct cul_probe_run *run, uint64_t addr, bool user, pid_t pid,
-	const char *comm, struct cul_where *out);
+
+/* frames.c: whose user frames they are. */
+struct cul_probe_owner {
+	pid_t pid;
+	const char *comm; /* as in cul_users_where */
+	bool renewed;     /* it ran another program than the one that is probed */
+};
+
+struct cul_probe_frame {
+	uint64_t addr;
+	bool user;
+	enum {
+		CUL_FRAME_INNERMOST, /* where it is */
+		CUL_FRAME_ENTRY,     /* its return address, at a function's first instruction */
+		CUL_FRAME_OUTER,     /* any other return address */
+	} at;
+	const struct cul_probe_owner *owner;
+	const struct cul_site *site; /* it is there, whatever is known of it else; NULL */
+};
+
+/* Sets `renewed` as it was at that time. */
+void cul_probe_owner_at(struct cul_probe_run *run, uint64_t ns, struct cul_probe_owner *owner);
+/* Before user frames are named; as cul_users_open. */
+void cul_probe_open_user(struct cul_probe_run *run, const struct cul_probe_owner *owner);
+void cul_probe_name_frame(
+	struct cul_probe_run *run, const struct cul_probe_frame *from, struct cul_shown_frame *out);
 /* How many of the innermost frames are not the function's, but of what probes it. */
 size_t cul_probe_skip_ours(
 	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n);
+/* Whether `caller` belongs between the first and the second of these user frames. */
+bool cul_probe_lacks_caller(struct cul_probe_run *run, unsigned site, uint64_t caller,
+	const uint64_t *frames, size_t n);
+/* Opens processes whose stacks are counted, as long as they are there. */
+void cul_probe_meet_callers(struct cul_probe_run *run);
 
 /* rate.c: once a second, when it is asked for. */
 int cul_probe_say_rate(struct cul_probe_run *run, uint64_t now);

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "probe/run.h"
-#include "sym/ftrace_list.h"
 #include "sys/process.h"
 
 /* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
@@ -43,8 +42,13 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 		return cul_fail(err, other, "out of memory");
 	if (!other)
 		return 0;
-	/* What stands before the colon may have been meant either way. */
 	why = *err;
+	if (!cul_kernel_has_btf(k))
+		return cul_fail(err, r,
+			"%.300s; and tracepoints are not known without the kernel's BTF "
+			"(/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
+			why.text);
+	/* What stands before the colon may have been meant either way. */
 	return r == -ENXIO ? cul_fail(err, r, "no tracepoint is called '%s', and %.300s", spec,
 				     why.text)
 			   : r;
@@ -53,13 +57,10 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 static int select_kernel(struct cul_probe_run *run, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
-	struct cul_ftrace_ahead *ahead = cul_sites_read_ahead(o->specs, o->n_specs);
 	int r = cul_scope_kernel(o->debug_paths, &run->scope, err);
 
-	if (r)
-		cul_ftrace_ahead_free(ahead);
-	else
-		cul_sites_give_ahead(cul_scope_kernel_names(run->scope, NULL), ahead);
+	if (!r)
+		cul_sites_gather(cul_scope_kernel_names(run->scope, NULL), o->specs, o->n_specs);
 	for (size_t i = 0; !r && i < run->options->n_specs; i++)
 		r = add_kernel(run, run->options->specs[i], err);
 	return r;

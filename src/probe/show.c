@@ -33,10 +33,25 @@ static void print_string(struct cul_str *out, const uint8_t *bytes, size_t size,
 	cul_str_add(out, size == room ? "\"..." : "\"");
 }
 
-/* Innermost name first, each NUL terminated: "/" before each, outermost first. */
-static void print_path(struct cul_str *out, const uint8_t *bytes, size_t size)
+/* The outermost name may lack its beginning, or all that is above it: where the names end then. */
+static size_t end_of_cut(const uint8_t *bytes, size_t size, size_t room)
 {
-	size_t end = size;
+	size_t end = size - 1;
+
+	if (size < room)
+		return size > 1 && !bytes[size - 2] ? end : 0;
+	while (end && bytes[end - 1])
+		end--;
+	return end ? end : size;
+}
+
+/*
+ * Innermost name first, each NUL terminated: "/" before each, outermost first; "..." before all
+ * when it is not whole.
+ */
+static void print_path(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room)
+{
+	size_t end = size, cut;
 
 	if (size > 1 && bytes[0] == ':' && !bytes[size - 1]) {
 		cul_str_addf(out, "%s:", (const char *)bytes + 1);
@@ -45,6 +60,11 @@ static void print_path(struct cul_str *out, const uint8_t *bytes, size_t size)
 	if (!size || bytes[size - 1]) {
 		cul_str_add(out, "?");
 		return;
+	}
+	cut = end_of_cut(bytes, size, room);
+	if (cut) {
+		cul_str_add(out, "...");
+		end = cut;
 	}
 	while (end) {
 		size_t start = end - 1;
@@ -122,7 +142,7 @@ static bool show_pointee(
 		print_string(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);
 		break;
 	case CUL_FORM_PATH:
-		print_path(out, bytes, size);
+		print_path(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);
 		break;
 	default:
 		/* A scalar behind a pointer is told from one that is given itself. */
@@ -188,7 +208,9 @@ static void show_value(const struct telling *t, const struct cul_plan_arg *arg, 
 	const uint64_t *words = words_of(arg, e, &size);
 
 	if (!words) {
-		*why = arg->place.where == CUL_ARG_FLOAT ? "floating point" : "not seen";
+		*why = arg->place.where == CUL_ARG_FLOAT  ? "floating point"
+		       : arg->place.where == CUL_ARG_GONE ? "optimized out"
+							  : "not seen";
 		return;
 	}
 	if (is_fault(arg, e)) {

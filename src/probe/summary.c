@@ -31,6 +31,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->emitted += one->emitted;
 	sum->dropped += one->dropped;
 	sum->ungrouped += one->ungrouped;
+	sum->unread += one->unread;
 	sum->errors += one->errors;
 	sum->matched += one->matched;
 	sum->injected += one->injected;
@@ -60,12 +61,6 @@ static int by_calls(const void *a, const void *b)
 	if (x->calls != y->calls)
 		return x->calls > y->calls ? -1 : 1;
 	return strcmp(x->function, y->function);
-}
-
-/* Sites of one name stand side by side. */
-static bool same_function(const struct cul_site *a, const struct cul_site *b)
-{
-	return !strcmp(a->name, b->name) && !strcmp(a->module, b->module);
 }
 
 /* Misses of the links that are for one site. */
@@ -112,7 +107,7 @@ static int say_functions(struct cul_probe_run *run, struct sums *sums, struct cu
 		add(&sum, &one);
 		add(&sums->all, &one);
 		add_misses(run, (unsigned)i, f);
-		if (i + 1 < n_sites && same_function(site, site + 1))
+		if (i + 1 < n_sites && cul_probe_same_function(site, site + 1))
 			continue;
 		f->function = site->name;
 		f->module = site->module;
@@ -180,6 +175,7 @@ static int say_loss(struct cul_probe_run *run, const struct sums *sums)
 		.shown = run->shown,
 		.dropped = t->dropped,
 		.ungrouped = t->ungrouped,
+		.unread = t->unread,
 		.lone = t->lone,
 		.missed = sums->missed,
 		.missed_returns = sums->missed_returns,
@@ -207,15 +203,7 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	struct sums sums = {0};
 	int r = cul_probe_say_rate(run, run->end_ns);
 
-	/*
-	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
-	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.
-	 */
-	if (run->pid && cul_probe_program_children(&run->program))
-		cul_gaps_add(&run->gaps,
-			"the process forked %" PRIu64 " time(s), and calls in its children are not "
-			"seen; -p PID probes one of them",
-			cul_probe_program_children(&run->program));
+	cul_probe_say_children(run);
 	if (run->users.refused)
 		cul_gaps_add(&run->gaps,
 			"user frames are named in the first %d processes alone; -p PID --kernel "

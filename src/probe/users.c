@@ -4,32 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static void forget(struct cul_user *u)
-{
-	cul_scope_free(u->scope);
-	memset(u, 0, sizeof(*u));
-}
-
 void cul_users_free(struct cul_users *users)
 {
-	for (size_t i = 0; i < CUL_USERS_KEPT; i++)
-		forget(&users->users[i]);
+	for (size_t i = 0; i < users->n; i++)
+		cul_scope_free(users->users[i].scope);
+	users->n = 0;
 }
 
-/* Of this process, or a free one, or the one that was not asked for longest. */
-static struct cul_user *find(struct cul_users *users, pid_t pid)
+/* NULL: it was not opened. */
+static struct cul_user *find(const struct cul_users *users, pid_t pid)
 {
-	struct cul_user *oldest = &users->users[0];
-
-	for (size_t i = 0; i < CUL_USERS_KEPT; i++) {
-		struct cul_user *u = &users->users[i];
-
-		if (u->pid == pid)
-			return u;
-		if (u->used < oldest->used)
-			oldest = u;
-	}
-	return oldest;
+	for (size_t i = 0; i < users->n; i++)
+		if (users->users[i].pid == pid)
+			return (struct cul_user *)&users->users[i];
+	return NULL;
 }
 
 /* Names that were given out are of no use after this. */
@@ -51,22 +39,28 @@ void cul_users_open(struct cul_users *users, pid_t pid, const char *comm)
 {
 	struct cul_user *u = find(users, pid);
 
-	if (u->pid == pid) {
+	if (u) {
 		look_again(u, comm);
-	} else if (users->opened == CUL_USERS_MOST) {
+		return;
+	}
+	if (users->n == CUL_USERS_MOST) {
 		users->refused = true;
 		return;
-	} else {
-		forget(u);
-		users->opened++;
-		u->pid = pid;
-		snprintf(u->comm, sizeof(u->comm), "%s", comm);
-		if (cul_scope_process(pid, users->debug_paths, &u->scope, NULL))
-			u->scope = NULL;
-		else
-			cul_scope_keep(u->scope);
 	}
-	u->used = ++users->clock;
+	u = &users->users[users->n++];
+	u->pid = pid;
+	snprintf(u->comm, sizeof(u->comm), "%s", comm);
+	if (cul_scope_process(pid, users->debug_paths, &u->scope, NULL))
+		u->scope = NULL;
+	else
+		cul_scope_keep(u->scope);
+}
+
+const char *cul_users_comm(const struct cul_users *users, pid_t pid)
+{
+	const struct cul_user *u = find(users, pid);
+
+	return u ? u->comm : "";
 }
 
 void cul_users_where(
@@ -75,7 +69,7 @@ void cul_users_where(
 	struct cul_user *u = find(users, pid);
 
 	*out = (struct cul_where){.addr = addr};
-	if (u->pid == pid && u->scope) {
+	if (u && u->scope) {
 		cul_scope_where(u->scope, addr, true, out);
 		u->stale |= !out->function && !out->module; /* of a library that came since? */
 	}

@@ -205,6 +205,9 @@ static const struct cul_sink_ops json_ops = {
 	.probe_histogram = cul_json_probe_histogram,
 	.probe_functions = cul_json_probe_functions,
 	.probe_loss = cul_json_probe_loss,
+	.stack_about = cul_json_stack_about,
+	.stack_threads = cul_json_stack_threads,
+	.stack_summary = cul_json_stack_summary,
 	.doctor = cul_json_doctor,
 	.free = json_free,
 };

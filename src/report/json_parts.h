@@ -58,6 +58,9 @@ int cul_json_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 int cul_json_probe_functions(
 	struct cul_sink *s, const struct cul_probe_function *f, size_t n, size_t n_silent);
 int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *loss);
+int cul_json_stack_about(struct cul_sink *s, const struct cul_stack_about *about);
+int cul_json_stack_threads(struct cul_sink *s, const struct cul_stack_threads *threads);
+int cul_json_stack_summary(struct cul_sink *s, const struct cul_stack_summary *summary);
 int cul_json_doctor(struct cul_sink *s, const struct cul_doctor_report *report);
 
 #endif

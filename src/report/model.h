@@ -17,6 +17,7 @@
 #include "arch/arch.h"
 #include "report/model_parts.h"
 #include "report/model_probe.h"
+#include "report/model_stack.h"
 #include "sym/where.h"
 
 struct cul_watch_armed {
@@ -156,6 +157,10 @@ struct cul_sink_ops {
 	int (*probe_functions)(
 		struct cul_sink *s, const struct cul_probe_function *f, size_t n, size_t n_silent);
 	int (*probe_loss)(struct cul_sink *s, const struct cul_probe_loss *loss);
+	int (*stack_about)(struct cul_sink *s, const struct cul_stack_about *about);
+	/* Groups in the order they are to be shown. */
+	int (*stack_threads)(struct cul_sink *s, const struct cul_stack_threads *threads);
+	int (*stack_summary)(struct cul_sink *s, const struct cul_stack_summary *summary);
 	int (*doctor)(struct cul_sink *s, const struct cul_doctor_report *report);
 	void (*free)(struct cul_sink *s);
 };

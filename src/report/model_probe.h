@@ -34,8 +34,9 @@ struct cul_probe_attached {
 	const struct cul_probe_refused *refused; /* some of them */
 	size_t n_refused;                        /* all */
 	size_t n_refused_shown;
-	bool returns; /* the way back is probed too */
-	int pid;      /* 0: the kernel's functions */
+	bool returns;  /* the way back is probed too */
+	int pid;       /* 0: the kernel's functions */
+	bool children; /* of `pid`, that it will fork, are probed too */
 	const char *process;
 	int only_pid; /* the kernel's functions, called by this process and its children to come; 0:
 			 by all */
@@ -92,6 +93,8 @@ struct cul_probe_group {
 	const char *function, *module;
 	const struct cul_probe_arg *by;
 	size_t n_by;
+	int pid; /* with user stacks of several processes: whose; else 0 */
+	const char *comm;
 	const struct cul_shown_frame *frames;
 	size_t n_frames;
 	uint64_t calls, errors;
@@ -112,8 +115,9 @@ struct cul_probe_histogram {
 	size_t n_by;
 	const struct cul_probe_bar *bars; /* without gaps, from the first filled to the last */
 	size_t n_bars;
-	uint64_t count;
-	int64_t min, max; /* bounds of the filled bars, to 6 % */
+	uint64_t count;   /* in all bars */
+	uint64_t unread;  /* of calls whose value could not be read: in no bar */
+	int64_t min, max; /* of all values; valid with `count` */
 };
 
 /* --rate: one line a second and function that was called. */
@@ -143,6 +147,7 @@ struct cul_probe_loss {
 	uint64_t shown;     /* of `matched`: told one by one */
 	uint64_t dropped;   /* of `matched`: ring full */
 	uint64_t ungrouped; /* of `matched`: table of groups full */
+	uint64_t unread;    /* of `matched`: a value of --by or --hist could not be read */
 	bool injecting;
 	uint64_t injected;   /* of `matched`: not called, by --inject */
 	uint64_t own;        /* calls by culprit itself, which are not among `calls` */

@@ -22,6 +22,7 @@ struct cul_stack_about {
 	uint64_t stopped_ns; /* how long all of it stood still; 0: it was not stopped */
 	/* A core: what ended it. */
 	int signal;               /* 0: not known, or live */
+	const char *signal_name;  /* on its machine: "SIGSEGV"; NULL: as on this one */
 	const char *reason;       /* "SEGV_MAPERR at 0x10"; NULL */
 	const char *command;      /* as the core's psinfo or /proc/PID/cmdline has it; NULL */
 	const char *const *notes; /* sentences: what is missing and how to get it */
@@ -42,10 +43,11 @@ struct cul_stack_frame_shown {
 
 struct cul_stack_thread {
 	int tid;
-	int pid;          /* its process, where several are shown */
-	const char *name; /* NULL: not known */
-	char state;       /* as /proc/TID/stat has it; 0: not known */
-	int signal;       /* of a core: it got this; 0 */
+	int pid;                 /* its process, where several are shown */
+	const char *name;        /* NULL: not known */
+	char state;              /* as /proc/TID/stat has it; 0: not known */
+	int signal;              /* of a core: it got this; 0 */
+	const char *signal_name; /* as in struct cul_stack_about */
 };
 
 /* Threads with one and the same stack. */

@@ -7,6 +7,8 @@
 
 enum { BAR_MOST = 60, BAR_LEAST = 8 };
 
+static const char UNREAD[] = "unreadable";
+
 struct label {
 	char text[2 * CUL_TEXT_TIME];
 };
@@ -82,10 +84,21 @@ static void add_bar(
 	cul_lines_cell(&t->lines, &t->cell, 2);
 }
 
+static void add_unread(struct cul_text_sink *t, uint64_t n, unsigned labels, unsigned counts)
+{
+	if (!n)
+		return;
+	cul_lines_begin(&t->lines, 2, 2);
+	cul_cell_addf(&t->cell, &t->style, CUL_INK_WARNING, "%*s  %*" PRIu64, (int)labels, UNREAD,
+		(int)counts, n);
+	cul_lines_cell(&t->lines, &t->cell, 0);
+	cul_lines_end(&t->lines);
+}
+
 int cul_text_probe_histogram(struct cul_sink *s, const struct cul_probe_histogram *h)
 {
 	struct cul_text_sink *t = (struct cul_text_sink *)s;
-	unsigned labels = 0, counts = 0, room, taken;
+	unsigned labels = h->unread ? sizeof(UNREAD) - 1 : 0, counts = 0, room, taken;
 	uint64_t most = 0;
 
 	t->probe.counted = true;
@@ -97,7 +110,7 @@ int cul_text_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 		labels = n > labels ? n : labels;
 		most = h->bars[i].count > most ? h->bars[i].count : most;
 	}
-	counts = (unsigned)snprintf(NULL, 0, "%" PRIu64, most);
+	counts = (unsigned)snprintf(NULL, 0, "%" PRIu64, most > h->unread ? most : h->unread);
 	taken = 2 + labels + 2 + counts + 2;
 	room = t->style.width > taken + BAR_LEAST ? t->style.width - taken : BAR_LEAST;
 	room = room < BAR_MOST ? room : BAR_MOST;
@@ -109,5 +122,6 @@ int cul_text_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 		add_bar(t, &h->bars[i], most, room);
 		cul_lines_end(&t->lines);
 	}
+	add_unread(t, h->unread, labels, counts);
 	return cul_text_flush(t);
 }

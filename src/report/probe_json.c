@@ -44,8 +44,10 @@ int cul_json_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 		json_object_array_add(refused, r);
 	}
 	cul_json_bool(o, "returns", a->returns);
-	if (a->pid)
+	if (a->pid) {
 		cul_json_int(o, "pid", a->pid);
+		cul_json_bool(o, "children", a->children);
+	}
 	if (a->only_pid)
 		cul_json_int(o, "only_pid", a->only_pid);
 	if (a->pid || a->only_pid)
@@ -164,6 +166,10 @@ static int write_group(struct cul_sink *s, const struct cul_probe_group *g)
 	cul_json_string(o, "function", g->function);
 	cul_json_string(o, "module", g->module);
 	add_args(o, "by", g->by, g->n_by);
+	if (g->pid) {
+		cul_json_int(o, "pid", g->pid);
+		cul_json_string(o, "comm", g->comm);
+	}
 	cul_json_u64(o, "calls", g->calls);
 	cul_json_u64(o, "errors", g->errors);
 	if (g->timed) {
@@ -212,6 +218,7 @@ int cul_json_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 	cul_json_bool(o, "is_time", h->is_time);
 	add_args(o, "by", h->by, h->n_by);
 	cul_json_u64(o, "calls", h->count);
+	cul_json_u64(o, "unread", h->unread);
 	if (h->count) {
 		add_bound(o, "min", h->min, h->is_time);
 		add_bound(o, "max", h->max, h->is_time);
@@ -284,6 +291,7 @@ int cul_json_probe_loss(struct cul_sink *s, const struct cul_probe_loss *l)
 	cul_json_u64(o, "shown", l->shown);
 	cul_json_u64(o, "dropped", l->dropped);
 	cul_json_u64(o, "ungrouped", l->ungrouped);
+	cul_json_u64(o, "unread", l->unread);
 	if (l->injecting)
 		cul_json_u64(o, "injected", l->injected);
 	cul_json_u64(o, "own", l->own);

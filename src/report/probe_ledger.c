@@ -18,8 +18,8 @@ static uint64_t undetailed(const struct cul_text_sink *t, const struct cul_probe
 /* Nothing that is known was lost. */
 static bool is_clean(const struct cul_text_sink *t, const struct cul_probe_loss *l)
 {
-	return !l->dropped && !l->ungrouped && !l->lone && !l->missed && !l->missed_returns &&
-	       !l->recursion && !l->n_gaps && !undetailed(t, l);
+	return !l->dropped && !l->ungrouped && !l->unread && !l->lone && !l->missed &&
+	       !l->missed_returns && !l->recursion && !l->n_gaps && !undetailed(t, l);
 }
 
 static void item(struct cul_text_sink *t, uint64_t n, const char *noun, const char *what)
@@ -35,6 +35,8 @@ static void add_items(struct cul_text_sink *t, const struct cul_probe_loss *l)
 	item(t, l->ungrouped, "call",
 		"counted, but in no group: the table of groups was full; --if keeps some out, and "
 		"--by with fewer values makes fewer groups");
+	item(t, l->unread, "call",
+		"counted apart: a value of --by or --hist could not be read, as behind a NULL");
 	item(t, l->lone, "call",
 		"counted, but not followed to the return: too many were under way at once");
 	item(t, l->missed, "call",

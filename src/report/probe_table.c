@@ -209,6 +209,10 @@ static void add_group(struct cul_text_sink *t, const struct cul_probe_group *g, 
 		cul_lines_cell(&t->lines, &t->cell, gap);
 		gap = 2;
 	}
+	if (g->pid) {
+		cul_text_process(&t->cell, &t->style, g->comm, g->pid, g->pid);
+		cul_lines_cell(&t->lines, &t->cell, gap);
+	}
 	add_group_times(t, g);
 	cul_lines_end(&t->lines);
 	cul_text_stack(t, 4, g->frames, g->n_frames, 0);

@@ -68,7 +68,8 @@ static void add_scope(struct cul_text_sink *t, const struct cul_probe_attached *
 		cul_text_process(&t->cell, &t->style, a->process, pid, pid);
 	else
 		cul_cell_addf(&t->cell, &t->style, CUL_INK_PLAIN, "process %d", pid);
-	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->pid ? "" : " and its children");
+	cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN,
+		a->pid && !a->children ? "" : " and its children");
 	cul_lines_cell(&t->lines, &t->cell, 1);
 }
 

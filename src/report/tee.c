@@ -80,6 +80,21 @@ static int tee_probe_loss(struct cul_sink *s, const struct cul_probe_loss *loss)
 	return both(s, probe_loss, loss);
 }
 
+static int tee_stack_about(struct cul_sink *s, const struct cul_stack_about *about)
+{
+	return both(s, stack_about, about);
+}
+
+static int tee_stack_threads(struct cul_sink *s, const struct cul_stack_threads *threads)
+{
+	return both(s, stack_threads, threads);
+}
+
+static int tee_stack_summary(struct cul_sink *s, const struct cul_stack_summary *summary)
+{
+	return both(s, stack_summary, summary);
+}
+
 static int tee_doctor(struct cul_sink *s, const struct cul_doctor_report *report)
 {
 	return both(s, doctor, report);
@@ -107,6 +122,9 @@ static const struct cul_sink_ops tee_ops = {
 	.probe_histogram = tee_probe_histogram,
 	.probe_functions = tee_probe_functions,
 	.probe_loss = tee_probe_loss,
+	.stack_about = tee_stack_about,
+	.stack_threads = tee_stack_threads,
+	.stack_summary = tee_stack_summary,
 	.doctor = tee_doctor,
 	.free = tee_free,
 };

@@ -6,13 +6,22 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/shorten.h"
 #include "report/stream.h"
+
+void cul_text_name(struct cul_cell *cell, const struct cul_style *style, const char *name)
+{
+	cul_autostr struct cul_str text = {0};
+
+	cul_shorten_name(&text, name, CUL_NAME_MOST);
+	cul_cell_add(cell, style, CUL_INK_CODE, cul_str_text(&text));
+}
 
 void cul_text_where(
 	struct cul_cell *cell, const struct cul_style *style, const struct cul_where *where)
 {
 	if (where->function) {
-		cul_cell_add(cell, style, CUL_INK_CODE, where->function);
+		cul_text_name(cell, style, where->function);
 		cul_cell_addf(cell, style, CUL_INK_PLAIN, "+0x%" PRIx64, where->offset);
 		if (where->module)
 			cul_cell_addf(cell, style, CUL_INK_PLAIN, " [%s]", where->module);
@@ -121,6 +130,9 @@ static const struct cul_sink_ops text_ops = {
 	.probe_histogram = cul_text_probe_histogram,
 	.probe_functions = cul_text_probe_functions,
 	.probe_loss = cul_text_probe_loss,
+	.stack_about = cul_text_stack_about,
+	.stack_threads = cul_text_stack_threads,
+	.stack_summary = cul_text_stack_summary,
 	.doctor = cul_text_doctor,
 	.free = text_free,
 };

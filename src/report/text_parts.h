@@ -32,8 +32,11 @@ struct cul_text_sink {
 	struct cul_watch_armed armed; /* the first; its strings are not kept */
 	char *target;                 /* the first */
 	struct cul_text_probe probe;
+	int stack_pid; /* whose stacks these are; 0: several processes' */
 };
 
+/* A function's name, shortened when it is long. */
+void cul_text_name(struct cul_cell *cell, const struct cul_style *style, const char *name);
 /* "put_twice+0x1c [victim]"; "0x401136 [a.out+0x1136]" where no symbol covers the address. */
 void cul_text_where(
 	struct cul_cell *cell, const struct cul_style *style, const struct cul_where *where);
@@ -107,6 +110,9 @@ int cul_text_probe_histogram(struct cul_sink *s, const struct cul_probe_histogra
 int cul_text_probe_functions(
 	struct cul_sink *s, const struct cul_probe_function *f, size_t n, size_t n_silent);
 int cul_text_probe_loss(struct cul_sink *s, const struct cul_probe_loss *loss);
+int cul_text_stack_about(struct cul_sink *s, const struct cul_stack_about *about);
+int cul_text_stack_threads(struct cul_sink *s, const struct cul_stack_threads *threads);
+int cul_text_stack_summary(struct cul_sink *s, const struct cul_stack_summary *summary);
 int cul_text_doctor(struct cul_sink *s, const struct cul_doctor_report *report);
 
 #endif

@@ -21,13 +21,22 @@ struct cul_kernel_frame {
 	enum cul_certainty certainty;
 };
 
+/* A CUL_VEC. */
+struct cul_kernel_frames {
+	struct cul_kernel_frame *data;
+	size_t len, cap;
+};
+
 struct cul_source_thread {
 	struct cul_stack_thread about;
 	bool has_regs;
-	struct cul_thread_regs regs;             /* of user space */
-	CUL_VEC(struct cul_kernel_frame) kernel; /* empty: it was in user space, or see missing */
-	const char *kernel_end;                  /* why the kernel walk ended early; NULL */
-	const char *missing; /* why there are no registers, or no kernel frames; NULL */
+	bool moving;                     /* it was not stopped: what is found may be wrong */
+	struct cul_thread_regs regs;     /* of user space */
+	struct cul_stack *walked;        /* by its maker, while all stood still; NULL */
+	const char *user_end;            /* why it ended early, when its maker knows better; NULL */
+	struct cul_kernel_frames kernel; /* empty: it was in user space, or see missing */
+	const char *kernel_end;          /* why the kernel walk ended early; NULL */
+	const char *missing;             /* why there are no registers, or no kernel frames; NULL */
 };
 
 struct cul_stack_source {

@@ -5,7 +5,8 @@
  * refer to an abstract one (DW_AT_abstract_origin), which has the parameters as
  * they are in the source. DWARF 5, sections 3.3.8.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_places.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>
@@ -144,7 +145,8 @@ struct inlined {
 	Dwarf_Off origin; /* of the copy that was looked at last, */
 	bool is_it;       /* and whether it is of this name */
 	unsigned seen;
-	int (*visit)(void *data, uint64_t addr);
+	Dwarf_Die function; /* that it is inlined into */
+	int (*visit)(void *data, const struct cul_inlined_copy *copy);
 	void *data;
 };
 
@@ -167,12 +169,20 @@ static bool is_copy(struct inlined *s, Dwarf_Die *die)
 
 static int give_copy(struct cul_objfile *o, struct inlined *s, Dwarf_Die *die)
 {
+	struct cul_inlined_copy copy = {0};
+	Dwarf_Die origin = *die;
 	uint64_t entry;
 
 	/* Code the linker dropped stays behind at 0. */
 	if (!entry_of(die, &entry) || entry <= 1 || cul_objfile_unloaded(o, entry))
 		return 0;
-	return s->visit(s->data, cul_objfile_runtime(o, entry));
+	copy.addr = cul_objfile_runtime(o, entry);
+	follow_origin(&origin);
+	copy.type = cul_dwarf_type(o, &origin);
+	if (copy.type && copy.type->kind != CUL_KIND_FUNC)
+		copy.type = NULL;
+	cul_dwarf_places(o, &s->function, die, entry, &copy);
+	return s->visit(s->data, &copy);
 }
 
 /*
@@ -195,6 +205,8 @@ static int search_block(
 			return -E2BIG;
 		if (copy && !inside)
 			ret = give_copy(o, s, &die);
+		if (tag == DW_TAG_subprogram)
+			s->function = die;
 		if (ret == 0 && (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
 					tag == DW_TAG_subprogram))
 			ret = search_block(o, &die, s, inside || copy, depth + 1);
@@ -210,6 +222,7 @@ static int visit_function(
 	struct inlined *s = data;
 	const char *name = dwarf_tag(die) == DW_TAG_subprogram ? dwarf_diename(die) : NULL;
 
+	s->function = *die;
 	return name ? search_block(o, die, s, strcmp(name, s->name) == 0, 0) : 0;
 }
 
@@ -223,7 +236,8 @@ static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 }
 
 int cul_objfile_inlined(struct cul_objfile *o, const char *name,
-	int (*visit)(void *data, uint64_t addr), void *data, struct cul_error *err)
+	int (*visit)(void *data, const struct cul_inlined_copy *copy), void *data,
+	struct cul_error *err)
 {
 	struct inlined s = {.name = name, .visit = visit, .data = data};
 	int ret = cul_dwarf_units_naming(o, name, NULL, visit_unit, &s, err);

@@ -3,7 +3,7 @@
  * From an address to its source line: the unit by the ranges of all units (not
  * by .debug_aranges, which clang does not write), then its line table.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>
@@ -113,9 +113,9 @@ static const char *comp_dir(Dwarf_Die *unit)
 	return dwarf_attr(unit, DW_AT_comp_dir, &mem) ? dwarf_formstring(&mem) : NULL;
 }
 
-/* Relative to the directory of the build when it lies below that. A part of `path`. */
-static const char *shorten(const char *path, const char *dir)
+const char *cul_dwarf_lines_shorten(const char *path, Dwarf_Die *unit)
 {
+	const char *dir = comp_dir(unit);
 	size_t len = dir ? strlen(dir) : 0;
 
 	while (len && dir[len - 1] == '/')
@@ -148,7 +148,7 @@ int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, in
 	path = dwarf_linesrc(found, NULL, NULL);
 	if (!path)
 		return -ENOENT;
-	*file = shorten(path, comp_dir(&unit));
+	*file = cul_dwarf_lines_shorten(path, &unit);
 	*line = number;
 	return 0;
 }

@@ -2,7 +2,6 @@
 #include "sym/ftrace_list.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,8 @@ struct cul_ftrace_list {
 	char *text; /* NUL behind each name and each module's name */
 	size_t size;
 	bool has_addresses;
+	uint64_t *addrs; /* and no text */
+	size_t n;
 };
 
 void cul_ftrace_list_free(struct cul_ftrace_list *l)
@@ -23,6 +24,7 @@ void cul_ftrace_list_free(struct cul_ftrace_list *l)
 	if (!l)
 		return;
 	free(l->text);
+	free(l->addrs);
 	free(l);
 }
 
@@ -61,6 +63,20 @@ static int adopt(char *text, size_t size, struct cul_ftrace_list **out)
 	l->size = size;
 	l->has_addresses = begins_with_address(text);
 	mark_ends(text, size);
+	*out = l;
+	return 0;
+}
+
+int cul_ftrace_list_of(uint64_t **addrs, size_t n, struct cul_ftrace_list **out)
+{
+	struct cul_ftrace_list *l = cul_calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->has_addresses = true;
+	l->addrs = *addrs;
+	l->n = n;
+	*addrs = NULL;
 	*out = l;
 	return 0;
 }
@@ -105,6 +121,13 @@ bool cul_ftrace_list_next(
 {
 	const char *end = l->text + l->size, *p = l->text + *cursor;
 
+	if (l->addrs) {
+		if (*cursor == l->n)
+			return false;
+		*out = (struct cul_ftrace_line){
+			.addr = l->addrs[(*cursor)++], .name = "", .module = ""};
+		return true;
+	}
 	while (p < end) {
 		struct cul_ftrace_line line = {.name = p, .module = "vmlinux"};
 		char *behind;
@@ -128,48 +151,4 @@ bool cul_ftrace_list_next(
 	}
 	*cursor = l->size;
 	return false;
-}
-
-struct cul_ftrace_ahead {
-	pthread_t thread;
-	int result;
-	struct cul_ftrace_list *list;
-};
-
-static void *read_ahead(void *data)
-{
-	struct cul_ftrace_ahead *a = data;
-
-	a->result = cul_ftrace_list_open(NULL, &a->list);
-	return NULL;
-}
-
-struct cul_ftrace_ahead *cul_ftrace_ahead_start(void)
-{
-	struct cul_ftrace_ahead *a = cul_calloc(1, sizeof(*a));
-
-	if (!a || !pthread_create(&a->thread, NULL, read_ahead, a))
-		return a;
-	free(a);
-	return NULL;
-}
-
-int cul_ftrace_ahead_take(struct cul_ftrace_ahead *a, struct cul_ftrace_list **out)
-{
-	int r;
-
-	pthread_join(a->thread, NULL);
-	r = a->result;
-	if (!r)
-		*out = a->list;
-	free(a);
-	return r;
-}
-
-void cul_ftrace_ahead_free(struct cul_ftrace_ahead *a)
-{
-	struct cul_ftrace_list *list;
-
-	if (a && !cul_ftrace_ahead_take(a, &list))
-		cul_ftrace_list_free(list);
 }

@@ -11,11 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem/mem.h"
+#include "sym/btf.h"
+
 struct cul_ftrace_list;
 
 struct cul_ftrace_line {
 	uint64_t addr;      /* of the call to ftrace, a few bytes into the function; 0: not told */
-	const char *name;   /* borrowed */
+	const char *name;   /* borrowed; "" when the list was made of addresses */
 	const char *module; /* "vmlinux" for the kernel's own */
 };
 
@@ -26,23 +29,21 @@ struct cul_ftrace_line {
 int cul_ftrace_list_open(const char *path, struct cul_ftrace_list **out);
 /* From bytes, which are copied. */
 int cul_ftrace_list_parse(const char *text, size_t size, struct cul_ftrace_list **out);
+/*
+ * From the kernel's memory, in a fiftieth of the time. `head`: the address of its variable
+ * ftrace_pages_start. A negative errno when that is not possible, or when what stands there is not
+ * what it should be.
+ */
+int cul_ftrace_list_read(
+	struct cul_mem *mem, struct cul_btf *vmlinux, uint64_t head, struct cul_ftrace_list **out);
+/* Takes `*addrs` over, and sets it to NULL; not on failure. */
+int cul_ftrace_list_of(uint64_t **addrs, size_t n, struct cul_ftrace_list **out);
 void cul_ftrace_list_free(struct cul_ftrace_list *l);
 
 bool cul_ftrace_list_has_addresses(const struct cul_ftrace_list *l);
 /* `*cursor` starts as 0. False after the last; malformed lines are skipped. */
 bool cul_ftrace_list_next(
 	const struct cul_ftrace_list *l, size_t *cursor, struct cul_ftrace_line *out);
-
-/*
- * The same read by a thread of its own, while something else is: the kernel takes long to print the
- * list, and prints one page at a time. NULL when no thread can be had. Whoever starts it takes or
- * frees it.
- */
-struct cul_ftrace_ahead;
-struct cul_ftrace_ahead *cul_ftrace_ahead_start(void);
-/* Waits for it and frees it. As cul_ftrace_list_open(). */
-int cul_ftrace_ahead_take(struct cul_ftrace_ahead *a, struct cul_ftrace_list **out);
-void cul_ftrace_ahead_free(struct cul_ftrace_ahead *a); /* accepts NULL */
 
 /* How far into a function the call to ftrace is at most (behind endbr64, bti, two nops). */
 enum { CUL_FTRACE_REACH = 16 };

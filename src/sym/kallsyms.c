@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/nearest.h"
-#include "base/vec.h"
-#include "sym/kallsyms_index.h"
-#include "sym/kallsyms_text.h"
+#include "sym/kallsyms_priv.h"
 #include "sys/file.h"
 
 enum {
@@ -25,14 +24,7 @@ enum {
 };
 
 static const char own[] = "vmlinux";
-
-struct cul_kallsyms {
-	struct cul_kallsyms_text text;
-	struct cul_kallsyms_index index;
-	bool indexed;
-	char *modules_text; /* names point into it */
-	CUL_VEC(struct cul_kmodule) modules;
-};
+static const char OWN_PATH[] = "/proc/kallsyms";
 
 /* "victim 16384 0 - Live 0xffffffffc0201000 (OE)" (kernel/module/procfs.c, m_show) */
 static bool parse_module(char *line, struct cul_kmodule *m)
@@ -91,6 +83,60 @@ static int fail_hidden(const char *path, struct cul_error *err)
 		path, setting);
 }
 
+static int load_text(struct cul_kallsyms *k, const char *path, struct cul_error *err)
+{
+	int ret = cul_kallsyms_text_load(path, &k->stop, &k->text, err);
+
+	return ret == 0 && !k->text.any_address ? fail_hidden(path, err) : ret;
+}
+
+static void *read_text(void *data)
+{
+	struct cul_kallsyms *k = data;
+
+	load_text(k, OWN_PATH, &k->why);
+	return NULL;
+}
+
+void cul_kallsyms_want(struct cul_kallsyms *k)
+{
+	if (k->reading)
+		pthread_join(k->reader, NULL);
+	else if (k->pending)
+		read_text(k);
+	k->reading = k->pending = false;
+}
+
+bool cul_kallsyms_is_read(const struct cul_kallsyms *k)
+{
+	return !k->pending;
+}
+
+void cul_kallsyms_read_ahead(struct cul_kallsyms *k)
+{
+	if (k->pending && !k->reading)
+		k->reading = !pthread_create(&k->reader, NULL, read_text, k);
+}
+
+/* Whether addresses are shown, by the first of them: reading all takes long. */
+static int look(struct cul_error *err)
+{
+	cul_autoclose int fd = cul_sys_open(OWN_PATH, O_RDONLY);
+	struct cul_kallsyms_text text = {0};
+	char page[4096];
+	ssize_t n = fd < 0 ? fd : cul_sys_read(fd, page, sizeof(page));
+	int ret;
+
+	if (n < 0) /* for its words */
+		ret = cul_kallsyms_text_load(OWN_PATH, NULL, &text, err);
+	else if (cul_kallsyms_text_parse(page, (size_t)n, &text))
+		ret = cul_fail(err, -ENOMEM, "kernel symbols: out of memory");
+	else
+		ret = text.any_address ? 0 : fail_hidden(OWN_PATH, err);
+	cul_kallsyms_text_free(&text);
+	return ret;
+}
+
 int cul_kallsyms_open(
 	const char *kallsyms, const char *modules, struct cul_kallsyms **out, struct cul_error *err)
 {
@@ -99,11 +145,8 @@ int cul_kallsyms_open(
 
 	if (!k)
 		return cul_fail(err, -ENOMEM, "kernel symbols: out of memory");
-	if (!kallsyms)
-		kallsyms = "/proc/kallsyms";
-	ret = cul_kallsyms_text_load(kallsyms, &k->text, err);
-	if (ret == 0 && !k->text.any_address)
-		ret = fail_hidden(kallsyms, err);
+	k->pending = !kallsyms;
+	ret = kallsyms ? load_text(k, kallsyms, err) : look(err);
 	if (ret == 0)
 		ret = load_modules(k, modules ? modules : "/proc/modules", err);
 	if (ret < 0) {
@@ -134,7 +177,7 @@ static int new_map(struct cul_kallsyms_text *text, const char *path, struct cul_
 int cul_kallsyms_open_map(const char *path, struct cul_kallsyms **out, struct cul_error *err)
 {
 	struct cul_kallsyms_text text = {0};
-	int ret = cul_kallsyms_text_load(path, &text, err);
+	int ret = cul_kallsyms_text_load(path, NULL, &text, err);
 
 	return ret < 0 ? ret : new_map(&text, path, out, err);
 }
@@ -154,8 +197,12 @@ void cul_kallsyms_free(struct cul_kallsyms *k)
 {
 	if (!k)
 		return;
+	k->stop = true;
+	if (k->reading)
+		pthread_join(k->reader, NULL);
 	cul_kallsyms_index_free(&k->index);
 	cul_kallsyms_text_free(&k->text);
+	cul_kallsyms_some_free(k);
 	free(k->modules_text);
 	free(k->modules.data);
 	free(k);
@@ -175,15 +222,21 @@ static bool in_module(const struct cul_kallsyms_line *line, const char *module)
 	return same_module(line->module ? line->module : own, module);
 }
 
-static void fill(
-	const struct cul_kallsyms *k, const struct cul_kallsyms_line *line, struct cul_ksym *out)
+void cul_kallsyms_fill(const struct cul_kallsyms_text *text, const struct cul_kallsyms_line *line,
+	struct cul_ksym *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->addr = cul_kallsyms_text_addr(line);
 	out->name = line->name;
 	out->module = line->module ? line->module : own;
 	out->kind = line->kind;
-	out->percpu = cul_kallsyms_index_percpu(&k->text, line, out->addr);
+	out->percpu = cul_kallsyms_index_percpu(text, line, out->addr);
+}
+
+static void fill(
+	const struct cul_kallsyms *k, const struct cul_kallsyms_line *line, struct cul_ksym *out)
+{
+	cul_kallsyms_fill(&k->text, line, out);
 }
 
 static uint64_t size_between(uint64_t addr, uint64_t next)
@@ -299,6 +352,9 @@ int cul_kallsyms_find(struct cul_kallsyms *k, const char *module, const char *na
 	struct cul_ksym sym;
 	size_t n;
 
+	cul_kallsyms_want(k);
+	if (k->why.code)
+		return cul_fail(err, k->why.code, "%s", k->why.text);
 	if (!walk_to(k, module, name, 0, &sym, &n)) {
 		if (module && !module_known(k, module))
 			return fail_module(k, module, err);
@@ -316,6 +372,7 @@ int cul_kallsyms_find_nth(struct cul_kallsyms *k, const char *module, const char
 {
 	struct cul_ksym sym;
 
+	cul_kallsyms_want(k);
 	if (!walk_to(k, module, name, i, &sym, NULL))
 		return -ENOENT;
 	sym.size = size_by_walk(k, &sym);
@@ -327,6 +384,7 @@ bool cul_kallsyms_next(struct cul_kallsyms *k, size_t *cursor, struct cul_ksym *
 {
 	struct cul_kallsyms_line line;
 
+	cul_kallsyms_want(k);
 	if (!cul_kallsyms_text_next(&k->text, cursor, &line))
 		return false;
 	fill(k, &line, out);
@@ -398,8 +456,10 @@ static uint64_t size_by_index(
 
 static int want_index(struct cul_kallsyms *k)
 {
-	int ret = k->indexed ? 0 : cul_kallsyms_index_build(&k->text, &k->index);
+	int ret;
 
+	cul_kallsyms_want(k);
+	ret = k->indexed ? 0 : cul_kallsyms_index_build(&k->text, &k->index);
 	k->indexed = ret == 0;
 	return ret;
 }
@@ -442,6 +502,7 @@ int cul_kallsyms_at(struct cul_kallsyms *k, uint64_t addr, struct cul_ksym *out)
 
 bool cul_kallsyms_has_data(struct cul_kallsyms *k)
 {
+	cul_kallsyms_want(k);
 	return k->text.any_data;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The kernel's symbol table and its modules: /proc/kallsyms, /proc/modules.
  *
- * Read once, on first need. The text comes from the kernel but is parsed as
+ * Read once. The text comes from the kernel but is parsed as
  * hostile (tests and recordings feed it too). Strings are borrowed from the
  * table and live as long as it does.
  */
@@ -33,12 +33,16 @@ struct cul_kmodule {
 struct cul_kallsyms;
 
 /*
- * Reads both files (`kallsyms`, `modules`: paths, NULL for those in /proc). -EPERM when the kernel
- * shows all addresses as zero (kptr_restrict) with the way out in `err`. A kernel without modules
- * has no /proc/modules; that is no error.
+ * `kallsyms`, `modules`: paths, NULL for those in /proc. That of the symbols is read now, but for
+ * the one in /proc, which takes the kernel long to print: it is read when something first wants to
+ * know of all symbols. -EPERM when the kernel shows all addresses as zero (kptr_restrict) with the
+ * way out in `err`. A kernel without modules has no /proc/modules; that is no error.
  */
 int cul_kallsyms_open(const char *kallsyms, const char *modules, struct cul_kallsyms **out,
 	struct cul_error *err);
+bool cul_kallsyms_is_read(const struct cul_kallsyms *k);
+/* Begins to read what has not been read yet, while other things are done. */
+void cul_kallsyms_read_ahead(struct cul_kallsyms *k);
 /*
  * The same from a file that lists a kernel's symbols before it runs, and no modules: a System.map.
  * -EBADMSG when it has no symbol with an address.
@@ -79,6 +83,22 @@ bool cul_kallsyms_has(struct cul_kallsyms *k, const char *name, uint64_t addr);
  * patterns and completion; a walk over everything costs about 2 ms.
  */
 bool cul_kallsyms_next(struct cul_kallsyms *k, size_t *cursor, struct cul_ksym *out);
+
+/*
+ * Those whose names begin with a prefix; as cul_kallsyms_next(). For prefixes that were gathered
+ * the kernel is asked, where it can answer (sym/ksym_iter.h), and the whole table is not read.
+ */
+struct cul_kallsyms_prefix {
+	const char *text; /* of `len` bytes */
+	size_t len;
+};
+struct cul_btf;
+void cul_kallsyms_gather(struct cul_kallsyms *k, const struct cul_kallsyms_prefix *prefixes,
+	size_t n, struct cul_btf *vmlinux);
+bool cul_kallsyms_next_of(struct cul_kallsyms *k, const struct cul_kallsyms_prefix *prefix,
+	size_t *cursor, struct cul_ksym *out);
+/* The address of vmlinux's symbol of that name. -ENOENT. Bounds of its code are always gathered. */
+int cul_kallsyms_mark(struct cul_kallsyms *k, const char *name, uint64_t *addr);
 
 /* Whether data symbols are listed at all (KALLSYMS_ALL); Debian's arm64 and armhf have none. */
 bool cul_kallsyms_has_data(struct cul_kallsyms *k);

@@ -96,7 +96,7 @@ static void end_lines(struct cul_kallsyms_text *text, size_t line, size_t len)
 	text->buf[len] = '\0';
 }
 
-static int read_all(int fd, struct cul_kallsyms_text *text)
+static int read_all(int fd, const atomic_bool *stop, struct cul_kallsyms_text *text)
 {
 	size_t len = 0, cap = 0, line = 0;
 
@@ -104,6 +104,8 @@ static int read_all(int fd, struct cul_kallsyms_text *text)
 		ssize_t n;
 		int ret;
 
+		if (stop && *stop)
+			return -ECANCELED;
 		if (cap - len < 4096) {
 			ret = grow(text, &cap);
 			if (ret < 0)
@@ -139,7 +141,8 @@ int cul_kallsyms_text_parse(const char *bytes, size_t size, struct cul_kallsyms_
 	return 0;
 }
 
-int cul_kallsyms_text_load(const char *path, struct cul_kallsyms_text *out, struct cul_error *err)
+int cul_kallsyms_text_load(const char *path, const atomic_bool *stop, struct cul_kallsyms_text *out,
+	struct cul_error *err)
 {
 	cul_autoclose int fd = cul_sys_open(path, O_RDONLY);
 	struct cul_kallsyms_text text = {0};
@@ -151,7 +154,7 @@ int cul_kallsyms_text_load(const char *path, struct cul_kallsyms_text *out, stru
 			fd == -ENOENT
 				? "; is this kernel built with CONFIG_KALLSYMS, and /proc mounted?"
 				: "");
-	ret = read_all(fd, &text);
+	ret = read_all(fd, stop, &text);
 	if (ret < 0) {
 		cul_kallsyms_text_free(&text);
 		return cul_fail(

@@ -14,6 +14,7 @@
 #ifndef CUL_SYM_KALLSYMS_TEXT_H
 #define CUL_SYM_KALLSYMS_TEXT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +39,9 @@ struct cul_kallsyms_line {
 	char kind;
 };
 
-int cul_kallsyms_text_load(const char *path, struct cul_kallsyms_text *out, struct cul_error *err);
+/* -ECANCELED when `*stop` was set meanwhile; NULL: nobody will. */
+int cul_kallsyms_text_load(const char *path, const atomic_bool *stop, struct cul_kallsyms_text *out,
+	struct cul_error *err);
 /* The same from bytes, which are copied. -ENOMEM, -EFBIG. */
 int cul_kallsyms_text_parse(const char *bytes, size_t size, struct cul_kallsyms_text *out);
 void cul_kallsyms_text_free(struct cul_kallsyms_text *text);

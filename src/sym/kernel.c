@@ -29,7 +29,6 @@ void cul_kernel_free(struct cul_kernel *k)
 	free(k->parts.data);
 	cul_arena_free(&k->names);
 	cul_kprobe_blacklist_free(k->blacklist);
-	cul_ftrace_ahead_free(k->ftrace_ahead);
 	cul_ftrace_list_free(k->ftrace);
 	cul_system_map_free(k->map);
 	cul_kallsyms_free(k->syms);
@@ -58,6 +57,11 @@ int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *
 	}
 	*out = k;
 	return 0;
+}
+
+void cul_kernel_read_ahead(struct cul_kernel *k)
+{
+	cul_kallsyms_read_ahead(k->syms);
 }
 
 struct kernel_part *cul_kernel_part(struct cul_kernel *k, const char *name)
@@ -102,17 +106,24 @@ struct cul_btf *cul_kernel_part_btf(struct cul_kernel *k, struct kernel_part *p)
 	return p->btf;
 }
 
+bool cul_kernel_has_btf(struct cul_kernel *k)
+{
+	struct kernel_part *p = cul_kernel_part(k, "vmlinux");
+
+	return p && cul_kernel_part_btf(k, p);
+}
+
 struct cul_objfile *cul_kernel_part_file(struct cul_kernel *k, struct kernel_part *p)
 {
-	struct cul_ksym text;
+	uint64_t text;
 
 	if (p->file_tried)
 		return p->file;
 	p->file_tried = true;
 	if (p != k->parts.data[0])
 		p->file = cul_kernel_module_file(p->name, k->debug_paths);
-	else if (!cul_kallsyms_find(k->syms, "vmlinux", "_text", &text, NULL, NULL))
-		p->file = cul_kernel_vmlinux_file(text.addr, k->debug_paths);
+	else if (!cul_kallsyms_mark(k->syms, "_text", &text))
+		p->file = cul_kernel_vmlinux_file(text, k->debug_paths);
 	return p->file;
 }
 

@@ -28,6 +28,8 @@ int cul_kernel_open(const char *const *debug_paths, struct cul_kernel **out, str
 int cul_kernel_open_from(const char *kallsyms, const char *modules, const char *const *debug_paths,
 	struct cul_kernel **out, struct cul_error *err);
 void cul_kernel_free(struct cul_kernel *k);
+/* What names addresses begins to be read, if it has not been yet, while other things are done. */
+void cul_kernel_read_ahead(struct cul_kernel *k);
 
 /* What a name of the kernel stands for. */
 struct cul_kernel_symbol {
@@ -53,6 +55,8 @@ int cul_kernel_variable(struct cul_kernel *k, const char *module, const char *fi
 
 /* `kind`: STRUCT, UNION, ENUM by tag, or VOID for a typedef or base type. NULL when unknown. */
 const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind, const char *name);
+/* Whether the kernel describes its types: without BTF there are those of DWARF alone, if any. */
+bool cul_kernel_has_btf(struct cul_kernel *k);
 /* Offers the names of types of that kind that BTF knows, for "did you mean"; they stay. */
 struct cul_nearest;
 void cul_kernel_nearest_type(struct cul_kernel *k, enum cul_kind kind, struct cul_nearest *near);

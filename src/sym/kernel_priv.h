@@ -35,7 +35,6 @@ struct cul_kernel {
 	/* sites_kernel.c: what can be probed; NULL: not tried or not readable. Paths: NULL, or a
 	 * test's. */
 	struct cul_ftrace_list *ftrace;
-	struct cul_ftrace_ahead *ftrace_ahead; /* being read; NULL: not */
 	struct cul_kprobe_blacklist *blacklist;
 	const char *ftrace_path, *blacklist_path;
 	bool ftrace_tried, blacklist_tried, init_tried;

@@ -15,8 +15,8 @@
  *
  * sym/objfile.c opens; objfile_debug.c finds separate debug files;
  * objfile_symbols.c has the symbol table; dwarf_units.c finds the units that
- * mention a name; dwarf_vars.c, dwarf_funcs.c, dwarf_types.c and dwarf_lines.c
- * answer.
+ * mention a name; dwarf_vars.c, dwarf_funcs.c, dwarf_inlines.c, dwarf_types.c and
+ * dwarf_lines.c answer.
  */
 #ifndef CUL_SYM_OBJFILE_H
 #define CUL_SYM_OBJFILE_H
@@ -27,6 +27,7 @@
 
 #include "base/error.h"
 #include "sym/type.h"
+#include "sym/where.h"
 
 struct cul_objfile;
 struct Dwarf_Frame_s; /* elfutils/libdw.h: Dwarf_Frame */
@@ -40,6 +41,11 @@ struct cul_objfile_load {
 	 */
 	int (*section)(void *data, const char *name, uint64_t *addr);
 	void *data;
+	/*
+	 * Where the paths of the file's system begin ("/proc/PID/root"): its debug files are sought
+	 * there, and in this system's /usr/lib/debug. NULL: this system.
+	 */
+	const char *root; /* copied */
 	/* Directories and files where separate debug files may be (besides /usr/lib/debug). */
 	const char *const *debug_paths; /* NULL-terminated, or NULL */
 };
@@ -51,6 +57,11 @@ struct cul_objfile_load {
 int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
 	struct cul_objfile **out, struct cul_error *err);
 void cul_objfile_free(struct cul_objfile *o);
+/*
+ * `path` as it is below `root`, which may be /proc/PID/root: of a process that has changed its root
+ * the kernel shows the root's own path before that of a file. Part of `path`.
+ */
+const char *cul_objfile_inside(const char *root, const char *path);
 /*
  * A file that is in memory only (the vDSO), mapped whole at `start`. The bytes are copied.
  * -ENOEXEC, -EBADMSG, -ENOMEM.
@@ -97,7 +108,11 @@ int cul_objfile_symbol(
 	struct cul_objfile *o, const char *name, struct cul_elf_symbol *out, struct cul_error *err);
 /* All symbols by address: start with `*cursor` 0. False after the last. */
 bool cul_objfile_next_symbol(struct cul_objfile *o, size_t *cursor, struct cul_elf_symbol *out);
-/* The symbol that covers `addr`. -ENOENT. */
+/*
+ * The symbol that covers `addr`: with a size, else the label before it. The name of aliases that
+ * users write ("read", not "__libc_read"). Stubs for calls of other files are "malloc@plt".
+ * -ENOENT.
+ */
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 /*
  * Whether an executable holds its own copy of a shared library's variable (R_*_COPY): then the
@@ -143,17 +158,71 @@ int cul_objfile_enumerator(
  */
 int cul_objfile_function(
 	struct cul_objfile *o, uint64_t addr, const struct cul_type **type, struct cul_error *err);
+/* Where an inlined copy has a parameter at its first instruction. */
+struct cul_dwarf_place {
+	enum {
+		CUL_DWARF_GONE,      /* nowhere: the compiler has left it out */
+		CUL_DWARF_SUM,       /* the value is register + number, */
+		CUL_DWARF_MEMORY,    /* or lies there */
+		CUL_DWARF_ELSEWHERE, /* in a form that is not one of these */
+	} where;
+	bool has_reg;
+	unsigned reg; /* DWARF's number */
+	int64_t number;
+};
+
+enum { CUL_INLINED_MOST = 16 };
+
+struct cul_inlined_copy {
+	uint64_t addr;               /* where it begins, at run time */
+	const struct cul_type *type; /* KIND_FUNC, as in the source; NULL: cannot be read */
+	struct cul_dwarf_place places[CUL_INLINED_MOST]; /* of its parameters */
+	size_t n;
+};
+
 /*
- * Calls `visit` with the run-time address where each inlined copy of the function begins, until it
+ * Calls `visit` with each inlined copy of the function, until it
  * returns other than 0, and returns that. Only units that mention the name are read: a copy that
  * link-time optimisation has put elsewhere is missed, and so is one inside the function itself.
  * -ENODATA: no DWARF; -E2BIG.
  */
 int cul_objfile_inlined(struct cul_objfile *o, const char *name,
-	int (*visit)(void *data, uint64_t addr), void *data, struct cul_error *err);
+	int (*visit)(void *data, const struct cul_inlined_copy *copy), void *data,
+	struct cul_error *err);
 
 /* The source line of the instruction at `addr`. `file` is borrowed. -ENOENT, -ENODATA. */
 int cul_objfile_line(struct cul_objfile *o, uint64_t addr, const char **file, int *line);
+
+/* A function that code belongs to, and the line that it is at there. */
+struct cul_call {
+	const char *function; /* as shown; NULL: the debug information has no name */
+	const char *file;     /* NULL: unknown */
+	int line;
+};
+
+enum { CUL_MAX_CALLS = 64 };
+
+/*
+ * The functions that the code at `addr` belongs to: the innermost inlined one first, then the one
+ * it was inlined into, at the line where it calls it, and so on; the last has the code of its own.
+ * `out` has room for CUL_MAX_CALLS; deeper ones are left out. Cheap for many of one function. What
+ * is lent is borrowed from `o`. -ENOENT, -ENODATA (no DWARF), -ENOMEM.
+ */
+int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out, size_t *n);
+
+/*
+ * The same as places, named by symbols where there is no DWARF: those before the last are inlined.
+ * The last bears the name of its symbol ("f.cold") and has the offset from it; the module is the
+ * file's base name. How many, at most `max`, the outer ones in any case; 0: no symbol covers the
+ * address.
+ */
+size_t cul_objfile_frames(struct cul_objfile *o, uint64_t addr, struct cul_where *out, size_t max);
+
+/*
+ * A name of a symbol or of DWARF as it is shown: demangled, where it is C++'s or Rust's. `raw`
+ * lives as long as `o`, from which the result is borrowed.
+ */
+const char *cul_objfile_shown(struct cul_objfile *o, const char *raw);
 
 /*
  * How to unwind at `addr` by .eh_frame, else by .debug_frame. `*frame` is the caller's to free();

@@ -18,9 +18,15 @@ struct objfile_symbol {
 	uint64_t addr;
 	uint64_t size;
 	uint64_t end;     /* sized: addr + size; else the end of its section */
-	uint64_t max_end; /* the largest `end` of all symbols up to this one */
+	uint64_t max_end; /* the largest `end` of all sized symbols up to this one */
 	uint8_t rank;     /* of symbols at one address the highest is shown */
 	bool is_function, is_object, is_tls, is_global, is_ifunc;
+};
+
+struct objfile_stub {
+	uint64_t addr, end; /* linked */
+	uint64_t slot;      /* linked */
+	const char *name;   /* "malloc@plt"; NULL: no relocation fills the slot */
 };
 
 struct objfile_section {
@@ -43,6 +49,10 @@ struct dwarf_range {
 struct dwarf_function {
 	uint64_t entry; /* linked */
 	Dwarf_Die die;
+};
+
+struct objfile_name {
+	const char *raw, *shown;
 };
 
 struct dwarf_type {
@@ -72,6 +82,10 @@ struct cul_objfile {
 	int debug_fd;
 	Elf *debug_elf;
 	Dwarf *dwarf;
+	/* What dwz has put into a file that several share (.gnu_debugaltlink). */
+	int alt_fd;
+	Elf *alt_elf;
+	Dwarf *alt;
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */
@@ -80,8 +94,21 @@ struct cul_objfile {
 	Dwarf *frames_dwarf;  /* ours: a file that has .debug_frame itself */
 	Dwarf_CFI *debug_cfi; /* of frames_dwarf or dwarf */
 
+	/* minidebug.c */
+	bool mini_sought;
+	void *mini_bytes;
+	Elf *mini;
+
 	bool symbols_read;
 	CUL_VEC(struct objfile_symbol) symbols; /* by address */
+
+	bool stubs_read;
+	CUL_VEC(struct objfile_stub) stubs; /* by address */
+
+	/* objfile_names.c: open addressing by the pointer `raw`, a power of two of slots */
+	struct objfile_name *names;
+	size_t n_names, cap_names;
+	uint64_t demangle_ns; /* spent so far */
 
 	bool units_read;
 	CUL_VEC(struct dwarf_unit) units;
@@ -89,6 +116,8 @@ struct cul_objfile {
 	CUL_VEC(struct dwarf_range) ranges;       /* by start */
 	CUL_VEC(struct dwarf_function) functions; /* of one unit, by entry */
 	size_t functions_of;                      /* 1 + that unit; 0: none */
+
+	struct dwarf_code *code; /* dwarf_inlines.c: of each unit; NULL: nothing asked yet */
 
 	/* dwarf_types.c: open addressing, a power of two of slots */
 	struct dwarf_type **types;
@@ -120,6 +149,10 @@ Elf *cul_objfile_debug_elf(struct cul_objfile *o);
 /* Opens the separate debug file that goes with `elf`. -ENOENT. `path` is for the caller to free. */
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug);
 
+/* minidebug.c: the ELF file in .gnu_debugdata. NULL: there is none. */
+Elf *cul_objfile_mini(struct cul_objfile *o);
+void cul_objfile_mini_free(struct cul_objfile *o);
+
 /* objfile_reloc.c: ET_REL's debug sections, in place: `elf` is mapped privately. */
 int cul_objfile_relocate(struct cul_objfile *o, Elf *elf, struct cul_error *err);
 unsigned cul_objfile_reloc_copy(const struct cul_objfile *o); /* R_*_COPY; 0: unknown */
@@ -134,79 +167,7 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
 
-/* dwarf_units.c */
-int cul_dwarf_units(struct cul_objfile *o, struct cul_error *err);
-/* The unit's DIE; false when it is malformed. */
-bool cul_dwarf_units_die(struct cul_objfile *o, size_t unit, Dwarf_Die *die);
-/*
- * Calls `visit` for each unit that may mention `name` (NULL: for each) until it returns other than
- * 0, and returns that. A negative errno when units cannot be read. With `addr` (run time; else
- * NULL) only units that contain DW_OP_addr of it: clang's DWARF 5 has such addresses elsewhere.
- */
-int cul_dwarf_units_naming(struct cul_objfile *o, const char *name, const uint64_t *addr,
-	int (*visit)(struct cul_objfile *o, Dwarf_Die *unit, void *data), void *data,
-	struct cul_error *err);
-/* The namespaces around a DIE, the innermost first. */
-struct dwarf_scope {
-	const struct dwarf_scope *up;
-	const char *name; /* NULL: unnamed */
-};
-
-/*
- * Calls `visit` for the children of `unit` and of its namespaces until it returns other than 0,
- * and returns that.
- */
-int cul_dwarf_units_children(struct cul_objfile *o, Dwarf_Die *unit,
-	int (*visit)(
-		struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data),
-	void *data);
-/* Whether `die` in these namespaces is what the user calls `wanted`: "x", "space::x". */
-bool cul_dwarf_units_is(Dwarf_Die *die, const struct dwarf_scope *in, const char *wanted);
-bool cul_dwarf_units_split(struct cul_objfile *o); /* any unit keeps its DIEs in a .dwo file */
-
-/* dwarf_lines.c: the unit whose code `addr` (linked) is in. -ENOENT, -ENODATA, -ENOMEM. */
-int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
-
-/* dwarf_types.c. A NULL DIE stands for void. NULL: out of memory or a type C does not have. */
-const struct cul_type *cul_dwarf_type(struct cul_objfile *o, Dwarf_Die *die);
-/* The type that attribute DW_AT_type of `die` refers to; void when it has none. */
-const struct cul_type *cul_dwarf_type_of(struct cul_objfile *o, Dwarf_Die *die);
-void cul_dwarf_types_free(struct cul_objfile *o);
-extern const struct cul_type_ops cul_dwarf_type_ops;
-
-/* dwarf_members.c */
-int cul_dwarf_members_fill(
-	struct cul_type_provider *p, struct cul_type *type, struct cul_error *err);
-bool cul_dwarf_members_signed_form(Dwarf_Attribute *attr); /* a constant that may be negative */
-
-/* dwarf_names.c. A complete struct, union or enum by tag. 0 or -ENOENT. */
-int cul_dwarf_find_tag(struct cul_objfile *o, int tag, const char *name, Dwarf_Die *out);
-
-/* The next sibling; DW_AT_sibling of a hostile file might lead backwards for ever. */
-static inline bool dwarf_next(Dwarf_Die *die)
-{
-	void *before = die->addr;
-
-	return dwarf_siblingof(die, die) == 0 && die->addr > before;
-}
-
-static inline bool dwarf_flag(Dwarf_Die *die, unsigned attr)
-{
-	Dwarf_Attribute mem;
-	bool flag = false;
-
-	return dwarf_attr(die, attr, &mem) && dwarf_formflag(&mem, &flag) == 0 && flag;
-}
-
-static inline bool dwarf_number(Dwarf_Die *die, unsigned attr, uint64_t *value)
-{
-	Dwarf_Attribute mem;
-	Dwarf_Word word;
-
-	if (!dwarf_attr(die, attr, &mem) || dwarf_formudata(&mem, &word) != 0)
-		return false;
-	*value = word;
-	return true;
-}
+/* objfile_stubs.c: the stub of the procedure linkage table that covers `addr`. -ENOENT. */
+int cul_objfile_stub_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 
 #endif

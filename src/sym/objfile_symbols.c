@@ -42,15 +42,6 @@ static bool find_table(Elf *elf, GElf_Word type, struct table *out)
 	return out->n > 1;
 }
 
-static bool pick_table(struct cul_objfile *o, struct table *out)
-{
-	if (find_table(o->elf, SHT_SYMTAB, out))
-		return true;
-	if (cul_objfile_debug_elf(o) && find_table(o->debug_elf, SHT_SYMTAB, out))
-		return true;
-	return find_table(o->elf, SHT_DYNSYM, out);
-}
-
 struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n)
 {
 	struct objfile_section *sections;
@@ -91,13 +82,16 @@ static bool is_mapping_symbol(struct cul_objfile *o, const char *name)
 	       (name[2] == '\0' || name[2] == '.');
 }
 
-static uint8_t rank_of(const struct objfile_symbol *s, unsigned bind)
+/*
+ * Of aliases the one that users write: "read" rather than "__read" or "__libc_read", whichever of
+ * them is weak.
+ */
+static uint8_t rank_of(const struct objfile_symbol *s)
 {
-	return (uint8_t)((s->size ? 16 : 0) + (s->is_function || s->is_object ? 8 : 0) +
-			 (bind == STB_GLOBAL        ? 4
-				 : bind == STB_WEAK ? 2
-						    : 0) +
-			 (s->name[0] != '_'));
+	size_t underscores = strspn(s->name, "_");
+
+	return (uint8_t)((s->size ? 32 : 0) + (s->is_function || s->is_object ? 16 : 0) +
+			 (s->is_global ? 8 : 0) + (underscores < 2 ? 2 - underscores : 0));
 }
 
 /* "name@@VERSION", as the static linker writes it in .symtab, without the version. */
@@ -124,7 +118,7 @@ static int add_symbol(struct cul_objfile *o, const GElf_Sym *sym, const char *na
 	s->is_object = type == STT_OBJECT || type == STT_COMMON;
 	s->is_tls = type == STT_TLS;
 	s->is_global = bind != STB_LOCAL;
-	s->rank = rank_of(s, bind);
+	s->rank = rank_of(s);
 	if (s->is_tls)
 		s->addr = sym->st_value;
 	else if (o->type == ET_REL)
@@ -142,10 +136,18 @@ static int add_symbol(struct cul_objfile *o, const GElf_Sym *sym, const char *na
 static int by_address(const void *a, const void *b)
 {
 	const struct objfile_symbol *x = a, *y = b;
+	size_t x_len, y_len;
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
-	return (int)y->rank - (int)x->rank;
+	if (x->rank != y->rank)
+		return (int)y->rank - (int)x->rank;
+	/* "open" rather than "open64" */
+	x_len = strlen(x->name);
+	y_len = strlen(y->name);
+	if (x_len != y_len)
+		return x_len < y_len ? -1 : 1;
+	return strcmp(x->name, y->name);
 }
 
 static void sort_symbols(struct cul_objfile *o)
@@ -157,7 +159,7 @@ static void sort_symbols(struct cul_objfile *o)
 	for (size_t i = 0; i < o->symbols.len; i++) {
 		struct objfile_symbol *s = &o->symbols.data[i];
 
-		if (!s->is_tls && s->end > max_end)
+		if (!s->is_tls && s->size && s->end > max_end)
 			max_end = s->end;
 		s->max_end = max_end;
 	}
@@ -195,20 +197,37 @@ static int read_table(struct cul_objfile *o, struct table *t)
 	return 0;
 }
 
-static int read_symbols(struct cul_objfile *o, struct cul_error *err)
+/*
+ * The whole table where there is one: of the file itself or of its debug file. Else what the
+ * dynamic linker needs and, of the rest, what MiniDebugInfo adds to it.
+ */
+static int read_tables(struct cul_objfile *o)
 {
 	struct table t;
+	int ret = 0;
+
+	if (find_table(o->elf, SHT_SYMTAB, &t))
+		return read_table(o, &t);
+	if (cul_objfile_debug_elf(o) && find_table(o->debug_elf, SHT_SYMTAB, &t))
+		return read_table(o, &t);
+	if (find_table(o->elf, SHT_DYNSYM, &t))
+		ret = read_table(o, &t);
+	if (ret == 0 && cul_objfile_mini(o) && find_table(o->mini, SHT_SYMTAB, &t))
+		ret = read_table(o, &t);
+	return ret;
+}
+
+static int read_symbols(struct cul_objfile *o, struct cul_error *err)
+{
 	int ret;
 
 	if (o->symbols_read)
 		return 0;
-	if (pick_table(o, &t)) {
-		ret = read_table(o, &t);
-		if (ret != 0) {
-			o->symbols.len = 0;
-			return cul_fail(err, ret, "%s: the symbol table cannot be read: %s",
-				o->name, cul_strerror(ret));
-		}
+	ret = read_tables(o);
+	if (ret != 0) {
+		o->symbols.len = 0;
+		return cul_fail(err, ret, "%s: the symbol table cannot be read: %s", o->name,
+			cul_strerror(ret));
 	}
 	sort_symbols(o);
 	o->symbols_read = true;
@@ -366,30 +385,46 @@ static size_t upper_bound(struct cul_objfile *o, uint64_t addr)
 	return low;
 }
 
+/*
+ * The innermost symbol with a size that covers `addr`; else the label before it, unless something
+ * of known size has ended in between: then the label is not what this code belongs to.
+ */
+static const struct objfile_symbol *covering(struct cul_objfile *o, uint64_t addr)
+{
+	const struct objfile_symbol *sized = NULL, *label = NULL;
+	uint64_t floor = 0;
+
+	for (size_t i = upper_bound(o, addr); i > 0; i--) {
+		const struct objfile_symbol *s = &o->symbols.data[i - 1];
+
+		if (s->is_tls)
+			continue;
+		if (sized && s->addr != sized->addr)
+			break;
+		if (s->size && s->end > addr)
+			sized = s;
+		else if (!s->size && s->end > addr && (!label || label->addr == s->addr))
+			label = s;
+		/* Nothing further back covers `addr`. */
+		if (s->max_end <= addr && (!label || label != s)) {
+			floor = s->max_end;
+			break;
+		}
+	}
+	if (sized)
+		return sized;
+	return label && label->addr >= floor ? label : NULL;
+}
+
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out)
 {
-	const struct objfile_symbol *found = NULL;
-	size_t i;
+	const struct objfile_symbol *found;
 
 	if (read_symbols(o, NULL) != 0)
 		return -ENOENT;
-	/* Backwards: the nearest one with a size that covers it, else the nearest label. */
-	for (i = upper_bound(o, addr); i > 0 && o->symbols.data[i - 1].max_end > addr; i--) {
-		const struct objfile_symbol *s = &o->symbols.data[i - 1];
-
-		if (s->is_tls || s->end <= addr)
-			continue;
-		if (s->size == 0) {
-			if (!found || (s->addr == found->addr && s->rank >= found->rank))
-				found = s;
-			continue;
-		}
-		if (found && found->size && (s->addr != found->addr || s->rank < found->rank))
-			break;
-		found = s;
-	}
+	found = covering(o, addr);
 	if (!found)
-		return -ENOENT;
+		return cul_objfile_stub_at(o, addr, out);
 	give(found, out);
 	return 0;
 }

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sym/process.h"
+#include "sym/process_priv.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
-
-/* A file with code mapped. `map` is its first mapping; its strings are those of the maps. */
-struct object {
-	struct cul_map map;
-	bool is_main;
-	bool tried;
-	struct cul_objfile *file; /* NULL: not tried, or `why` it cannot be read */
-	struct cul_error why;
-};
-
-struct cul_process_syms {
-	pid_t pid;
-	const char *const *debug_paths;
-	struct cul_maps maps;
-	CUL_VEC(struct object) objects; /* the executable first, then as mapped */
-	struct cul_process_syms *older; /* as it was before a refresh: names in it are still lent */
-};
 
 static const char *base_name(const char *path)
 {
@@ -37,62 +19,9 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Opening */
-
-/* Through a name, which may by now be another file's: only when the inode is the mapped one. */
-static bool is_mapped_file(const char *path, const struct object *object)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && st.st_ino == object->map.inode;
-}
-
-static int open_file(struct cul_process_syms *p, struct object *object)
-{
-	const struct cul_objfile_load load = {.debug_paths = p->debug_paths};
-	const struct cul_map *m = &object->map;
-	cul_autostr struct cul_str path = {0};
-	int ret;
-
-	cul_str_addf(&path, "/proc/%d/map_files/%llx-%llx", (int)p->pid,
-		(unsigned long long)m->start, (unsigned long long)m->end);
-	ret = cul_objfile_open(cul_str_text(&path), m->path, &load, &object->file, &object->why);
-	if (ret == 0 || ret == -ENOEXEC || ret == -ENOMEM)
-		return ret;
-	cul_str_reset(&path);
-	if (object->is_main)
-		cul_str_addf(&path, "/proc/%d/exe", (int)p->pid);
-	else
-		cul_str_addf(&path, "/proc/%d/root%s", (int)p->pid, m->path);
-	if (path.failed)
-		return cul_fail(&object->why, -ENOMEM, "%s: out of memory", m->path);
-	if (!is_mapped_file(cul_str_text(&path), object))
-		return cul_fail(&object->why, -ESTALE,
-			"%s: the file that process %d has mapped was replaced or removed; reading "
-			"it "
-			"needs root (%s)",
-			m->path, (int)p->pid, cul_strerror(ret));
-	return cul_objfile_open(cul_str_text(&path), m->path, &load, &object->file, &object->why);
-}
-
-static struct cul_objfile *file_of(struct cul_process_syms *p, struct object *object)
-{
-	if (object->tried)
-		return object->file;
-	object->tried = true;
-	if (open_file(p, object) != 0)
-		return NULL;
-	if (cul_objfile_place(object->file, object->map.start, object->map.offset, &object->why) !=
-		0) {
-		cul_objfile_free(object->file);
-		object->file = NULL;
-	}
-	return object->file;
-}
-
 /* The list of objects */
 
-static struct object *object_of(struct cul_process_syms *p, const struct cul_map *map)
+struct process_object *cul_process_object_of(struct cul_process_syms *p, const struct cul_map *map)
 {
 	for (size_t i = 0; map && i < p->objects.len; i++)
 		if (cul_maps_same_file(&p->objects.data[i].map, map))
@@ -113,13 +42,14 @@ static const struct cul_map *first_mapping(const struct cul_maps *maps, size_t i
 	return &m[i];
 }
 
-static int list_objects(struct cul_process_syms *p)
+int cul_process_list_objects(struct cul_process_syms *p)
 {
 	for (size_t i = 0; i < p->maps.maps.len; i++) {
 		const struct cul_map *m = &p->maps.maps.data[i];
-		struct object *object;
+		struct process_object *object;
 
-		if (!(m->prot & CUL_MAP_EXEC) || m->path[0] != '/' || !m->inode || object_of(p, m))
+		if (!(m->prot & CUL_MAP_EXEC) || m->path[0] != '/' || !m->inode ||
+			cul_process_object_of(p, m))
 			continue;
 		object = cul_vec_push(&p->objects);
 		if (!object)
@@ -129,7 +59,15 @@ static int list_objects(struct cul_process_syms *p)
 	return 0;
 }
 
-/* Puts the executable first. */
+void cul_process_set_main(struct cul_process_syms *p, size_t i)
+{
+	struct process_object found = p->objects.data[i];
+
+	memmove(p->objects.data + 1, p->objects.data, i * sizeof(found));
+	found.is_main = true;
+	p->objects.data[0] = found;
+}
+
 static void find_main(struct cul_process_syms *p)
 {
 	char link[64], path[PATH_MAX];
@@ -141,16 +79,14 @@ static void find_main(struct cul_process_syms *p)
 		return;
 	path[n] = '\0';
 	for (size_t i = 0; i < p->objects.len; i++) {
-		struct object found = p->objects.data[i];
-		size_t len = strlen(found.map.path);
+		const char *mapped = p->objects.data[i].map.path;
+		size_t len = strlen(mapped);
 
-		if (strncmp(path, found.map.path, len) != 0 ||
-			(path[len] && strcmp(path + len, " (deleted)") != 0))
-			continue;
-		memmove(p->objects.data + 1, p->objects.data, i * sizeof(found));
-		found.is_main = true;
-		p->objects.data[0] = found;
-		return;
+		if (strncmp(path, mapped, len) == 0 &&
+			(!path[len] || strcmp(path + len, " (deleted)") == 0)) {
+			cul_process_set_main(p, i);
+			return;
+		}
 	}
 }
 
@@ -166,8 +102,8 @@ static void free_contents(struct cul_process_syms *p)
 static void keep_open(struct cul_process_syms *old, struct cul_process_syms *fresh)
 {
 	for (size_t i = 0; i < old->objects.len; i++) {
-		struct object *from = &old->objects.data[i];
-		struct object *to = object_of(fresh, &from->map);
+		struct process_object *from = &old->objects.data[i];
+		struct process_object *to = cul_process_object_of(fresh, &from->map);
 
 		if (!from->file || !to || to->map.start != from->map.start)
 			continue;
@@ -195,10 +131,14 @@ int cul_process_refresh(struct cul_process_syms *p, struct cul_error *err)
 {
 	struct cul_process_syms fresh = {.pid = p->pid, .debug_paths = p->debug_paths};
 	cul_autofree struct cul_process_syms *older = cul_calloc(1, sizeof(*older));
-	int ret = older ? cul_maps_read(p->pid, &fresh.maps, err)
-			: cul_fail(err, -ENOMEM, "process %d: out of memory", (int)p->pid);
+	int ret;
 
-	if (ret == 0 && list_objects(&fresh) != 0)
+	if (p->files.open)
+		return 0;
+	ret = older ? cul_maps_read(p->pid, &fresh.maps, err)
+		    : cul_fail(err, -ENOMEM, "process %d: out of memory", (int)p->pid);
+
+	if (ret == 0 && cul_process_list_objects(&fresh) != 0)
 		ret = cul_fail(err, -ENOMEM, "process %d: out of memory for its list of files",
 			(int)p->pid);
 	if (ret != 0) {
@@ -268,13 +208,14 @@ static int no_object(
 		cul_str_text(&list), p->objects.len > 12 ? ", ..." : "");
 }
 
-static int find_object(
-	struct cul_process_syms *p, const char *name, struct object **out, struct cul_error *err)
+static int find_object(struct cul_process_syms *p, const char *name, struct process_object **out,
+	struct cul_error *err)
 {
 	bool several = false;
-	struct object *object = name ? object_of(p, cul_maps_file(&p->maps, name, &several))
-				: p->objects.len ? &p->objects.data[0]
-						 : NULL;
+	struct process_object *object =
+		name             ? cul_process_object_of(p, cul_maps_file(&p->maps, name, &several))
+		: p->objects.len ? &p->objects.data[0]
+				 : NULL;
 
 	if (!object)
 		return no_object(p, name ? name : "the executable", several, err);
@@ -285,12 +226,12 @@ static int find_object(
 int cul_process_object(struct cul_process_syms *p, const char *name, struct cul_objfile **out,
 	struct cul_error *err)
 {
-	struct object *object;
+	struct process_object *object;
 	int ret = find_object(p, name, &object, err);
 
 	if (ret != 0)
 		return ret;
-	if (!file_of(p, object)) {
+	if (!cul_process_file_of(p, object)) {
 		if (err)
 			*err = object->why;
 		return object->why.code;
@@ -303,7 +244,7 @@ bool cul_process_next_object(struct cul_process_syms *p, size_t *cursor, struct 
 {
 	if (*cursor >= p->objects.len)
 		return false;
-	*out = file_of(p, &p->objects.data[(*cursor)++]);
+	*out = cul_process_file_of(p, &p->objects.data[(*cursor)++]);
 	return true;
 }
 
@@ -311,14 +252,14 @@ struct cul_objfile *cul_process_object_at(
 	struct cul_process_syms *p, uint64_t addr, struct cul_error *err)
 {
 	const struct cul_map *map = cul_maps_at(&p->maps, addr);
-	struct object *object = object_of(p, map);
+	struct process_object *object = cul_process_object_of(p, map);
 
 	if (!object || !(map->prot & CUL_MAP_EXEC)) {
 		cul_fail(err, -ENOENT, "process %d: no code of a file is at 0x%llx", (int)p->pid,
 			(unsigned long long)addr);
 		return NULL;
 	}
-	if (!file_of(p, object) && err)
+	if (!cul_process_file_of(p, object) && err)
 		*err = object->why;
 	return object->file;
 }
@@ -333,7 +274,7 @@ struct spec {
 	char *text;
 	const char *part[3];
 	size_t n;
-	struct object *object; /* NULL: any */
+	struct process_object *object; /* NULL: any */
 	const char *file, *name;
 };
 
@@ -388,10 +329,10 @@ static int parse_spec(
 }
 
 /* In one file, by DWARF, else by its symbol table. */
-static int variable_in(struct cul_process_syms *p, struct object *object, const char *file,
+static int variable_in(struct cul_process_syms *p, struct process_object *object, const char *file,
 	const char *name, struct cul_process_variable *out, struct cul_error *err)
 {
-	struct cul_objfile *o = file_of(p, object);
+	struct cul_objfile *o = cul_process_file_of(p, object);
 	struct cul_variable v = {0};
 	struct cul_elf_symbol sym = {0};
 	int ret;
@@ -424,22 +365,23 @@ static int variable_in(struct cul_process_syms *p, struct object *object, const 
 }
 
 /* A library has the symbol: worth reading its DWARF, which for all libraries takes a second. */
-static bool has_data_symbol(struct cul_process_syms *p, struct object *object, const char *name)
+static bool has_data_symbol(
+	struct cul_process_syms *p, struct process_object *object, const char *name)
 {
 	struct cul_elf_symbol sym;
 
-	return file_of(p, object) && cul_objfile_symbol(object->file, name, &sym, NULL) == 0 &&
-	       !sym.is_function;
+	return cul_process_file_of(p, object) &&
+	       cul_objfile_symbol(object->file, name, &sym, NULL) == 0 && !sym.is_function;
 }
 
 /* All files in order; the error is that of the executable, or one that speaks of the variable. */
 static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
-	struct object **where, struct cul_process_variable *out, struct cul_error *err)
+	struct process_object **where, struct cul_process_variable *out, struct cul_error *err)
 {
 	struct cul_error first = {0}, this = {0};
 
 	for (size_t i = 0; i < p->objects.len; i++) {
-		struct object *object = &p->objects.data[i];
+		struct process_object *object = &p->objects.data[i];
 		int ret;
 
 		if (i > 0 && !has_data_symbol(p, object, s->name))
@@ -464,14 +406,14 @@ static int variable_anywhere(struct cul_process_syms *p, const struct spec *s,
 }
 
 /* The executable's copy of a library's variable, or the library's type for the copy. */
-static void use_copy(struct cul_process_syms *p, const struct spec *s, struct object *where,
+static void use_copy(struct cul_process_syms *p, const struct spec *s, struct process_object *where,
 	struct cul_process_variable *v)
 {
-	struct object *main = &p->objects.data[0];
+	struct process_object *main = &p->objects.data[0];
 	struct cul_process_variable other;
 	struct cul_elf_symbol sym;
 
-	if (s->file || !main->is_main || !file_of(p, main) ||
+	if (s->file || !main->is_main || !cul_process_file_of(p, main) ||
 		!cul_objfile_copies(main->file, s->name))
 		return;
 	if (where != main) {
@@ -493,7 +435,7 @@ int cul_process_variable(struct cul_process_syms *p, const char *text,
 {
 	cul_cleanup(spec_cleanup) struct spec s = {0};
 	struct cul_process_variable v;
-	struct object *where = NULL;
+	struct process_object *where = NULL;
 	int ret = parse_spec(p, text, &s, err);
 
 	if (ret != 0)
@@ -519,11 +461,11 @@ int cul_process_function(struct cul_process_syms *p, const char *text, struct cu
 	if (ret != 0)
 		return ret;
 	for (size_t i = 0; i < p->objects.len; i++) {
-		struct object *object = &p->objects.data[i];
+		struct process_object *object = &p->objects.data[i];
 
 		if (s.object && s.object != object)
 			continue;
-		if (!file_of(p, object)) {
+		if (!cul_process_file_of(p, object)) {
 			this = object->why;
 		} else if (cul_objfile_symbol(object->file, s.name, &sym, &this) == 0) {
 			if (sym.is_function) {
@@ -548,21 +490,22 @@ int cul_process_function(struct cul_process_syms *p, const char *text, struct cu
 void cul_process_keep(struct cul_process_syms *p)
 {
 	for (size_t i = 0; i < p->objects.len; i++)
-		file_of(p, &p->objects.data[i]);
+		cul_process_file_of(p, &p->objects.data[i]);
 }
 
 int cul_process_code(struct cul_process_syms *p, uint64_t addr, void *buf, size_t size)
 {
-	struct object *object = object_of(p, cul_maps_at(&p->maps, addr));
+	struct process_object *object = cul_process_object_of(p, cul_maps_at(&p->maps, addr));
 
-	return object && file_of(p, object) ? cul_objfile_bytes(object->file, addr, buf, size)
-					    : -EFAULT;
+	return object && cul_process_file_of(p, object)
+		       ? cul_objfile_bytes(object->file, addr, buf, size)
+		       : -EFAULT;
 }
 
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out)
 {
 	const struct cul_map *map = cul_maps_at(&p->maps, addr);
-	struct object *object = object_of(p, map);
+	struct process_object *object = cul_process_object_of(p, map);
 	struct cul_elf_symbol sym;
 
 	*out = (struct cul_process_where){0};
@@ -572,10 +515,10 @@ void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_proces
 	if (!map->path[0])
 		out->object = "[anon]";
 	out->offset = addr - map->start + map->offset;
-	if (!object || !file_of(p, object))
+	if (!object || !cul_process_file_of(p, object))
 		return;
 	if (cul_objfile_symbol_at(object->file, addr, &sym) == 0) {
-		out->symbol = sym.name;
+		out->symbol = cul_objfile_shown(object->file, sym.name);
 		out->offset = addr - sym.addr;
 	}
 	if (map->prot & CUL_MAP_EXEC)

@@ -19,12 +19,29 @@
 #include "base/error.h"
 #include "sym/maps.h"
 #include "sym/objfile.h"
+#include "sym/where.h"
 
 struct cul_process_syms;
 
 /* `debug_paths`: as in struct cul_objfile_load; kept by the caller. -ESRCH, -EACCES. */
 int cul_process_open(pid_t pid, const char *const *debug_paths, struct cul_process_syms **out,
 	struct cul_error *err);
+/* Where the files come from of a process that is no more. */
+struct cul_process_files {
+	void *data;
+	/* `map`: the file's first mapping. The file is opened with bias 0. */
+	int (*open)(void *data, const struct cul_map *map, bool is_main,
+		const struct cul_objfile_load *load, struct cul_objfile **out,
+		struct cul_error *err);
+	/* What is known of the build id of one that could not be opened; 0: nothing. NULL: never.
+	 */
+	size_t (*build_id)(void *data, const struct cul_map *map, const uint8_t **id);
+	uint64_t entry; /* an address in the executable; 0: not known */
+};
+
+/* With mappings that are known already; `maps` is taken over, and nothing is read of `pid`. */
+int cul_process_open_maps(pid_t pid, struct cul_maps *maps, const struct cul_process_files *files,
+	const char *const *debug_paths, struct cul_process_syms **out, struct cul_error *err);
 void cul_process_free(struct cul_process_syms *p);
 
 /*
@@ -79,12 +96,15 @@ struct cul_objfile *cul_process_object_at(
  */
 bool cul_process_next_object(struct cul_process_syms *p, size_t *cursor, struct cul_objfile **out);
 
+/* The build id of the file that is mapped at `addr`, in borrowed bytes; 0: none is known. */
+size_t cul_process_build_id(struct cul_process_syms *p, uint64_t addr, const uint8_t **id);
+
 pid_t cul_process_pid(const struct cul_process_syms *p);
 
 struct cul_process_where {
 	const char
 		*object; /* file's base name; "[vdso]", "[heap]", "[anon]" (JIT); NULL: unmapped */
-	const char *symbol; /* NULL when none covers the address */
+	const char *symbol; /* as shown: demangled; NULL when none covers the address */
 	uint64_t offset;    /* from the symbol; without one, in the file or from the start of the
 			       memory */
 	const char *file;   /* source file, NULL when unknown */
@@ -93,5 +113,13 @@ struct cul_process_where {
 
 /* What is at `addr`. Strings are borrowed until cul_process_free. */
 void cul_process_at(struct cul_process_syms *p, uint64_t addr, struct cul_process_where *out);
+
+/*
+ * The functions that the code at `addr` belongs to, as cul_objfile_frames() gives them; where no
+ * symbol covers it one place without a function. How many: from 1 to `max`, which is not 0. Strings
+ * are borrowed until cul_process_free.
+ */
+size_t cul_process_frames(
+	struct cul_process_syms *p, uint64_t addr, struct cul_where *out, size_t max);
 
 #endif

@@ -303,3 +303,13 @@ int cul_sites_add(struct cul_sites *out, struct sites_found *f, const struct sit
 	r = append(out, f);
 	return r ? cul_fail(err, r, "'%s': out of memory", s->text) : 0;
 }
+
+const struct cul_inlined_copy *cul_sites_keep_copy(
+	struct cul_sites *s, const struct cul_inlined_copy *copy)
+{
+	struct cul_inlined_copy *kept = cul_arena_alloc(&s->arena, sizeof(*kept));
+
+	if (kept)
+		*kept = *copy;
+	return kept;
+}

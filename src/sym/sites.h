@@ -43,6 +43,7 @@ struct cul_site {
 	const char *module; /* "vmlinux", a module's name, a file's base name */
 	/* KIND_FUNC; NULL when nothing tells it, and where no function begins. */
 	const struct cul_type *type;
+	const struct cul_inlined_copy *copy; /* INLINED: where its parameters are; else NULL */
 	/*
 	 * Kernel, FUNCTION: for fentry. 0: not in BTF, or others bear its name too: the kernel
 	 * looks the address up by the name and would take the first.
@@ -69,13 +70,8 @@ struct cul_sites {
 	struct cul_arena arena; /* owns the strings that are not the symbol table's */
 };
 
-/*
- * What patterns among `specs` will need of the kernel begins to be read, while the kernel's names
- * are opened: to be given to it, or freed. NULL: nothing.
- */
-struct cul_ftrace_ahead;
-struct cul_ftrace_ahead *cul_sites_read_ahead(const char *const *specs, size_t n);
-void cul_sites_give_ahead(struct cul_kernel *k, struct cul_ftrace_ahead *ahead);
+/* What all `specs` will ask of the kernel's names, in one walk over them where that is possible. */
+void cul_sites_gather(struct cul_kernel *k, const char *const *specs, size_t n);
 
 /*
  * Adds what `spec` stands for. -ENOENT or -ENXIO with the nearest names in `err`; -EADDRNOTAVAIL

@@ -8,20 +8,22 @@
 static const char TOO_MUCH[] =
 	"so much debug information mentions the name that not all of its inlined copies were found";
 
-static int add_copy(void *data, uint64_t addr)
+static int add_copy(void *data, const struct cul_inlined_copy *copy)
 {
 	struct ksites *ks = data;
+	const struct cul_inlined_copy *kept;
 	struct cul_ksym sym;
 	struct ksite *c;
 
-	if (cul_kallsyms_at(ks->k->syms, addr, &sym))
+	if (cul_kallsyms_at(ks->k->syms, copy->addr, &sym))
 		return 0;
+	kept = cul_sites_keep_copy(ks->out, copy);
 	c = cul_vec_push(&ks->list);
-	if (!c)
+	if (!c || !kept)
 		return -ENOMEM;
 	c->sym = sym;
-	c->offset = addr - sym.addr;
-	c->inlined = true;
+	c->offset = copy->addr - sym.addr;
+	c->copy = kept;
 	return 0;
 }
 

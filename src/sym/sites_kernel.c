@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/nearest.h"
 #include "base/str.h"
@@ -49,10 +50,11 @@ static int by_address(const void *a, const void *b)
 /* All symbols that the spec names, of whatever module and kind: they make each other ambiguous. */
 static int collect(struct ksites *ks)
 {
+	const struct cul_kallsyms_prefix prefix = {ks->spec->name, ks->spec->literal};
 	struct cul_ksym sym;
 	size_t cursor = 0;
 
-	while (cul_kallsyms_next(ks->k->syms, &cursor, &sym)) {
+	while (cul_kallsyms_next_of(ks->k->syms, &prefix, &cursor, &sym)) {
 		struct ksite *c;
 
 		if (!cul_sites_spec_names(ks->spec, sym.name))
@@ -137,16 +139,16 @@ static const struct cul_kprobe_blacklist *blacklist(struct cul_kernel *k)
 /* Looked up once: a symbol by name is a walk over all. */
 static void find_init(struct cul_kernel *k)
 {
-	struct cul_ksym a, b;
+	uint64_t start, end;
 
 	if (k->init_tried)
 		return;
 	k->init_tried = true;
-	if (cul_kallsyms_find(k->syms, "vmlinux", "_sinittext", &a, NULL, NULL) ||
-		cul_kallsyms_find(k->syms, "vmlinux", "_einittext", &b, NULL, NULL))
+	if (cul_kallsyms_mark(k->syms, "_sinittext", &start) ||
+		cul_kallsyms_mark(k->syms, "_einittext", &end))
 		return;
-	k->init_start = a.addr;
-	k->init_end = b.addr;
+	k->init_start = start;
+	k->init_end = end;
 }
 
 static bool is_generated(struct ksites *ks, const char *module)
@@ -193,7 +195,7 @@ static int refuse(struct ksites *ks)
 
 static enum cul_site_kind kind_of(const struct ksite *c)
 {
-	if (c->inlined)
+	if (c->copy)
 		return CUL_SITE_INLINED;
 	if (c->offset)
 		return CUL_SITE_INSIDE;
@@ -211,14 +213,17 @@ static int make_sites(struct ksites *ks)
 		*s = (struct cul_site){
 			.kind = kind_of(c),
 			.addr = c->sym.addr + c->offset,
-			.name = c->inlined ? cul_arena_strdup(&ks->out->arena, ks->spec->name)
-					   : cul_sites_base_name(ks->out, c->sym.name),
+			.name = c->copy ? cul_arena_strdup(&ks->out->arena, ks->spec->name)
+					: cul_sites_base_name(ks->out, c->sym.name),
 			.symbol = c->sym.name,
 			.offset = c->offset,
 			.module = c->sym.module,
-			.type = c->offset || c->inlined ? NULL : c->type,
+			.type = c->copy     ? c->copy->type
+				: c->offset ? NULL
+					    : c->type,
+			.copy = c->copy,
 			.btf_id = kind_of(c) == CUL_SITE_FUNCTION && !c->ambiguous ? c->btf_id : 0,
-			.traceable = !c->offset && !c->inlined && !c->uncertain,
+			.traceable = !c->offset && !c->copy && !c->uncertain,
 		};
 		if (!s->name)
 			return -ENOMEM;
@@ -385,6 +390,28 @@ static int by_name(struct ksites *ks, struct cul_error *err)
 	else if (ks->spec->is_pattern)
 		r = cul_ksites_traceable(ks, err);
 	return r ? r : finish(ks, err);
+}
+
+void cul_sites_gather(struct cul_kernel *k, const char *const *specs, size_t n)
+{
+	cul_autofree struct cul_kallsyms_prefix *prefixes = cul_calloc(n, sizeof(*prefixes));
+	cul_autofree struct sites_spec *parsed = cul_calloc(n, sizeof(*parsed));
+	struct kernel_part *p = cul_kernel_part(k, "vmlinux");
+	struct cul_btf *btf = p ? cul_kernel_part_btf(k, p) : NULL;
+	size_t good = 0;
+
+	if (!prefixes || !parsed || !btf)
+		return;
+	while (good < n && !cul_sites_spec_parse(specs[good], &parsed[good], NULL) &&
+		parsed[good].name) {
+		prefixes[good] =
+			(struct cul_kallsyms_prefix){parsed[good].name, parsed[good].literal};
+		good++;
+	}
+	if (good == n)
+		cul_kallsyms_gather(k->syms, prefixes, n, btf);
+	for (size_t i = 0; i < n; i++)
+		cul_sites_spec_free(&parsed[i]);
 }
 
 int cul_sites_kernel(

@@ -13,11 +13,11 @@ struct ksite {
 	struct cul_ksym sym;
 	enum sites_form form;
 	uint64_t offset;
-	bool inlined;   /* at `offset` of `sym` a copy of what was asked for begins */
-	int rank;       /* of several at one address the highest is shown */
-	bool ambiguous; /* others bear the same name */
-	bool notrace;   /* ftrace does not list it */
-	bool uncertain; /* it lists some of that name */
+	const struct cul_inlined_copy *copy; /* of what was asked for, begins there; else NULL */
+	int rank;                            /* of several at one address the highest is shown */
+	bool ambiguous;                      /* others bear the same name */
+	bool notrace;                        /* ftrace does not list it */
+	bool uncertain;                      /* it lists some of that name */
 	const struct cul_type *type;
 	uint32_t btf_id;
 };

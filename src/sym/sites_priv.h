@@ -59,4 +59,8 @@ int cul_sites_count(
 int cul_sites_add(struct cul_sites *out, struct sites_found *f, const struct sites_spec *s,
 	struct cul_error *err);
 
+/* In the sites' arena. NULL: out of memory. */
+const struct cul_inlined_copy *cul_sites_keep_copy(
+	struct cul_sites *s, const struct cul_inlined_copy *copy);
+
 #endif

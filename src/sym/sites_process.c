@@ -27,7 +27,7 @@ struct psite {
 	uint64_t addr;      /* of an ifunc: what was chosen, */
 	const char *chosen; /* and its name; else NULL */
 	uint64_t offset;
-	bool inlined; /* a copy of what was asked for begins there */
+	const struct cul_inlined_copy *copy; /* of what was asked for, begins there; else NULL */
 	enum sites_form form;
 	int rank;
 };
@@ -180,7 +180,7 @@ static int settle_ifuncs(struct psites *ps)
 
 static enum cul_site_kind kind_of(const struct psite *c)
 {
-	if (c->inlined)
+	if (c->copy)
 		return CUL_SITE_INLINED;
 	if (c->offset)
 		return CUL_SITE_INSIDE;
@@ -206,7 +206,8 @@ static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind
 		.symbol = c->chosen ? c->chosen : c->sym.name,
 		.offset = c->offset,
 		.module = module,
-		.type = type,
+		.type = c->copy ? c->copy->type : type,
+		.copy = c->copy,
 		.path = cul_objfile_path(c->file),
 		.file_offset = offset,
 	};
@@ -223,11 +224,10 @@ static int make_sites(struct psites *ps)
 
 		const char *name = ps->spec->name;
 
-		if (!c->offset && !c->inlined &&
-			cul_objfile_function(c->file, c->addr, &type, NULL))
+		if (!c->offset && !c->copy && cul_objfile_function(c->file, c->addr, &type, NULL))
 			type = NULL;
-		name = c->inlined ? cul_arena_strdup(&ps->out->arena, name)
-				  : cul_sites_base_name(ps->out, c->sym.name);
+		name = c->copy ? cul_arena_strdup(&ps->out->arena, name)
+			       : cul_sites_base_name(ps->out, c->sym.name);
 		r = add_site(ps, c, kind_of(c), name, type);
 	}
 	return r;
@@ -249,23 +249,25 @@ struct copies {
 	struct cul_objfile *file;
 };
 
-static int add_copy(void *data, uint64_t addr)
+static int add_copy(void *data, const struct cul_inlined_copy *copy)
 {
 	const struct copies *copies = data;
+	const struct cul_inlined_copy *kept;
 	struct cul_elf_symbol sym;
 	struct psite *c;
 
-	if (cul_objfile_symbol_at(copies->file, addr, &sym))
+	if (cul_objfile_symbol_at(copies->file, copy->addr, &sym))
 		return 0;
+	kept = cul_sites_keep_copy(copies->ps->out, copy);
 	c = cul_vec_push(&copies->ps->list);
-	if (!c)
+	if (!c || !kept)
 		return -ENOMEM;
 	sym.is_ifunc = false;
 	*c = (struct psite){.file = copies->file,
 		.sym = sym,
 		.addr = sym.addr,
-		.offset = addr - sym.addr,
-		.inlined = true};
+		.offset = copy->addr - sym.addr,
+		.copy = kept};
 	return 0;
 }
 

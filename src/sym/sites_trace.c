@@ -16,17 +16,23 @@ struct wanted {
 	unsigned listed; /* how often */
 };
 
+static int read_records(struct cul_kernel *k)
+{
+	struct kernel_part *p = cul_kernel_part(k, "vmlinux");
+	struct cul_btf *btf = p ? cul_kernel_part_btf(k, p) : NULL;
+	struct cul_mem *mem = btf ? cul_kernel_mem(k, NULL) : NULL;
+	uint64_t head;
+
+	if (!mem || cul_kallsyms_mark(k->syms, "ftrace_pages_start", &head))
+		return -ENOTSUP;
+	return cul_ftrace_list_read(mem, btf, head, &k->ftrace);
+}
+
 static const struct cul_ftrace_list *list_of(struct cul_kernel *k)
 {
-	int r = 0;
-
-	if (k->ftrace_ahead)
-		r = cul_ftrace_ahead_take(k->ftrace_ahead, &k->ftrace);
-	else if (!k->ftrace_tried)
-		r = cul_ftrace_list_open(k->ftrace_path, &k->ftrace);
-	if (r)
+	if (!k->ftrace_tried && (k->ftrace_path || read_records(k)) &&
+		cul_ftrace_list_open(k->ftrace_path, &k->ftrace))
 		k->ftrace = NULL;
-	k->ftrace_ahead = NULL;
 	k->ftrace_tried = true;
 	return k->ftrace;
 }
@@ -160,18 +166,4 @@ bool cul_sites_is_notrace(struct cul_kernel *k, const struct cul_site *site)
 	struct cul_error err;
 
 	return !cul_ksites_traceable(&ks, &err) && one.notrace;
-}
-
-struct cul_ftrace_ahead *cul_sites_read_ahead(const char *const *specs, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strpbrk(specs[i], "*?["))
-			return cul_ftrace_ahead_start();
-	return NULL;
-}
-
-void cul_sites_give_ahead(struct cul_kernel *k, struct cul_ftrace_ahead *ahead)
-{
-	cul_ftrace_ahead_free(k->ftrace_ahead);
-	k->ftrace_ahead = ahead;
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sym/ksym_iter.h"
 #include "sym/sites_kernel.h"
 
 /* Without BTF: so many are sought in DWARF, which takes milliseconds for each. */
@@ -119,7 +120,13 @@ static struct named name_of(struct ksite *site, const char *symbol)
 
 static bool is_untyped(const struct ksite *site)
 {
-	return !site->type && !site->inlined && !site->offset;
+	return !site->type && !site->copy && !site->offset;
+}
+
+/* A clone has one name. */
+static bool may_have_alias(const struct ksite *site)
+{
+	return is_untyped(site) && site->form == SITES_PLAIN;
 }
 
 static int by_address(const void *a, const void *b)
@@ -129,7 +136,7 @@ static int by_address(const void *a, const void *b)
 	return x->sym.addr < y->sym.addr ? -1 : x->sym.addr > y->sym.addr;
 }
 
-/* The untyped site at that address; the list is by address. */
+/* The one at that address that is untyped; the list is by address. */
 static struct ksite *untyped_at(struct ksites *ks, uint64_t addr)
 {
 	size_t low = 0, high = ks->list.len;
@@ -143,9 +150,32 @@ static struct ksite *untyped_at(struct ksites *ks, uint64_t addr)
 			high = middle;
 	}
 	for (; low < ks->list.len && ks->list.data[low].sym.addr == addr; low++)
-		if (is_untyped(&ks->list.data[low]))
+		if (may_have_alias(&ks->list.data[low]))
 			return &ks->list.data[low];
 	return NULL;
+}
+
+static void free_syms(struct cul_kallsyms **k)
+{
+	cul_kallsyms_free(*k);
+}
+
+/* The symbols at the addresses of a few of them, without the whole table. NULL: take that. */
+static struct cul_kallsyms *some_at(struct ksites *ks)
+{
+	struct cul_btf *btf = btf_of(ks->k, "vmlinux");
+	struct cul_kallsyms *some;
+	struct cul_ksym_iter it = {0};
+	cul_autofree char *text = NULL;
+	size_t size;
+	int r = !btf || cul_kallsyms_is_read(ks->k->syms);
+
+	for (size_t i = 0; !r && i < ks->list.len; i++)
+		if (may_have_alias(&ks->list.data[i]))
+			r = cul_ksym_iter_addr(&it, ks->list.data[i].sym.addr);
+	if (r || cul_ksym_iter_run(&it, btf, &text, &size))
+		return NULL;
+	return cul_kallsyms_parse_map(text, size, &some, NULL) ? NULL : some;
 }
 
 /*
@@ -154,13 +184,14 @@ static struct ksite *untyped_at(struct ksites *ks, uint64_t addr)
  */
 static int by_aliases(struct ksites *ks)
 {
+	cul_cleanup(free_syms) struct cul_kallsyms *some = some_at(ks);
 	CUL_VEC(struct named) names = {0};
 	cul_autofree void *owner = NULL;
 	struct cul_ksym sym;
 	size_t cursor = 0;
 	int r;
 
-	while (cul_kallsyms_next(ks->k->syms, &cursor, &sym)) {
+	while (cul_kallsyms_next(some ? some : ks->k->syms, &cursor, &sym)) {
 		struct ksite *site = sym.percpu ? NULL : untyped_at(ks, sym.addr);
 		struct named *slot;
 
@@ -205,7 +236,7 @@ static void by_dwarf(struct ksites *ks)
 
 int cul_ksites_types(struct ksites *ks)
 {
-	size_t n = ks->list.len, untyped = 0;
+	size_t n = ks->list.len, untyped = 0, aliased = 0;
 	cul_autofree struct named *names = cul_calloc(n, sizeof(*names));
 	int r;
 
@@ -215,9 +246,11 @@ int cul_ksites_types(struct ksites *ks)
 	for (size_t i = 0; i < n; i++)
 		names[i] = name_of(&ks->list.data[i], ks->list.data[i].sym.name);
 	r = by_names(ks, names, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		untyped += is_untyped(&ks->list.data[i]);
-	if (!r && untyped)
+		aliased += may_have_alias(&ks->list.data[i]);
+	}
+	if (!r && aliased)
 		r = by_aliases(ks);
 	if (!r && untyped)
 		by_dwarf(ks);

@@ -38,6 +38,13 @@ int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, u
 	return r ? r : result(bpf_map_update_batch(fd, keys, values, &count, NULL));
 }
 
+int cul_sys_bpf_map_delete(int fd, const void *key)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_map_delete_elem(fd, key));
+}
+
 int cul_sys_bpf_map_lookup(int fd, const void *key, void *value)
 {
 	int r = cul_sys_faulted(CUL_SYS_BPF);

@@ -20,6 +20,7 @@ int cul_sys_bpf_map_update(int fd, const void *key, const void *value);
 /* `n` keys and values in one call (5.6; maps of maps since 5.19). */
 int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, unsigned n);
 int cul_sys_bpf_map_lookup(int fd, const void *key, void *value); /* -ENOENT: no such key */
+int cul_sys_bpf_map_delete(int fd, const void *key);
 /* The key after `key` (NULL: the first). -ENOENT: there is none. */
 int cul_sys_bpf_map_next_key(int fd, const void *key, void *next);
 
@@ -57,6 +58,10 @@ int cul_sys_bpf_link_kprobe_multi(int prog_fd, const __u64 *addrs, const __u64 *
 	bool at_return); /* kernel 5.18 */
 /* Kernel 6.10 with a cookie, 4.17 without. */
 int cul_sys_bpf_link_raw_tracepoint(int prog_fd, const char *name, __u64 cookie);
+
+/* A program for an iterator, and a walk by it: reading the descriptor runs it. Kernel 5.8. */
+int cul_sys_bpf_link_iter(int prog_fd);
+int cul_sys_bpf_iter_create(int link_fd);
 
 /*
  * How often a probe did not get to its program, as its link tells. -ENODATA: a kernel before 6.7;

@@ -95,6 +95,20 @@ int cul_sys_bpf_link_raw_tracepoint(int prog_fd, const char *name, __u64 cookie)
 	return result((int)syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr)));
 }
 
+int cul_sys_bpf_link_iter(int prog_fd)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_link_create(prog_fd, 0, BPF_TRACE_ITER, NULL));
+}
+
+int cul_sys_bpf_iter_create(int link_fd)
+{
+	int r = cul_sys_faulted(CUL_SYS_BPF);
+
+	return r ? r : result(bpf_iter_create(link_fd));
+}
+
 int cul_sys_bpf_link_missed(int link_fd, __u64 *missed)
 {
 	struct link_info info;

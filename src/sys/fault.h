@@ -20,6 +20,7 @@ enum cul_sys_call {
 	CUL_SYS_PERF_READ,
 	CUL_SYS_BPF, /* each command of bpf(2) that sys/bpf.h wraps; loading a skeleton is one */
 	CUL_SYS_PTRACE,
+	CUL_SYS_WAIT,
 	CUL_SYS_PIDFD_OPEN,
 	CUL_SYS_N_CALLS,
 };

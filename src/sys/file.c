@@ -92,13 +92,17 @@ int cul_sys_mmap(int fd, size_t size, void **out)
 
 int cul_sys_read_file(const char *path, size_t max, char **data, size_t *size)
 {
-	cul_autofree char *buf = NULL;
 	cul_autoclose int fd = cul_sys_open(path, O_RDONLY);
+
+	return fd < 0 ? fd : cul_sys_read_all(fd, max, data, size);
+}
+
+int cul_sys_read_all(int fd, size_t max, char **data, size_t *size)
+{
+	cul_autofree char *buf = NULL;
 	size_t len = 0, cap = 0, expected = 16 * 1024;
 	struct stat st;
 
-	if (fd < 0)
-		return fd;
 	if (fstat(fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size < max)
 		expected = (size_t)st.st_size + 2;
 	for (;;) {

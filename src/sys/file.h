@@ -30,5 +30,7 @@ int cul_sys_mmap(int fd, size_t size, void **out);
  * bytes. The caller frees `*data`. -EFBIG beyond `max` bytes.
  */
 int cul_sys_read_file(const char *path, size_t max, char **data, size_t *size);
+/* The same from a descriptor, from where it is. */
+int cul_sys_read_all(int fd, size_t max, char **data, size_t *size);
 
 #endif

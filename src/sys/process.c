@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/fault.h"
@@ -17,6 +18,37 @@ int cul_sys_ptrace(int request, pid_t pid, uintptr_t data)
 	if (r < 0)
 		return r;
 	return ptrace((enum __ptrace_request)request, pid, NULL, data) < 0 ? -errno : 0;
+}
+
+int cul_sys_ptrace_regset(pid_t tid, unsigned type, void *buf, size_t *size)
+{
+	struct iovec room = {.iov_base = buf, .iov_len = *size};
+	int r = cul_sys_faulted(CUL_SYS_PTRACE);
+
+	if (r < 0)
+		return r;
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(uintptr_t)type, &room) < 0)
+		return -errno;
+	*size = room.iov_len;
+	return 0;
+}
+
+int cul_sys_ptrace_stop(pid_t tid, int *stop)
+{
+	const int options = WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL;
+	siginfo_t info = {0};
+	int r = cul_sys_faulted(CUL_SYS_WAIT);
+
+	if (r < 0)
+		return r;
+	if (waitid(P_PID, (id_t)tid, &info, options) < 0)
+		return -errno;
+	if (info.si_pid == 0)
+		return -EAGAIN;
+	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+		return -ECHILD;
+	*stop = info.si_status;
+	return 0;
 }
 
 int cul_sys_pidfd_open(pid_t pid)

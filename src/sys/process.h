@@ -16,6 +16,18 @@
  */
 int cul_sys_ptrace(int request, pid_t pid, uintptr_t data);
 
+/*
+ * PTRACE_GETREGSET of the set `type` (NT_PRSTATUS). `*size`: the room, then what the kernel filled,
+ * which tells a 32-bit process from a 64-bit one.
+ */
+int cul_sys_ptrace_regset(pid_t tid, unsigned type, void *buf, size_t *size);
+
+/*
+ * Whether the tracee has stopped, without waiting and without taking the stop away: `*stop` is its
+ * signal and event << 8. -EAGAIN: not yet; -ECHILD: it has ended, or is no tracee of this thread.
+ */
+int cul_sys_ptrace_stop(pid_t tid, int *stop);
+
 /* A descriptor (close-on-exec) that is readable when the process has ended (kernel 5.3). */
 int cul_sys_pidfd_open(pid_t pid);
 

@@ -21,7 +21,7 @@ enum {
 	PROFILE_MAX = 64 << 20,
 };
 
-int cul_kprobe_events_find(const char **tracefs, struct cul_error *err)
+int cul_kprobe_events_find(const char *file, const char **tracefs, struct cul_error *err)
 {
 	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 	struct statfs fs;
@@ -29,7 +29,7 @@ int cul_kprobe_events_find(const char **tracefs, struct cul_error *err)
 	bool denied = false, mounted = false;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(path, sizeof(path), "%s/kprobe_events", places[i]);
+		snprintf(path, sizeof(path), "%s/%s", places[i], file);
 		if (!access(path, R_OK | W_OK)) {
 			*tracefs = places[i];
 			return 0;
@@ -39,14 +39,13 @@ int cul_kprobe_events_find(const char **tracefs, struct cul_error *err)
 	}
 	if (denied)
 		return cul_fail(
-			err, -EACCES, "tracefs: its kprobe_events cannot be written; run as root");
+			err, -EACCES, "tracefs: its %s cannot be written; run as root", file);
 	if (mounted)
 		return cul_fail(err, -ENOENT,
-			"tracefs has no kprobe_events: the kernel has none (CONFIG_KPROBE_EVENTS); "
-			"go without --maxactive");
+			"tracefs has no %s: the kernel has none (CONFIG_%cPROBE_EVENTS)", file,
+			*file == 'k' ? 'K' : 'U');
 	return cul_fail(err, -ENOENT,
-		"tracefs is not mounted, through which alone a kretprobe's --maxactive can be "
-		"chosen; mount -t tracefs tracefs /sys/kernel/tracing");
+		"tracefs is not mounted; mount -t tracefs tracefs /sys/kernel/tracing");
 }
 
 /* When the process started, as /proc/PID/stat has it; a zombie is gone. */
@@ -119,13 +118,13 @@ bool cul_kprobe_events_is_group(const char *group, const void *name)
 	return !strcmp(group, name);
 }
 
-int cul_kprobe_events_write(const char *tracefs, const char *line)
+int cul_kprobe_events_write(const char *tracefs, const char *file, const char *line)
 {
 	cul_autoclose int fd = -1;
 	char path[128];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "%.100s/kprobe_events", tracefs);
+	snprintf(path, sizeof(path), "%.100s/%.20s", tracefs, file);
 	/* To append: opened to be cut, it would take everybody's lines away. */
 	fd = cul_sys_open(path, O_WRONLY | O_APPEND);
 	if (fd < 0)
@@ -148,7 +147,7 @@ static bool split_head(char *head, char **group, char **event)
 }
 
 struct removal {
-	const char *tracefs;
+	const char *tracefs, *file;
 	bool (*wanted)(const char *group, const void *arg);
 	const void *arg;
 	size_t removed;
@@ -163,7 +162,7 @@ static void consider(struct removal *x, char *head)
 	if (!split_head(head, &group, &event) || !x->wanted(group, x->arg))
 		return;
 	snprintf(line, sizeof(line), "-:%s/%s\n", group, event);
-	r = cul_kprobe_events_write(x->tracefs, line);
+	r = cul_kprobe_events_write(x->tracefs, x->file, line);
 	if (!r)
 		x->removed++;
 	else if (r != -ENOENT) /* somebody else took it away */
@@ -179,7 +178,7 @@ static int pass(struct removal *x)
 	bool in_head = true;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "%.100s/kprobe_events", x->tracefs);
+	snprintf(path, sizeof(path), "%.100s/%.20s", x->tracefs, x->file);
 	fd = cul_sys_open(path, O_RDONLY);
 	if (fd < 0)
 		return fd;
@@ -200,10 +199,10 @@ static int pass(struct removal *x)
 	return (int)n;
 }
 
-int cul_kprobe_events_remove(
-	const char *tracefs, bool (*wanted)(const char *group, const void *arg), const void *arg)
+static int remove_from(const char *tracefs, const char *file,
+	bool (*wanted)(const char *group, const void *arg), const void *arg)
 {
-	struct removal x = {.tracefs = tracefs, .wanted = wanted, .arg = arg};
+	struct removal x = {.tracefs = tracefs, .file = file, .wanted = wanted, .arg = arg};
 	int r;
 
 	for (int i = 0; i < PASSES; i++) {
@@ -216,6 +215,18 @@ int cul_kprobe_events_remove(
 			break;
 	}
 	return x.failed;
+}
+
+int cul_kprobe_events_remove(
+	const char *tracefs, bool (*wanted)(const char *group, const void *arg), const void *arg)
+{
+	int k = remove_from(tracefs, CUL_KPROBE_EVENTS, wanted, arg);
+	int u = remove_from(tracefs, CUL_UPROBE_EVENTS, wanted, arg);
+
+	/* A kernel may have one of them alone. */
+	if (k == -ENOENT)
+		return u;
+	return k || u == -ENOENT ? k : u;
 }
 
 int cul_kprobe_events_missed(const char *tracefs, const char *event, uint64_t *missed)

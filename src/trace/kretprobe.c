@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trace/kretprobe.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,7 +16,9 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "sys/file.h"
+#include "sys/perf.h"
 #include "trace/attach_priv.h"
 #include "trace/kprobe_events.h"
 
@@ -24,7 +27,8 @@ struct cul_kretprobes {
 	char group[CUL_KPROBE_EVENTS_GROUP];
 	size_t n; /* lines made so far, which is the number of the next one */
 	pid_t keeper;
-	int alive_fd; /* the end of a pipe that the keeper waits to see closed */
+	int alive_fd;         /* the end of a pipe that the keeper waits to see closed */
+	CUL_VEC(int) threads; /* events that children inherit; -1: none */
 };
 
 enum { TRY_NS = 5000000, KEEPER_TRIES = 12000, OWN_TRIES = 40, NAME_MAX_LEN = 64 };
@@ -128,10 +132,10 @@ int cul_kretprobes_new_at(const char *tracefs, struct cul_kretprobes **out, stru
 	return 0;
 }
 
-int cul_kretprobes_new(struct cul_kretprobes **out, struct cul_error *err)
+int cul_kretprobes_new(const char *file, struct cul_kretprobes **out, struct cul_error *err)
 {
 	const char *tracefs;
-	int r = cul_kprobe_events_find(&tracefs, err);
+	int r = cul_kprobe_events_find(file, &tracefs, err);
 
 	return r ? r : cul_kretprobes_new_at(tracefs, out, err);
 }
@@ -142,6 +146,10 @@ void cul_kretprobes_free(struct cul_kretprobes *k)
 
 	if (!k)
 		return;
+	for (size_t i = 0; i < k->threads.len; i++)
+		if (k->threads.data[i] >= 0)
+			close(k->threads.data[i]);
+	free(k->threads.data);
 	r = take_back(k, OWN_TRIES);
 	close(k->alive_fd);
 	/* With something left the keeper goes on for a while, and we do not wait for it. */
@@ -263,7 +271,9 @@ int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned m
 	if (maxactive)
 		snprintf(count, sizeof(count), "%u", maxactive);
 	cul_str_addf(&line, "r%s:%s/%s %s\n", count, k->group, name, place);
-	r = line.failed ? -ENOMEM : cul_kprobe_events_write(k->tracefs, cul_str_text(&line));
+	r = line.failed
+		    ? -ENOMEM
+		    : cul_kprobe_events_write(k->tracefs, CUL_KPROBE_EVENTS, cul_str_text(&line));
 	if (r)
 		return explain(place, maxactive, r, err);
 	r = hang_on(k, name, prog_fd, cookie, out, err);
@@ -271,7 +281,7 @@ int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned m
 		cul_str_reset(&line);
 		cul_str_addf(&line, "-:%s/%s\n", k->group, name);
 		if (!line.failed)
-			cul_kprobe_events_write(k->tracefs, cul_str_text(&line));
+			cul_kprobe_events_write(k->tracefs, CUL_KPROBE_EVENTS, cul_str_text(&line));
 		k->n++; /* should the line have stayed, its name is taken */
 		return r;
 	}
@@ -285,4 +295,136 @@ int cul_kretprobe_missed(struct cul_kretprobes *k, size_t number, uint64_t *out)
 
 	event_name(k, number, name);
 	return cul_kprobe_events_missed(k->tracefs, name, out);
+}
+
+/* Uprobes */
+
+enum { ROUNDS = 16 }; /* over a process's threads, until there are no new ones */
+
+struct inheriting {
+	struct cul_kretprobes *k;
+	struct perf_event_attr attr;
+	int prog_fd;
+	uint64_t cookie;
+	CUL_VEC(pid_t) done; /* threads */
+	struct cul_attachment *out;
+	bool linking;
+};
+
+static bool is_done(const struct inheriting *x, pid_t tid)
+{
+	for (size_t i = 0; i < x->done.len; i++)
+		if (x->done.data[i] == tid)
+			return true;
+	return false;
+}
+
+/*
+ * The program hangs on an event that is not inherited, and runs for all of that name: an inherited
+ * one would take it along when the child ends (perf_event_free_bpf_prog() of
+ * kernel/trace/bpf_trace.c, v6.12, which does not ask whose it was).
+ */
+static int carry(struct inheriting *x, pid_t tid)
+{
+	struct perf_event_attr attr = x->attr;
+
+	if (x->out->perf_fd >= 0)
+		return 0;
+	attr.inherit = 0;
+	return cul_attach_perf(&attr, tid, x->prog_fd, x->cookie, x->out, &x->linking);
+}
+
+static int add_thread(struct inheriting *x, pid_t tid)
+{
+	pid_t *slot = cul_vec_push(&x->done);
+	int *fd = cul_vec_push(&x->k->threads), r;
+
+	if (fd)
+		*fd = -1;
+	if (!slot || !fd)
+		return -ENOMEM;
+	*slot = tid;
+	r = carry(x, tid);
+	if (!r)
+		r = cul_sys_perf_event_open(&x->attr, tid, -1);
+	if (r >= 0)
+		*fd = r;
+	return r == -ESRCH || r > 0 ? 0 : r; /* -ESRCH: it has ended */
+}
+
+/* 1: there were new ones. */
+static int add_threads(struct inheriting *x, pid_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	int r = 0, new = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (!r && (entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid <= 0 || is_done(x, tid))
+			continue;
+		new = 1;
+		r = add_thread(x, tid);
+	}
+	closedir(dir);
+	return r ? r : new;
+}
+
+static int inherit(struct inheriting *x, pid_t pid)
+{
+	int r = 1;
+
+	for (int i = 0; i < ROUNDS && r > 0; i++)
+		r = add_threads(x, pid);
+	free(x->done.data);
+	if (r >= 0)
+		return x->out->perf_fd < 0 ? -ESRCH : 0;
+	cul_attachment_detach(x->out);
+	return r;
+}
+
+int cul_uprobe_inherited(struct cul_kretprobes *k, const struct cul_uprobe_place *place, pid_t pid,
+	int prog_fd, uint64_t cookie, struct cul_attachment *out, struct cul_error *err)
+{
+	struct cul_attachment a = CUL_ATTACHMENT_NONE;
+	struct inheriting x = {.k = k, .prog_fd = prog_fd, .cookie = cookie, .out = &a};
+	cul_autostr struct cul_str line = {0};
+	/* By its descriptor: a blank in a path would end it. */
+	cul_autoclose int fd = cul_sys_open(place->path, O_RDONLY);
+	char name[NAME_MAX_LEN];
+	uint64_t id;
+	int r = fd < 0 ? fd : 0;
+
+	event_name(k, k->n++, name);
+	cul_str_addf(&line, "%c:%s/%s /proc/self/fd/%d:0x%llx\n", place->at_return ? 'r' : 'p',
+		k->group, name, fd, (unsigned long long)place->offset);
+	if (!r)
+		r = line.failed ? -ENOMEM
+				: cul_kprobe_events_write(
+					  k->tracefs, CUL_UPROBE_EVENTS, cul_str_text(&line));
+	if (!r)
+		r = event_id(k, name, &id);
+	if (r)
+		return cul_fail(err, r, "a uprobe by tracefs: %s", cul_strerror(r));
+	a.kind = CUL_ATTACH_UPROBE;
+	a.at_return = place->at_return;
+	x.attr = (struct perf_event_attr){.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(x.attr),
+		.config = id,
+		.disabled = 1,
+		.inherit = 1};
+	r = inherit(&x, pid);
+	if (r) {
+		if (!cul_attach_explain_common("a uprobe by tracefs", r, x.linking, err))
+			cul_fail(err, r, "a uprobe by tracefs: %s", cul_strerror(r));
+		return r;
+	}
+	*out = a;
+	return 0;
 }

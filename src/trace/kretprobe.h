@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A kretprobe with a chosen number of instances (maxactive): made by a line in
- * tracefs' kprobe_events, which outlives who wrote it. So that nothing is left
- * behind, a small process of ours waits for our end, however it comes, and
- * takes the line back; a run that finds lines of a dead culprit takes those
+ * Probes that only tracefs can make, by a line in a file of its: a kretprobe
+ * with a chosen number of instances (maxactive), and a uprobe in a process that
+ * its children inherit. Such a line outlives who wrote it. So that nothing is
+ * left behind, a small process of ours waits for our end, however it comes, and
+ * takes the lines back; a run that finds lines of a dead culprit takes those
  * back too.
  */
 #ifndef CUL_TRACE_KRETPROBE_H
@@ -13,8 +14,11 @@
 
 struct cul_kretprobes; /* one a process: lines are told apart by its number */
 
-/* Starts the keeper, and takes away what dead runs left. -ENOENT: no tracefs; -EPERM. */
-int cul_kretprobes_new(struct cul_kretprobes **out, struct cul_error *err);
+/*
+ * Starts the keeper, and takes away what dead runs left. `file`: of tracefs, that is needed
+ * (trace/kprobe_events.h). -ENOENT: there is none; -EPERM.
+ */
+int cul_kretprobes_new(const char *file, struct cul_kretprobes **out, struct cul_error *err);
 /* The same with the tracefs that is mounted at `tracefs`. */
 int cul_kretprobes_new_at(const char *tracefs, struct cul_kretprobes **out, struct cul_error *err);
 /* Takes all lines back; detach what hangs on them before. */
@@ -33,5 +37,20 @@ int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned m
 
 /* Calls whose return was not seen, since all instances were in use: tracefs' kprobe_profile. */
 int cul_kretprobe_missed(struct cul_kretprobes *k, size_t number, uint64_t *out);
+
+struct cul_uprobe_place {
+	const char *path; /* that we can open */
+	uint64_t offset;  /* in the file */
+	bool at_return;
+};
+
+/*
+ * A uprobe in the address space of `pid`, and in those of all that it and its children will fork,
+ * from their first instruction on: what a task's perf event is inherited by is probed as the task
+ * is (trace_uprobe_filter_add() of kernel/trace/trace_uprobe.c, v6.1 and v6.12). Other processes
+ * that map the file have no breakpoint. An event for each thread; all but the first are `k`'s.
+ */
+int cul_uprobe_inherited(struct cul_kretprobes *k, const struct cul_uprobe_place *place, pid_t pid,
+	int prog_fd, uint64_t cookie, struct cul_attachment *out, struct cul_error *err);
 
 #endif

@@ -212,14 +212,34 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 	return -ENOENT;
 }
 
+/* The entry of this pc, or the one that it takes. */
+static struct cached_rules *cached(struct walk *w, uint64_t flags)
+{
+	const struct cul_frame *frame = &w->frame;
+	uint64_t spread = frame->pc * 0x9e3779b97f4a7c15ull;
+	struct cached_rules *set =
+		&w->u->rules[(spread >> 32) % (RULES_CACHED / RULES_WAYS) * RULES_WAYS];
+
+	for (size_t i = 0; i < RULES_WAYS; i++) {
+		struct cached_rules *c = &set[i];
+
+		if (!c->valid || (c->pc == frame->pc && c->flags == flags &&
+					 c->exact == frame->exact && c->methods == w->methods))
+			return c;
+	}
+	/* Whichever: what is wanted often comes back. */
+	set += w->u->evicted++ % RULES_WAYS;
+	set->valid = false;
+	return set;
+}
+
 const struct cached_rules *cul_unwind_rules(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
-	struct cached_rules *c = &w->u->rules[(frame->pc ^ frame->pc >> 8) % RULES_CACHED];
 	uint64_t flags = w->regs.regs.r[w->u->arch->reg_flags] & w->u->facts->flags_used;
+	struct cached_rules *c = cached(w, flags);
 
-	if (c->valid && c->pc == frame->pc && c->flags == flags && c->exact == frame->exact &&
-		c->methods == w->methods)
+	if (c->valid)
 		return c;
 	c->valid = true;
 	c->pc = frame->pc;

@@ -8,7 +8,7 @@
 #include "arch/unwind.h"
 #include "unwind/unwind.h"
 
-enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 256 };
+enum { MEMORY_LINE = 4096, MEMORY_LINES = 16, RULES_CACHED = 1024, RULES_WAYS = 4 };
 
 struct memory_line {
 	uint64_t addr; /* of the line */
@@ -38,6 +38,7 @@ struct cul_unwinder {
 	struct cul_code_space code;
 	struct memory_line *lines;
 	struct cached_rules *rules;
+	unsigned evicted;
 	uint64_t mask; /* of an address */
 };
 
@@ -50,6 +51,7 @@ struct walk {
 	struct cul_frame frame;
 	bool trusted;  /* the frame is CUL_CERTAIN */
 	uint64_t fail; /* the address that could not be read, or was no code */
+	unsigned n_scans;
 };
 
 static inline bool reg_known(const struct cul_thread_regs *regs, unsigned reg)

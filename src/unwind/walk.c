@@ -12,6 +12,7 @@ enum {
 	DEFAULT_SCAN = 16 << 10,
 	/* Stacks may be changed (a signal's, a coroutine's), but not for ever. */
 	MAX_DOWNWARD = 64,
+	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
 };
 
 int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
@@ -66,6 +67,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_FP] = "frame pointer",
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
+		[CUL_UNWIND_ORC] = "ORC",
 	};
 
 	return method < CUL_UNWIND_METHODS ? names[method] : "?";
@@ -133,10 +135,11 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
 		return 0;
-	/* A function that has not touched the stack yet and got its return address in a register.
-	 */
+	/* A function that has not touched the stack yet and has its return address in a register:
+	 * the link register, or where its tables say (vfork() on x86_64). */
 	if (frame->sp == w->frame.sp)
-		return facts->reg_lr != CUL_NO_REG && w->frame.exact && frame->pc != w->frame.pc
+		return (facts->reg_lr != CUL_NO_REG || method == CUL_UNWIND_CFI) &&
+				       w->frame.exact && frame->pc != w->frame.pc
 			       ? 0
 			       : -ELOOP;
 	return method == CUL_UNWIND_CFI ? 0 : -ELOOP;
@@ -266,6 +269,7 @@ static int by_stack(
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (!(w->methods & 1u << ways[i].method) ||
 			(ways[i].method == CUL_UNWIND_BAD_PC && (is_code || !w->frame.exact)) ||
+			(ways[i].method == CUL_UNWIND_SCAN && w->n_scans++ >= SCANS_MOST) ||
 			ways[i].find(w, &f->regs) != 0)
 			continue;
 		*method = ways[i].method;

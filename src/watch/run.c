@@ -236,6 +236,9 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 	if (r)
 		return r;
 	run->looked_ns = run->start_ns;
+	/* For the writers' names: the code of a module that goes away has none any more. */
+	if (!run->pid)
+		cul_kernel_read_ahead(cul_scope_kernel_names(run->scope, NULL));
 	r = say_armed(run);
 	if (r)
 		return cul_stream_failed(r, err);

@@ -31,9 +31,10 @@ static void walk(const struct cul_type *t, unsigned depth)
 			walk(t->members[i].type, depth + 1);
 }
 
-static int see(void *data, uint64_t addr)
+static int see(void *data, const struct cul_inlined_copy *copy)
 {
-	return 0;
+	walk(copy->type, 0);
+	return copy->n > CUL_INLINED_MOST;
 }
 
 static void ask(struct cul_objfile *o)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "arch/arm/flow.h"
+#include "arch/core.h"
 
 #include <elf.h>
 
@@ -130,4 +131,5 @@ const struct cul_arch cul_arch_arm = {
 	.reg_sp = CUL_ARM_SP,
 	.reg_flags = CUL_ARM_CPSR,
 	.unwind = &unwind,
+	.core = &cul_arm_core,
 };

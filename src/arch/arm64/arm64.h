@@ -18,4 +18,8 @@ enum {
 /* flow.c */
 void cul_arm64_decode(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow_insn *out);
 
+/* stub.c: `stub` of struct cul_arch. */
+bool cul_arm64_stub(
+	const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
+
 #endif

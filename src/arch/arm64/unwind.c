@@ -3,6 +3,8 @@
 
 #include <elf.h>
 
+#include "arch/core.h"
+
 /* DWARF for the Arm 64-bit Architecture, table 4: x0-x30 and sp; 32 is the pc. */
 static const uint8_t dwarf_regs[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
 	18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
@@ -88,5 +90,7 @@ const struct cul_arch cul_arch_aarch64 = {
 	.reg_ip = CUL_ARM64_PC,
 	.reg_sp = CUL_ARM64_SP,
 	.reg_flags = CUL_ARM64_PSTATE,
+	.stub = cul_arm64_stub,
 	.unwind = &unwind,
+	.core = &cul_arm64_core,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arch/core.h"
 #include "arch/mips/decode.h"
 #include "arch/mips/mips.h"
 
@@ -134,7 +135,7 @@ static const char *const reg_names[CUL_MIPS_N_REGS] = {
 };
 /* clang-format on */
 
-#define ARCH(id, bytes, big)                                                                       \
+#define ARCH(id, bytes, big, notes)                                                                \
 	const struct cul_arch cul_arch_##id = {                                                    \
 		.name = #id,                                                                       \
 		.word = bytes,                                                                     \
@@ -147,9 +148,10 @@ static const char *const reg_names[CUL_MIPS_N_REGS] = {
 		.reg_flags = CUL_MIPS_STATUS,                                                      \
 		.reg_ret = CUL_MIPS_V0,                                                            \
 		.unwind = &cul_##id##_unwind,                                                      \
+		.core = &notes,                                                                    \
 	}
 
-ARCH(mips, 4, true);
-ARCH(mipsel, 4, false);
-ARCH(mips64, 8, true);
-ARCH(mips64el, 8, false);
+ARCH(mips, 4, true, cul_mips_core);
+ARCH(mipsel, 4, false, cul_mips_core);
+ARCH(mips64, 8, true, cul_mips64_core);
+ARCH(mips64el, 8, false, cul_mips64_core);

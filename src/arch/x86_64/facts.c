@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <elf.h>
 
-#include "arch/arch.h"
+#include "arch/core.h"
 #include "arch/x86_64/x86_64.h"
 
 #ifdef __x86_64__
@@ -15,6 +15,10 @@ static const char *const reg_names[CUL_X86_N_REGS] = {
 	"rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss",
 };
 /* clang-format on */
+
+/* arch/x86/entry/entry_64.S, entry_SYSCALL_64: the number is kept in orig_rax. */
+static const unsigned syscall_regs[] = {CUL_X86_ORIG_RAX, CUL_X86_RDI, CUL_X86_RSI, CUL_X86_RDX,
+	CUL_X86_R10, CUL_X86_R8, CUL_X86_R9};
 
 /* CPUID.1:ECX[31]: 0 on every processor (Intel SDM, volume 2, CPUID), set by hypervisors. */
 static bool in_virtual_machine(void)
@@ -49,11 +53,14 @@ const struct cul_arch cul_arch_x86_64 = {
 	.arg_regs = cul_x86_arg_regs,
 	.n_arg_regs = CUL_X86_N_ARG_REGS,
 	.reg_ret = CUL_X86_RAX,
+	.syscall_regs = syscall_regs,
 	.place_args = cul_x86_place_args,
 	.returns_in_memory = cul_x86_returns_in_memory,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
 	.in_virtual_machine = in_virtual_machine,
 	.find_access = cul_x86_find_access,
 	.decode = cul_x86_decode,
+	.stub = cul_x86_stub,
 	.unwind = &cul_x86_unwind,
+	.core = &cul_x86_core,
 };

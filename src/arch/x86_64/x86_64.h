@@ -108,6 +108,10 @@ void cul_x86_place_args(
 	const struct cul_arg *args, size_t n, bool hidden, struct cul_arg_place *out);
 bool cul_x86_returns_in_memory(const struct cul_arg *result);
 
+/* stub.c: `stub` of struct cul_arch. */
+bool cul_x86_stub(
+	const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
+
 /* unwind.c */
 extern const struct cul_arch_unwind cul_x86_unwind;
 /* flow.c: `analyse` of struct cul_arch_unwind. */

@@ -17,6 +17,7 @@ static const struct {
 } pages[] = {
 	{&cul_cmd_watch, "docs/man/culprit-watch.1"},
 	{&cul_cmd_probe, "docs/man/culprit-probe.1"},
+	{&cul_cmd_stack, "docs/man/culprit-stack.1"},
 	{&cul_cmd_doctor, "docs/man/culprit.1"},
 	{&cul_cmd_help, "docs/man/culprit.1"},
 	{&cul_cmd_version, "docs/man/culprit.1"},
@@ -119,6 +120,7 @@ static void test_no_more(void **state)
 {
 	no_more(&cul_cmd_watch, "docs/man/culprit-watch.1");
 	no_more(&cul_cmd_probe, "docs/man/culprit-probe.1");
+	no_more(&cul_cmd_stack, "docs/man/culprit-stack.1");
 }
 
 /* The line "	local commands="watch ..."" names all commands that have a page here. */

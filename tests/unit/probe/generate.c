@@ -75,6 +75,50 @@ static void a_condition_is_asked_as_soon_as_it_can(void **state)
 	condition("name ~ \"/etc/*\" && ret == -2", true, true, true);
 }
 
+/* `rest`: behind the gate the entry has something left to do. */
+static void gate(const char *text, bool returns, bool gated, bool rest)
+{
+	enum { END = 2 }; /* of the code: 1, exit */
+
+	own.options.condition = text;
+	if (generate(OWN_PLAIN, returns))
+		fail_msg("%s: %s", text, err.text);
+	if (!g.gate.len == gated || !g.gated == gated ||
+		(g.entry.len > g.gated + END) != (rest || (!gated && g.entry.len)))
+		fail_msg("%s: a gate of %zu, %zu of %zu gated", text, g.gate.len, g.gated,
+			g.entry.len);
+	assert_true(g.gate.stack < 512);
+}
+
+/* What needs more than the arguments, and what stands behind it and reads memory, is asked later.
+ */
+static void a_gate_asks_for_arguments_alone(void **state)
+{
+	struct cul_scope *process = own.run.scope;
+
+	gate("n > 1", false, false, false);
+	if (cul_scope_kernel(NULL, &own.run.scope, &err))
+		fail_msg("%s", err.text);
+	gate("n > 1", false, true, false);
+	gate("n > 1", true, true, false);
+	gate("p != 0 && p->a == n", true, true, false);
+	gate("n > 1 && ret < 0", true, true, false);
+	gate("n > 1 && pid == 1", false, true, true);
+	gate("pid == 1 && n > 1", false, true, true);
+	gate("pid == n", false, false, false);
+	gate("pid == 1 && p->a == 1", false, false, false);
+	gate("comm == \"sh\"", false, false, false);
+	gate("ret == n", true, false, false);
+	own.options.args = "n";
+	gate("n > 1", false, true, true);
+	/* Without types nothing is an argument. */
+	own.options.args = NULL;
+	memset(&own.run.plans[OWN_PLAIN], 0, sizeof(own.run.plans[OWN_PLAIN]));
+	gate("cpu == 1", false, false, false);
+	cul_scope_free(own.run.scope);
+	own.run.scope = process;
+}
+
 static void values_have_places(void **state)
 {
 	own.options.args = "n, ret, *p, comm, p->a + 1";
@@ -100,12 +144,50 @@ static void groups_and_a_measure(void **state)
 	assert_int_equal(generate(OWN_PLAIN, true), 0);
 	assert_int_equal(g.n_args, 0);
 	assert_int_equal(g.n_by, 2);
-	assert_int_equal(g.by_at, 0);
 	assert_int_equal(g.by_words, 3);
-	assert_int_equal(g.measure_at, 3);
+	assert_string_equal(g.values[0].text, "dur");
+	assert_int_equal(g.values[0].at, CUL_PROBE_MEASURE_AT);
+	assert_string_equal(g.values[1].text, "comm");
+	assert_int_equal(g.values[1].at, CUL_PROBE_BY_AT);
+	assert_int_equal(g.values[2].at, CUL_PROBE_BY_AT + 2);
 	own.options.by = "comm, comm, n";
 	assert_int_equal(generate(OWN_PLAIN, true), -E2BIG);
 	assert_non_null(strstr(err.text, "comm counts as two"));
+}
+
+/* Each function's words lie in the same places, and those that it has not are no leftovers. */
+static void places_do_not_depend_on_types(void **state)
+{
+	static const struct bpf_insn zero = {.code = BPF_ST | BPF_MEM | BPF_DW,
+		.dst_reg = 6,
+		.off = offsetof(struct cul_probe_inputs, values) + (CUL_PROBE_BY_AT + 2) * 8};
+	unsigned zeros;
+
+	own.options.by = "arg0";
+	for (unsigned function = OWN_PLAIN; function <= OWN_PASS; function += OWN_PASS) {
+		assert_int_equal(generate(function, false), 0);
+		assert_int_equal(g.values[0].at, CUL_PROBE_BY_AT);
+		assert_int_equal(g.by_words, function == OWN_PASS ? 2 : 1);
+		zeros = 0;
+		for (size_t i = 0; i < g.entry.len; i++)
+			zeros += !memcmp(&g.entry.insns[i], &zero, sizeof(zero));
+		assert_int_equal(zeros, 1);
+	}
+}
+
+static void a_measure_is_one_number(void **state)
+{
+	own.options.hist = "comm";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "'comm' is no number"));
+	own.options.hist = "*p";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "is no number"));
+	own.options.hist = "n, n";
+	assert_int_equal(generate(OWN_PLAIN, false), -EINVAL);
+	assert_non_null(strstr(err.text, "--by"));
+	own.options.hist = "p";
+	assert_int_equal(generate(OWN_PLAIN, false), 0);
 }
 
 static void struct_bytes_are_copied(void **state)
@@ -160,11 +242,18 @@ static void numbers_stand_for_names(void **state)
 {
 	condition("arg0 == 1 && arg5 != 0", false, true, false);
 	wrong(OWN_PLAIN, "arg6 == 1", false, -ENOENT, "arg6");
-	/* Without types there are none. */
+	/* Without types they are what is in the registers. */
 	memset(&own.run.plans[OWN_PLAIN], 0, sizeof(own.run.plans[OWN_PLAIN]));
 	own.run.plans[OWN_PLAIN].ret.source = -1;
 	condition("ret == 0", true, false, true);
+	condition("arg0 == 1 && arg5 != 0", false, true, false);
+	assert_int_equal(g.words, 6);
+	wrong(OWN_PLAIN, "arg6 == 1", false, -ENOENT, "arg0 to arg5");
+	wrong(OWN_PLAIN, "n == 1", false, -ENOENT, "its type is not known");
+	/* Inside a function they are anywhere, and there is no caller. */
+	own.run.plans[OWN_PLAIN].inside = true;
 	wrong(OWN_PLAIN, "arg0 == 1", false, -ENOENT, "a call has ret, dur");
+	wrong(OWN_PLAIN, "caller == 1", false, -ENOENT, "where a function begins");
 }
 
 static void memory_may_run_out(void **state)
@@ -237,8 +326,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_condition_is_asked_as_soon_as_it_can),
+		TEST(a_gate_asks_for_arguments_alone),
 		TEST(values_have_places),
 		TEST(groups_and_a_measure),
+		TEST(places_do_not_depend_on_types),
+		TEST(a_measure_is_one_number),
 		TEST(struct_bytes_are_copied),
 		TEST(too_many),
 		TEST(wrong_words),

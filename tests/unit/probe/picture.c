@@ -13,62 +13,24 @@
 static struct cul_probe_bar bars[CUL_PICTURE_MOST];
 static struct cul_probe_histogram h;
 
-static void expect_within(int64_t v)
+/* A value's bar is that of its highest bit, on the side of its sign. */
+static void a_bar_a_power_of_two(void **state)
 {
-	__u32 bar = cul_bar_of(v);
-	__s64 first, last;
+	assert_int_equal(cul_bar_of(0), 0);
+	for (unsigned e = 0; e < 63; e++) {
+		int64_t low = (int64_t)(1ull << e), high = (int64_t)((2ull << e) - 1);
 
-	assert_true(bar < CUL_BARS);
-	cul_bar_bounds(bar, &first, &last);
-	if (v < first || v > last)
-		fail_msg("%lld is in bar %u of %lld to %lld", (long long)v, bar, first, last);
-	/* All of it is as far from zero, to 6 %. */
-	assert_true((uint64_t)last - (uint64_t)first <=
-		    (first < 0 ? -(uint64_t)last : (uint64_t)first) / 16);
+		assert_int_equal(cul_bar_of(low), 1 + e);
+		assert_int_equal(cul_bar_of(high), 1 + e);
+		assert_int_equal(cul_bar_of(-low), 1 + CUL_BARS_OF_A_SIGN + e);
+		assert_int_equal(cul_bar_of(-high), 1 + CUL_BARS_OF_A_SIGN + e);
+	}
+	assert_int_equal(cul_bar_of(INT64_MIN), CUL_BARS - 1);
 }
 
-static void a_value_is_within_its_bar(void **state)
+static uint32_t counted(const struct cul_probe_scale *s, int64_t v)
 {
-	expect_within(INT64_MIN);
-	expect_within(INT64_MAX);
-	for (int64_t v = -300; v <= 300; v++)
-		expect_within(v);
-	for (unsigned e = 4; e < 63; e++)
-		for (int64_t d = -40; d <= 40; d++)
-			for (int64_t s = 16; s < 32; s++) {
-				int64_t v = (int64_t)((uint64_t)s << (e - 4)) + d;
-
-				expect_within(v);
-				expect_within(-v);
-			}
-}
-
-static void bars_follow_one_another(void **state)
-{
-	int64_t next = 0;
-	__s64 first, last;
-	__u32 bar;
-
-	for (bar = 0; bar < CUL_BARS_OF_A_SIGN - 16; bar++) {
-		cul_bar_bounds(bar, &first, &last);
-		assert_int_equal(first, next);
-		assert_int_equal(cul_bar_of(first), bar);
-		assert_int_equal(cul_bar_of(last), bar);
-		next = (int64_t)((uint64_t)last + 1);
-	}
-	assert_int_equal(next, INT64_MIN); /* one beyond the last number there is */
-	next = -1;
-	for (bar = CUL_BARS_OF_A_SIGN + 1; bar < CUL_BARS - 16; bar++) {
-		cul_bar_bounds(bar, &first, &last);
-		assert_int_equal(last, next);
-		assert_int_equal(cul_bar_of(first), bar);
-		assert_int_equal(cul_bar_of(last), bar);
-		next = first - 1;
-	}
-	assert_int_equal(next, INT64_MIN);
-	cul_bar_bounds(cul_bar_of(INT64_MIN), &first, &last);
-	assert_int_equal(first, INT64_MIN);
-	assert_int_equal(last, INT64_MIN);
+	return s->step ? cul_bar_linear(v, s->min, s->max, (uint64_t)s->step) : cul_bar_of(v);
 }
 
 static void make(const struct cul_probe_scale *scale, const int64_t *values, size_t n)
@@ -76,7 +38,8 @@ static void make(const struct cul_probe_scale *scale, const int64_t *values, siz
 	struct cul_picture_count counts[32];
 
 	for (size_t i = 0; i < n; i++)
-		counts[i] = (struct cul_picture_count){cul_bar_of(values[i]), i + 1};
+		counts[i] = (struct cul_picture_count){
+			counted(scale, values[i]), i + 1, values[i], values[i]};
 	cul_picture_make(scale, counts, n, bars, &h);
 	/* No gaps, nothing lost. */
 	for (size_t i = 0; i < h.n_bars; i++) {
@@ -111,7 +74,7 @@ static void powers_of_two(void **state)
 	expect_bar(8, 128, 256, 8);
 	assert_int_equal(h.count, 36);
 	assert_int_equal(h.min, 0);
-	assert_int_equal(h.max, 135); /* the kernel counted 128..135 together */
+	assert_int_equal(h.max, 128);
 }
 
 static void negative_numbers_are_no_zeros(void **state)
@@ -164,21 +127,58 @@ static void the_widest_scale(void **state)
 				     one = {INT64_MIN, INT64_MAX, INT64_MAX};
 
 	make(&wide, values, 4);
-	assert_int_equal(h.n_bars, 253);
+	assert_int_equal(h.n_bars, 257);
 	expect_bar(0, INT64_MIN, INT64_MIN + ((int64_t)1 << 56), 1);
 	expect_bar(127, -((int64_t)1 << 56), 0, 2);
-	/* Counted together with all from 31 << 58 on. */
-	expect_bar(252, (int64_t)31 << 58, ((int64_t)31 << 58) + ((int64_t)1 << 56), 4);
+	expect_bar(128, 0, (int64_t)1 << 56, 3);
+	expect_bar(255, INT64_MAX - ((int64_t)1 << 56) + 1, INT64_MAX, 0);
+	expect_bar(256, INT64_MAX, INT64_MAX, 4);
 	make(&one, values, 4);
 	expect_bar(0, INT64_MIN, -1, 1);
-	expect_bar(1, -1, INT64_MAX - 1, 2 + 3 + 4);
+	expect_bar(1, -1, INT64_MAX - 1, 2 + 3);
+	expect_bar(3, INT64_MAX, INT64_MAX, 4);
+}
+
+/* Far from zero, where bars are narrower than a power of two's sixteenth. */
+static void narrow_bars_are_exact(void **state)
+{
+	static const int64_t values[] = {999999, 1000000, 1000009, 1000010, 1000999, 1001000};
+	const struct cul_probe_scale scale = {1000000, 1001000, 10};
+
+	make(&scale, values, 6);
+	assert_int_equal(h.n_bars, 102);
+	expect_bar(0, INT64_MIN, 1000000, 1);
+	expect_bar(1, 1000000, 1000010, 2 + 3);
+	expect_bar(2, 1000010, 1000020, 4);
+	expect_bar(100, 1000990, 1001000, 5);
+	expect_bar(101, 1001000, INT64_MAX, 6);
+	assert_int_equal(h.min, 999999);
+	assert_int_equal(h.max, 1001000);
+}
+
+static void what_could_not_be_read_is_in_no_bar(void **state)
+{
+	const struct cul_picture_count counts[] = {{CUL_BAR_UNREAD, 5, 0, 0}, {1, 2, 1, 1}};
+	const struct cul_probe_scale scales[] = {{0}, {0, 10, 1}};
+
+	for (int i = 0; i < 2; i++) {
+		cul_picture_make(&scales[i], counts, 2, bars, &h);
+		assert_int_equal(h.n_bars, 1);
+		assert_int_equal(h.count, 2);
+		assert_int_equal(h.unread, 5);
+		cul_picture_make(&scales[i], counts, 1, bars, &h);
+		assert_int_equal(h.n_bars, 0);
+		assert_int_equal(h.count, 0);
+		assert_int_equal(h.unread, 5);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_value_is_within_its_bar),
-		cmocka_unit_test(bars_follow_one_another),
+		cmocka_unit_test(a_bar_a_power_of_two),
+		cmocka_unit_test(narrow_bars_are_exact),
+		cmocka_unit_test(what_could_not_be_read_is_in_no_bar),
 		cmocka_unit_test(powers_of_two),
 		cmocka_unit_test(negative_numbers_are_no_zeros),
 		cmocka_unit_test(bars_of_equal_width),

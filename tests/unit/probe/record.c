@@ -74,6 +74,7 @@ static int groups(struct cul_sink *s, const struct cul_probe_group *g, size_t n)
 		r->group[i].n_frames = g[i].n_frames;
 		copy(r->group[i].by, sizeof(r->group[i].by),
 			g[i].n_by ? g[i].by[0].value.text : NULL);
+		copy(r->group[i].why, sizeof(r->group[i].why), g[i].n_by ? g[i].by[0].why : NULL);
 	}
 	return told(r);
 }
@@ -85,6 +86,7 @@ static int histogram(struct cul_sink *s, const struct cul_probe_histogram *h)
 	r->histograms++;
 	r->n_bars = h->n_bars;
 	r->bars_count = h->count;
+	r->histogram = *h;
 	return told(r);
 }
 

@@ -20,7 +20,7 @@ struct record_call {
 };
 
 struct record_group {
-	char by[64];
+	char by[64], why[32];
 	uint64_t calls, errors;
 	size_t n_frames;
 };
@@ -34,6 +34,7 @@ struct record {
 	char method[32], signature[256];    /* the first; of one function */
 	struct cul_probe_function function; /* the first */
 	uint64_t bars_count;
+	struct cul_probe_histogram histogram; /* the last */
 	struct cul_probe_loss loss;
 	int fail; /* what the operation after `fail_after` further ones returns */
 	int fail_after;

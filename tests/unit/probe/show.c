@@ -121,8 +121,27 @@ static void paths(void **state)
 	/* Hostile: no end, only ends. */
 	assert_string_equal(show(3, "abc", 3), "?");
 	assert_string_equal(show(3, ":abc", 4), "?");
-	assert_string_equal(show(3, "\0\0\0", 3), "///");
+	assert_string_equal(show(3, "\0\0\0", 3), "...//");
 	assert_string_equal(show(3, ":", 1), "?");
+}
+
+/* It begins with "...", for one that is not whole must not look like one from the root. */
+static void paths_that_are_cut(void **state)
+{
+	static const char cut[] = "x\0tmp\0\0";
+	char full[256];
+
+	assert_string_equal(show(3, cut, sizeof(cut) - 1), ".../tmp/x");
+	/* The last name that found room has perhaps not all of its letters. */
+	memset(full, 'd', sizeof(full));
+	memcpy(full, "x\0tmp", 6);
+	full[255] = 0;
+	assert_string_equal(show(3, full, sizeof(full)), ".../tmp/x");
+	/* The longest name there is fits. */
+	memset(full, 'n', 255);
+	show(3, full, sizeof(full));
+	assert_int_equal(strlen(shown.text), 255 + 4);
+	assert_memory_equal(shown.text, ".../nnn", 7);
 }
 
 static void a_name_of_a_struct(void **state)
@@ -219,6 +238,7 @@ int main(void)
 		TEST(strings),
 		TEST(what_could_not_be_read),
 		TEST(paths),
+		TEST(paths_that_are_cut),
 		TEST(a_name_of_a_struct),
 		TEST(structs),
 		TEST(values_by_type),

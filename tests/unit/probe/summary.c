@@ -92,7 +92,6 @@ static void put_totals(uint32_t site, struct cul_probe_totals one)
 
 static void put_group(struct cul_probe_tally_key key, struct cul_probe_tally one)
 {
-	key.stack = key.user_stack = -1;
 	put("groups", &key, &one, sizeof(one));
 }
 
@@ -203,19 +202,47 @@ static void groups_by_value(void **state)
 	assert_string_equal(own.record.group[1].by, "7");
 }
 
+/* No 0: a group of its own. */
+static void what_could_not_be_read_is_a_group(void **state)
+{
+	unsigned n;
+
+	own.options.by = "p->a";
+	assert_int_equal(cul_generate(&own.options, &own.run.plans[OWN_PLAIN], true, own.run.scope,
+				 &own.run.generated[OWN_PLAIN], &err),
+		0);
+	open_program(CUL_VIEW_COUNT);
+	n = n_cpus();
+	put_group((struct cul_probe_tally_key){0}, (struct cul_probe_tally){.count = 3});
+	put_group((struct cul_probe_tally_key){.unread = 1}, (struct cul_probe_tally){.count = 4});
+	put_totals(OWN_PLAIN, (struct cul_probe_totals){.calls = 7, .matched = 7, .unread = 4});
+	summary();
+	assert_int_equal(own.record.n_groups, 2);
+	assert_string_equal(own.record.group[0].by, "");
+	assert_string_equal(own.record.group[0].why, "unreadable");
+	assert_int_equal(own.record.group[0].calls, 4 * n);
+	assert_string_equal(own.record.group[1].by, "0");
+	assert_int_equal(own.record.loss.unread, 4 * n);
+}
+
 static void a_histogram_a_group(void **state)
 {
 	own.options.hist = "n";
 	open_program(CUL_VIEW_HIST);
 	for (int64_t v = -2; v < 6; v++)
 		put_group((struct cul_probe_tally_key){.bar = cul_bar_of(v)},
-			(struct cul_probe_tally){.count = 1});
+			(struct cul_probe_tally){.count = 1, .low = v, .high = v});
 	put_group((struct cul_probe_tally_key){.site = OWN_TREE, .bar = cul_bar_of(1000)},
-		(struct cul_probe_tally){.count = 2});
+		(struct cul_probe_tally){.count = 2, .low = 990, .high = 1003});
+	put_group((struct cul_probe_tally_key){.site = OWN_TREE, .bar = CUL_BAR_UNREAD},
+		(struct cul_probe_tally){.count = 9});
 	summary();
 	assert_int_equal(own.record.histograms, 2);
 	assert_int_equal(own.record.n_bars, 1);
 	assert_int_equal(own.record.bars_count, 2 * n_cpus());
+	assert_int_equal(own.record.histogram.min, 990);
+	assert_int_equal(own.record.histogram.max, 1003);
+	assert_int_equal(own.record.histogram.unread, 9 * n_cpus());
 }
 
 static void counts_that_cannot_be_read_are_no_zeros(void **state)
@@ -275,6 +302,7 @@ int main(void)
 		TEST(sites_of_a_function_are_one),
 		TEST(misses_that_are_not_known),
 		TEST(groups_by_value),
+		TEST(what_could_not_be_read_is_a_group),
 		TEST(a_histogram_a_group),
 		TEST(counts_that_cannot_be_read_are_no_zeros),
 		TEST(a_rate_is_told_each_second),

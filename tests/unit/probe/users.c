@@ -28,7 +28,9 @@ static void own_code_is_named(void **state)
 	assert_int_equal(users.users[0].looks, CUL_USERS_LOOKS);
 	cul_users_where(&users, getpid(), "self", (uint64_t)own_code_is_named, &where);
 	assert_string_equal(where.function, "own_code_is_named");
-	assert_int_equal(users.opened, 1);
+	assert_int_equal(users.n, 1);
+	assert_string_equal(cul_users_comm(&users, getpid()), "self");
+	assert_string_equal(cul_users_comm(&users, 1), "");
 	cul_users_free(&users);
 }
 

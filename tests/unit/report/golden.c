@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "samples.h"
@@ -117,6 +118,20 @@ static void test_json(void **state)
 	json_object_put(schema);
 }
 
+static void test_folded(void **state)
+{
+	const struct sample *sample = *state;
+	cul_autofree char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	struct cul_sink *s = cul_folded_sink_new(out);
+
+	assert_int_equal(sample->play(s), 0);
+	cul_sink_free(s);
+	fclose(out);
+	compare(sample->name, "folded", text, len);
+}
+
 /* The checker itself says no where it should. */
 static void test_schema(void **state)
 {
@@ -162,5 +177,9 @@ int main(void)
 
 	n += add(tests + n, samples, n_samples);
 	n += add(tests + n, samples_probe, n_samples_probe);
+	n += add(tests + n, samples_stack, n_samples_stack);
+	for (size_t i = 0; i < n_samples_stack; i++)
+		tests[n++] = (struct CMUnitTest){
+			samples_stack[i].name, test_folded, NULL, NULL, (void *)&samples_stack[i]};
 	return _cmocka_run_group_tests("report/golden", tests, n, NULL, NULL);
 }

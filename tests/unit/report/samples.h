@@ -17,5 +17,7 @@ extern const struct sample samples[];
 extern const size_t n_samples;
 extern const struct sample samples_probe[];
 extern const size_t n_samples_probe;
+extern const struct sample samples_stack[];
+extern const size_t n_samples_stack;
 
 #endif

@@ -244,6 +244,8 @@ static int play_count(struct cul_sink *s)
 			.module = "vmlinux",
 			.frames = open_stack,
 			.n_frames = N(open_stack),
+			.pid = 812,
+			.comm = "cat",
 			.calls = 200},
 		{.function = "do_sys_openat2", .module = "vmlinux", .calls = 1},
 	};
@@ -282,12 +284,14 @@ static int play_histogram(struct cul_sink *s)
 			.bars = numbers,
 			.n_bars = N(numbers),
 			.count = 21,
+			.unread = 1234,
 			.min = -5,
 			.max = 64},
 		{.measure = "dur", .is_time = true},
 	};
-	static const struct cul_probe_loss loss = {.calls = 837,
-		.matched = 837,
+	static const struct cul_probe_loss loss = {.calls = 2071,
+		.matched = 2071,
+		.unread = 1234,
 		.end = CUL_END_TIME,
 		.command_status = -1,
 		.ran_ns = 10000000000};

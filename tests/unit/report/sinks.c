@@ -68,6 +68,25 @@ static int play_probe(struct cul_sink *s)
 		?: s->ops->probe_loss(s, &probe_loss);
 }
 
+static const struct cul_stack_thread stack_thread = {.tid = 1, .pid = 1, .name = "n"};
+static const struct cul_stack_frame_shown stack_frame = {
+	.where = {.addr = 1, .function = "f"}, .method = "CFI", .times = 2, .period = 1};
+static const struct cul_stack_about stack_about = {
+	.pid = 1, .process = "p", .arch = "a", .n_threads = 1};
+static const struct cul_stack_threads stack_threads = {.threads = &stack_thread,
+	.n_threads = 1,
+	.frames = &stack_frame,
+	.n_frames = 1,
+	.end = "e",
+	.missing = "m"};
+static const struct cul_stack_summary stack_summary = {.n_threads = 1, .n_truncated = 1};
+
+static int play_stack(struct cul_sink *s)
+{
+	return s->ops->stack_about(s, &stack_about) ?: s->ops->stack_threads(s, &stack_threads)
+		?: s->ops->stack_summary(s, &stack_summary);
+}
+
 static int play(struct cul_sink *s)
 {
 	return s->ops->watch_armed(s, &armed) ?: s->ops->watch_hit(s, &hit)
@@ -87,6 +106,7 @@ static void test_reader_gone(void **state)
 		s = json ? cul_json_sink_new(out) : cul_text_sink_new(out, &plain);
 		assert_int_equal(play(s), -EPIPE);
 		assert_int_equal(play_probe(s), -EPIPE);
+		assert_int_equal(play_stack(s), -EPIPE);
 		cul_sink_free(s);
 		fclose(out);
 	}
@@ -105,20 +125,20 @@ static void test_disk_full(void **state)
 /* Whatever allocation fails: an error or complete output, and nothing leaks. */
 static void test_no_memory(void **state)
 {
-	bool done = false, probe_done = false;
+	static int (*const plays[])(struct cul_sink *) = {play, play_probe, play_stack};
+	size_t done = 0;
 
-	for (long after = 0; !done || !probe_done; after++) {
+	for (long after = 0; done < sizeof(plays) / sizeof(plays[0]); after++) {
 		FILE *out = fopen("/dev/null", "w");
 		struct cul_sink *s;
 		int r;
 
 		cul_alloc_fail_after(after);
 		s = cul_tee_sink_new(cul_text_sink_new(out, &plain), cul_json_sink_new(out));
-		r = !s ? -ENOMEM : done ? play_probe(s) : play(s);
+		r = s ? plays[done](s) : -ENOMEM;
 		cul_alloc_fail_after(-1);
 		if (r == 0) {
-			probe_done = done;
-			done = true;
+			done++;
 			after = -1;
 		}
 		if (r < 0)
@@ -138,6 +158,7 @@ static void test_tee(void **state)
 
 	assert_int_equal(play(s), 0);
 	assert_int_equal(play_probe(s), 0);
+	assert_int_equal(play_stack(s), 0);
 	cul_sink_free(s);
 	/* the second goes on when the first has failed */
 	s = cul_tee_sink_new(cul_json_sink_new(full), cul_json_sink_new(b));

@@ -409,7 +409,14 @@ static void by_debug_information(void **state)
 		assert_string_equal(s.sites.data[i].name, "inlined_twice");
 		assert_non_null(strstr(
 			i ? "second_caller" : "first_caller other_name", s.sites.data[i].symbol));
-		assert_null(s.sites.data[i].type);
+		assert_int_equal(cul_type_fill(s.sites.data[i].type, NULL), 0);
+		assert_int_equal(s.sites.data[i].type->n_members, 1);
+		/* Its caller's first parameter, as it came: DWARF's number of %rdi is 5. */
+		assert_int_equal(s.sites.data[i].copy->n, 1);
+		assert_int_equal(s.sites.data[i].copy->places[0].where, CUL_DWARF_SUM);
+		assert_true(s.sites.data[i].copy->places[0].has_reg);
+		assert_int_equal(s.sites.data[i].copy->places[0].reg, 5);
+		assert_int_equal(s.sites.data[i].copy->places[0].number, 0);
 	}
 }
 

@@ -166,7 +166,7 @@ static pid_t holder(char out_group[CUL_KPROBE_EVENTS_GROUP], int stdout_fd)
 			_exit(1);
 		cul_kprobe_events_own_group(group);
 		snprintf(line, sizeof(line), "r8:%s/%s_0 vfs_read\n", group, group);
-		if (cul_kprobe_events_write(fake, line))
+		if (cul_kprobe_events_write(fake, CUL_KPROBE_EVENTS, line))
 			_exit(2);
 		close(1);
 		if (stdout_fd >= 0)
@@ -314,7 +314,7 @@ static const char *need_tracefs(void)
 
 	if (!own_has_kprobes())
 		skip();
-	if (cul_kprobe_events_find(&tracefs, &err)) {
+	if (cul_kprobe_events_find(CUL_KPROBE_EVENTS, &tracefs, &err)) {
 		print_message("skipped: %s\n", err.text);
 		skip();
 	}
@@ -355,7 +355,7 @@ static void too_few_instances_are_told(void **state)
 	int map = own_map(), prog = own_program(OWN_KPROBE, NULL, map), files = own_open_files();
 
 	snprintf(by_address, sizeof(by_address), "0x%lx", own_symbol(TIMEDWAIT));
-	assert_int_equal(cul_kretprobes_new(&k, &err), 0);
+	assert_int_equal(cul_kretprobes_new(CUL_KPROBE_EVENTS, &k, &err), 0);
 	for (size_t i = 0; i < 2; i++) {
 		struct cul_attachment a = CUL_ATTACHMENT_NONE;
 		struct own_count before = own_read(map), count;
@@ -402,7 +402,7 @@ static void refusals_of_the_kernel(void **state)
 		"asm_exc_page_fault", "get_kprobe", "nomodule:nofunc"};
 	size_t number = 0;
 
-	assert_int_equal(cul_kretprobes_new(&k, &err), 0);
+	assert_int_equal(cul_kretprobes_new(CUL_KPROBE_EVENTS, &k, &err), 0);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int r;
 
@@ -440,7 +440,7 @@ static void a_killed_one_leaves_no_line(void **state)
 			size_t number;
 
 			setpgid(0, 0);
-			if (cul_kretprobes_new(&k, NULL))
+			if (cul_kretprobes_new(CUL_KPROBE_EVENTS, &k, NULL))
 				_exit(1);
 			for (int i = 0; i < 8; i++)
 				if (cul_kretprobe_attach(
@@ -474,14 +474,14 @@ static void a_new_run_takes_what_the_dead_left(void **state)
 	group_of_dead(dead);
 	for (int i = 0; i < 100; i++) {
 		snprintf(line, sizeof(line), "r1:%s/%s_%d " TIMEDWAIT "\n", dead, dead, i);
-		assert_int_equal(cul_kprobe_events_write(tracefs, line), 0);
+		assert_int_equal(cul_kprobe_events_write(tracefs, CUL_KPROBE_EVENTS, line), 0);
 	}
 	assert_int_equal(cul_kprobe_events_own_group(own), 0);
 	snprintf(line, sizeof(line), "r1:%s/%s_0 " TIMEDWAIT "\n", own, own);
-	assert_int_equal(cul_kprobe_events_write(tracefs, line), 0);
+	assert_int_equal(cul_kprobe_events_write(tracefs, CUL_KPROBE_EVENTS, line), 0);
 	pid = fork(); /* another run, while this one lives */
 	if (!pid) {
-		if (cul_kretprobes_new(&k, NULL))
+		if (cul_kretprobes_new(CUL_KPROBE_EVENTS, &k, NULL))
 			_exit(1);
 		cul_kretprobes_free(k);
 		_exit(0);
@@ -489,7 +489,7 @@ static void a_new_run_takes_what_the_dead_left(void **state)
 	waitpid(pid, NULL, 0);
 	assert_false(contains(tracefs, dead));
 	assert_true(contains(tracefs, own));
-	assert_int_equal(cul_kretprobes_new(&k, &err), 0);
+	assert_int_equal(cul_kretprobes_new(CUL_KPROBE_EVENTS, &k, &err), 0);
 	cul_kretprobes_free(k);
 	assert_false(contains(tracefs, own));
 }

@@ -29,7 +29,8 @@ struct point {
 
 static uint64_t calls[16];
 static volatile double sum;
-static int last_level;
+int last_level; /* not static: what is written and never read would be left out */
+static struct person somebody = {20, "somebody else", CALM, "se"};
 
 static VICTIM int call_numbers(int a, long b, unsigned char c, enum mood mood)
 {
@@ -82,15 +83,28 @@ static inline __attribute__((always_inline)) int call_inlined(int level)
 	return level * 2;
 }
 
+/* Each parameter has another kind of place, and the compiler chooses which. */
+static inline __attribute__((always_inline)) int call_places(
+	int level, const struct person *person, long total, int fixed, int unused)
+{
+	last_level = level + fixed;
+	__asm__ volatile("" : : : "memory");
+	return level + person->age + (int)total;
+}
+
 static VICTIM int call_from_here(int level)
 {
+	struct person own = {level + 40, "own", ANGRY, "ow"};
+
 	calls[7]++;
+	call_places(level, &own, level * 300L, 7, level);
 	return call_inlined(level);
 }
 
 static VICTIM int call_from_there(int level)
 {
 	calls[8]++;
+	call_places(-level, &somebody, (long)level << 32, 8, 9);
 	return call_inlined(-level);
 }
 

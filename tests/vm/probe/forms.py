@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is known better by another name, instructions, and functions that are overridden."""
+import collections
 import os
 import re
 import socket
 import subprocess
+import threading
 
 import culprit
 import victim
@@ -154,17 +156,33 @@ def others_frames(test):
         test.check(f["function"] or f["module"], f"neither function nor name: {f}")
 
 
-@case("forms: children of a process have no probes, do not mind, and are told of")
+@case("forms: children of a process have its probes, whichever thread forks them")
 def children(test):
     run = culprit.probe(test, "libc.so.6:getppid", "-p", str(os.getpid()))
     for _ in range(3):
         os.getppid()
-    child = os.fork()
-    if not child:
-        os._exit(0 if all(os.getppid() for _ in range(5)) else 1)
-    test.same(os.waitpid(child, 0)[1], 0, "status of the child")
+    pids = []
+
+    def fork():
+        child = os.fork()
+        if not child:
+            for _ in range(5):
+                os.getppid()
+            if not os.fork():
+                os.getppid()
+                os._exit(0)
+            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+        pids.append(child)
+        test.same(os.waitpid(child, 0)[1], 0, "status of the child")
+
+    fork()
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
     for _ in range(2):
         os.getppid()
     run.end()
-    test.same(len(run.calls()), 5, "calls")
-    test.check(any("forked 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")
+    seen = collections.Counter(c["pid"] for c in run.calls())
+    test.same((seen[os.getpid()], [seen[pid] for pid in pids]), (5, [5, 5]), "calls of the process, of children")
+    test.same(len(run.calls()), 5 + 2 * 5 + 2, "calls, with those of the children's children")
+    test.same(run.loss["gaps"], [], "gaps")

@@ -65,6 +65,10 @@ def inlined(test):
         test.check(any(0 <= books[name]["copy"] - a < 32 for a in addresses),
                    f"{name}: none of {addresses} is its copy, {books[name]['copy']:#x}")
     test.same({c["place"] for c in run.calls()}, {"inlined"}, "place")
+    told = [[c["args"][0]["value"] for c in run.calls() if int(c["where"]["addr"], 16) == a] for a in addresses]
+    upwards = list(range(1, 7))
+    test.check(all(t in (upwards, [-v for v in upwards], 6 * [None]) for t in told) and
+               any(None not in t for t in told), f"arguments are {told}")
 
 
 @case("probe, names: patterns: all functions that the kernel lists, and their number", seconds=240)

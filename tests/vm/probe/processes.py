@@ -10,6 +10,8 @@ import culprit
 from harness import case
 from victim import USER_CALLS as CALLS
 
+FORKS = CALLS.replace("victim_calls", "victim_forks")
+
 
 def booked(lines):
     """calls= of each book."""
@@ -106,6 +108,38 @@ def inlined(test):
     test.same(len({c["where"]["addr"] for c in run.calls()}), 2, "places")
 
 
+def places(level, here):
+    """Arguments of call_places, as its source has them."""
+    age, name = (level + 40, "own") if here else (20, "somebody else")
+    return {"level": level if here else -level, "total": level * 300 if here else level << 32,
+            "fixed": 7 if here else 8, "unused": level if here else 9,
+            "person": rf"{{age = {age}, name = (0x[0-9a-f]+( \(.*\))?|\"{name}\"), .*}}"}
+
+
+@case("probe, processes: arguments of inlined copies, where the compiler left them")
+def located(test):
+    for program in CALLS, CALLS + "_O0":
+        shown = collections.Counter()
+        run = culprit.Probe(test, "call_places", "--", program, "4", "0").wait()
+        test.same((run.status, run.probing["inlined"], len(run.calls())), (0, 2, 8), f"{program}: copies, calls")
+        for i, call in enumerate(run.calls()):
+            wanted = places(i // 2 + 1, i % 2 == 0)
+            for arg in call["args"]:
+                if arg["value"] is None:
+                    test.matches(arg.get("why"), "^(optimized out|not seen)$", f"{arg['name']}")
+                elif arg["name"] == "person":
+                    test.matches(arg["value"], wanted["person"], f"call {i}: person")
+                else:
+                    test.same(arg["value"], wanted[arg["name"]], f"call {i}: {arg['name']}")
+                shown[arg["name"]] += arg["value"] is not None
+        if program != CALLS:
+            test.same(dict(shown), {name: 8 for name in ("level", "person", "total", "fixed", "unused")}, "at -O0")
+        test.check(shown["level"] >= 4 and shown["fixed"] == 8, f"{program}: shown are {dict(shown)}")
+    run = culprit.Probe(test, "call_places", "--count", "--by", "fixed", "--if", "level < 3", "--",
+                        CALLS + "_O0", "4", "0").wait()
+    test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")), [(7, 2), (8, 4)], "groups")
+
+
 @case("probe, processes: threads: who called how often, by the book")
 def threads(test):
     run, books = traced(test, "call_thread", "--ret", count=50, threads=4)
@@ -122,16 +156,49 @@ def threads(test):
         test.check(g["by"][1]["value"] in (0, 1, 3), f"a group by {g['by']}")
 
 
-@case("probe, processes: its own stack, by the source's order")
+def names(shown):
+    return [f["function"] for f in shown["stack"] if f["user"]]
+
+
+@case("probe, processes: its own stack, by the source's order, with the direct caller")
 def stack(test):
-    run, books = traced(test, "call_fails", "call_nest", "--stack", "user", count=1)
-    frames = {c["where"]["function"]: [f["function"] for f in c["stack"] if f["user"]]
-              for c in run.calls() if c["stack"]}
-    for name in ("call_fails", "call_nest"):
-        told = frames.get(name, [])
-        # Frame pointers do not tell the direct caller at a function's first instruction.
-        test.check(told[:1] == [name] and {"victim_run", "main"} <= set(told) and
-                   told.index("victim_run") < told.index("main"), f"{name}: the stack is {told}")
+    outer = ["call_all", "victim_run", "main"]
+    run, books = traced(test, "call_fails", "call_nest", "lib_write_exported", "--stack", "user", count=1)
+    for name in "call_fails", "lib_write_exported":
+        stacks = [names(c) for c in run.calls(name)]
+        test.same([s[:4] for s in stacks], [[name] + outer], f"{name}: the stack")
+    for call, depth in zip(run.calls("call_nest"), range(4)):
+        test.same(names(call)[:depth + 4], (depth + 1) * ["call_nest"] + outer, f"call_nest, {depth} deep")
+    run, books = traced(test, "call_fails", "call_nest", "--count", count=5)
+    seen = sorted((names(g)[:names(g).index("main") + 1], g["calls"]) for g in run.of("group"))
+    test.same(seen, sorted([([f] * n + outer, 5) for f, n in
+                            [("call_fails", 1)] + [("call_nest", n) for n in range(1, 5)]]), "groups")
+
+
+@case("probe, processes: children that it forks, by their books")
+def forks(test):
+    run = culprit.Probe(test, "write_*", "--ret", "--stack", "user", "--", FORKS, "30", "3").wait()
+    test.same((run.status, run.loss.get("command_exit")), (0, 0), "status")
+    books = [dict(re.findall(r"(\w+)=(-?\d+)", line)) for line in run.said
+             if re.match(r"books (child\d|exec|parent) ", line)]
+    wanted = {int(b["pid"]): int(b["inherited_writes"]) + int(b.get("common_writes", 0)) for b in books}
+    test.same(len(wanted), 5, "processes")
+    test.same(dict(collections.Counter(c["pid"] for c in run.calls())), wanted, "calls by process")
+    test.check(all(c["returned"] for c in run.calls()), "a call that did not return")
+    test.same({f["function"] for c in run.calls() for f in c["stack"][:1]}, {"main"},
+              "where they return to, in children too")
+    test.check(any("ran other programs 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")
+
+
+@case("probe, processes: children that run another program: the same library's functions")
+def programs(test):
+    run = culprit.Probe(test, "libc.so.6:exit", "--stack", "user", "--", "sh", "-c",
+                        "/bin/true; /bin/cat /dev/null; /bin/true; :").wait()
+    test.same((run.status, run.loss["gaps"]), (0, []), "status, gaps")
+    comms = collections.Counter(c["comm"] for c in run.calls() if c["comm"] != "sh")
+    test.same(dict(comms), {"true": 2, "cat": 1}, "programs")
+    for call in run.calls():
+        test.check(not call["stack"] or call["stack"][0]["function"] == "exit", f"{call['comm']}: {call['stack']}")
 
 
 @case("probe, processes: killed while probed")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Counts, histograms and rates of a victim that is called with known values."""
 import collections
+import os
 import subprocess
 import time
 
@@ -69,8 +70,8 @@ def histogram(test):
     wanted[0] = 7
     h = run.of("histogram")[0]
     test.same(bars(h), dict(wanted), "powers of two")
-    test.same((h["calls"], h["measure"], h["min"]), (1007, "flags", 0), "calls, measure, min")
-    test.check(1000 <= h["max"] <= 1063, f"max is {h['max']}")
+    test.same((h["calls"], h["measure"], h["min"], h["max"]), (1007, "flags", 0, 1000),
+              "calls, measure, min, max")
     h = linear.of("histogram")[0]
     wanted = collections.Counter({low: 4 for low in range(4, 32, 4)})
     wanted.update({0: 3 + 7, 32: 1000 - 31})
@@ -86,6 +87,80 @@ def negative(test):
     h = run.of("histogram")[0]
     test.same(bars(h), dict(collections.Counter((v - 10) // 4 * 4 for v in range(1, 21))), "bars")
     test.same((h["calls"], h["min"], h["max"]), (20, -9, 10), "calls, min, max")
+
+
+@case("probe, views: --hist: bars of equal width are exact, far from zero too")
+def narrow(test):
+    run = culprit.probe(test, "victim:exec_me", "--hist", "a + 1000000", "--linear", "1000003,1000033,1")
+    victim.perform("exec_me", 40)
+    run.end()
+    h = run.of("histogram")[0]
+    wanted = {1000000 + v: 1 for v in range(3, 33)}
+    wanted.update({None: 2, 1000033: 8})
+    test.same(bars(h), wanted, "bars")
+    test.same((h["calls"], h["min"], h["max"]), (40, 1000001, 1000040), "calls, min, max")
+
+
+@case("probe, views: what could not be read is no 0")
+def unreadable(test):
+    victim.reset()
+    by_value = culprit.probe(test, "victim:victim_calls_find", "--count", "--by", "ret->level, which % 3")
+    measured = culprit.probe(test, "victim:victim_calls_find", "--hist", "ret->level")
+    victim.perform("call_find", 31)
+    by_value.end()
+    measured.end()
+    book = victim.book("victim_calls_find")
+    bad = int(book["null"]) + int(book["not_found"])
+    groups = {a[1]["value"]: (a[0]["value"], a[0].get("why"), g["calls"])
+              for g in by_value.of("group") for a in (g["by"],)}
+    test.same((groups[0], groups[1]), ((None, "unreadable", int(book["null"])),
+                                       (None, "unreadable", int(book["not_found"]))), "groups of no pointer")
+    test.check(groups[2][0] is not None and groups[2][2] == 31 - bad, f"the group of the pointer: {groups[2]}")
+    h = measured.of("histogram")[0]
+    test.same((h["calls"], h["unread"], sum(bars(h).values())), (31 - bad, bad, 31 - bad), "the histogram")
+    test.same((by_value.loss["unread"], measured.loss["unread"]), (bad, bad), "the ledger")
+
+
+@case("probe, views: several functions: each by its own argument of that name, whatever its type")
+def several(test):
+    run = culprit.probe(test, "victim:victim_args_*", "--count", "--by", "arg0")
+    victim.perform("call_args", 2)
+    run.end()
+    seen = collections.defaultdict(dict)
+    for g in run.of("group"):
+        seen[g["function"]][g["by"][0]["value"]] = g["calls"]
+    test.same(seen["victim_args_eight"], {1: 1, 2: 1}, "a word")
+    test.same(seen["victim_args_small"], {"{x = 1, y = -3}": 1, "{x = 2, y = -3}": 1}, "a struct in a word")
+    test.same(seen["victim_args_pair"], {f"{{first = {v}, second = {0x1122334455667788}}}": 1 for v in (1, 2)},
+              "a struct in two words")
+    test.same(seen["victim_args_nest"], {d: 2 for d in range(4)}, "a function that calls itself")
+    test.same(seen["victim_args_enum"], {"VICTIM_BLUE": 2}, "an enum")
+    test.same(sum(g["calls"] for g in run.of("group")), run.loss["calls"], "the sum")
+    run = culprit.probe(test, "victim:victim_args_*", "--hist", "a")
+    victim.perform("call_args", 9)
+    run.end()
+    hist = {h["function"]: (h["calls"], h["min"], h["max"]) for h in run.of("histogram")}
+    test.same(hist, {"victim_args_eight": (9, 1, 9), "victim_args_narrow": (9, -1, -1)}, "histograms")
+    test.same((run.probing["sites"], run.probing["refused"]), (2, 10), "sites, refused")
+    test.check(all("unknown name 'a'" in r["why"] for r in run.probing["refusals"]), "reasons")
+
+
+@case("probe, views: user stacks of several processes are named, though they end before the run")
+def processes(test):
+    run = culprit.probe(test, "kernel_clone", "--count", "--stack", "user", "--if", 'comm ~ "victim_*"')
+    started = [subprocess.Popen([os.path.join(os.path.dirname(victim.USER_CALLS), f"victim_{name}"), "--wait", "2", "2"], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE) for name in ("forks", "threads")]
+    for p in started:
+        p.stdout.readline()
+        p.communicate("\n", timeout=60)
+    run.end()
+    groups = run.of("group")
+    test.same({(g["pid"], g["comm"]) for g in groups},
+              {(p.pid, f"victim_{name}") for p, name in zip(started, ("forks", "threads"))}, "processes")
+    test.same(sum(g["calls"] for g in groups if g["comm"] == "victim_forks"), 3, "forks")
+    for g in groups:
+        test.check(g["stack"] and g["stack"][0]["module"].startswith("libc") and g["stack"][0]["function"],
+                   f"{g['comm']}: {g['stack'][:1]}")
 
 
 @case("probe, views: --hist of a result by another value, and of times")

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * BPF instructions written by hand, for the few programs that the doctor loads.
+ * BPF instructions written by hand, for the few programs that are loaded so.
  */
-#ifndef CUL_DOCTOR_INSNS_H
-#define CUL_DOCTOR_INSNS_H
+#ifndef CUL_SYS_INSNS_H
+#define CUL_SYS_INSNS_H
 
 #include <linux/bpf.h>
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files that read a core share. Inside src/stack only. */
+#ifndef CUL_STACK_CORE_H
+#define CUL_STACK_CORE_H
+
+#include "base/str.h"
+#include "mem/core.h"
+#include "stack/source.h"
+
+enum { CUL_CORE_NOTES = 12, CUL_CORE_NAMED = 3, CUL_CORE_ID_MAX = 64, CUL_CORE_PAGE = 4096 };
+
+/* A few names of files, and how many they are. */
+struct cul_core_names {
+	struct cul_str text;
+	size_t n;
+};
+
+/* The data of such a source. */
+struct cul_core_source {
+	const struct cul_stack_options *options;
+	struct cul_core *core;
+	struct cul_stack_source *source;
+	struct cul_maps maps; /* until the names take them over */
+	struct cul_core_names absent, wrong, unchecked;
+	bool exe_tried;
+	const char *notes[CUL_CORE_NOTES];
+	size_t n_notes;
+	uint8_t id[CUL_CORE_ID_MAX]; /* lent by the last question for one */
+};
+
+/* A sentence for the reader. */
+void cul_core_note(struct cul_core_source *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* core_files.c: the first bytes of a file, however many there are; it is not opened if special. */
+ssize_t cul_core_file_head(const char *path, void *buf, size_t size);
+
+/* core_files.c: `open` and `build_id` of struct cul_process_files. */
+int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
+	const struct cul_objfile_load *load, struct cul_objfile **out, struct cul_error *err);
+size_t cul_core_file_id(void *data, const struct cul_map *map, const uint8_t **id);
+/* What became of the files, once all were tried, in notes. */
+void cul_core_note_files(struct cul_core_source *s);
+
+/* core_maps.c: the mappings, out of segments, NT_FILE and, without it, the --exe file. -ENOMEM. */
+int cul_core_make_maps(struct cul_core_source *s);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is done while a process stands still. */
+#include "stack/live.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "sys/process.h"
+#include "unwind/process.h"
+
+enum {
+	REGSET_MOST = 1024,
+	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
+};
+
+/* Whether it is where it was when /proc was read: its kernel stack is then what it was. */
+static bool is_where_it_was(const struct cul_arch *arch, const struct cul_thread_regs *regs,
+	const struct cul_live_before *b)
+{
+	return b->is_blocked && b->at.pc == regs->regs.r[arch->reg_ip] &&
+	       b->at.sp == regs->regs.r[arch->reg_sp] &&
+	       (!arch->syscall_regs || regs->regs.r[arch->syscall_regs[0]] == (uint64_t)b->at.nr);
+}
+
+/* The kernel hands them out in the order of pt_regs. */
+static bool take_regs(
+	const struct cul_arch *arch, const uint8_t *bytes, size_t size, struct cul_thread_regs *out)
+{
+	if (size < (size_t)arch->n_regs * arch->word)
+		return false;
+	*out = (struct cul_thread_regs){.known = ~0ull};
+	for (unsigned i = 0; i < arch->n_regs; i++)
+		memcpy(&out->regs.r[i], bytes + (size_t)i * arch->word, arch->word);
+	return true;
+}
+
+/* One frame is all that can be said. */
+static void only_pc(struct cul_source_thread *t, uint64_t pc, uint64_t sp)
+{
+	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+	struct cul_stack_frame *f = stack ? cul_vec_push(&stack->frames) : NULL;
+
+	if (!f) {
+		free(stack);
+		return;
+	}
+	*f = (struct cul_stack_frame){.frame = {.pc = pc,
+					      .sp = sp,
+					      .exact = true,
+					      .method = CUL_UNWIND_REGS,
+					      .certainty = CUL_CERTAIN},
+		.times = 1,
+		.period = 1};
+	stack->depth = 1;
+	stack->end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, pc};
+	t->walked = stack;
+}
+
+/* The same by /proc, which tells it of a thread that stands still too. */
+static bool is_still_there(const struct cul_live *live, pid_t tid, const struct cul_live_before *b)
+{
+	struct cul_task_blocked now;
+	char text[256];
+
+	return b->is_blocked && cul_task_read(live->pid, tid, "syscall", text, sizeof(text)) == 0 &&
+	       cul_task_parse_syscall(text, &now) == 0 && !memcmp(&now, &b->at, sizeof(now));
+}
+
+static void read_regs(
+	struct cul_live *live, struct cul_source_thread *t, const struct cul_live_before *b)
+{
+	const struct cul_arch *arch = live->source->arch;
+	uint8_t bytes[REGSET_MOST];
+	size_t size = sizeof(bytes);
+	int r = cul_sys_ptrace_regset(t->about.tid, NT_PRSTATUS, bytes, &size);
+
+	if (r == -ESRCH) {
+		t->missing = "it ended while it was looked at";
+	} else if (r < 0) {
+		t->missing = "its registers could not be read";
+	} else if (take_regs(arch, bytes, size, &t->regs)) {
+		t->has_regs = true;
+	} else {
+		live->n_narrow++;
+		if (is_still_there(live, t->about.tid, b))
+			only_pc(t, b->at.pc, b->at.sp);
+		else
+			t->kernel.len = 0;
+		if (t->walked)
+			t->user_end = "it runs 32-bit code, whose frames are not followed";
+		else
+			t->missing = "it runs 32-bit code, whose frames are not followed";
+		return;
+	}
+	if (!t->has_regs || !is_where_it_was(arch, &t->regs, b))
+		t->kernel.len = 0;
+}
+
+static void set_reg(struct cul_thread_regs *regs, unsigned reg, uint64_t value)
+{
+	regs->regs.r[reg] = value;
+	regs->known |= 1ull << reg;
+}
+
+static void regs_of_call(
+	const struct cul_arch *arch, const struct cul_task_blocked *at, struct cul_thread_regs *out)
+{
+	*out = (struct cul_thread_regs){0};
+	set_reg(out, arch->reg_ip, at->pc);
+	set_reg(out, arch->reg_sp, at->sp);
+	for (size_t i = 0; i < 6 && at->nr >= 0 && arch->syscall_regs; i++)
+		set_reg(out, arch->syscall_regs[1 + i], at->args[i]);
+}
+
+static const char *why_refused(struct cul_live *live, pid_t tid)
+{
+	if (!live->refused)
+		cul_live_check(live, tid);
+	return live->refused;
+}
+
+static void not_stopped(struct cul_live *live, struct cul_source_thread *t,
+	const struct cul_live_before *b, const struct cul_stop_thread *s)
+{
+	char state = cul_task_state(live->pid, s->tid);
+
+	if (state == 'Z' || state == 'X')
+		t->missing = "it has ended; what is left has no stack";
+	else if (s->state == CUL_STOP_GONE || !state)
+		t->missing = "it ended while it was looked at";
+	else if (s->state == CUL_STOP_REFUSED)
+		t->missing = why_refused(live, s->tid);
+	else if (state == 'D')
+		t->missing = "it is in uninterruptible sleep (D) and cannot stop: its registers "
+			     "cannot be read";
+	else
+		t->missing = "it did not stop: its registers cannot be read";
+	if (state == 'Z' || state == 'X' || !state || !is_still_there(live, t->about.tid, b)) {
+		t->kernel.len = 0;
+		return;
+	}
+	/* Where it left user space is known all the same. */
+	regs_of_call(live->source->arch, &b->at, &t->regs);
+	t->has_regs = true;
+	t->missing = NULL;
+	t->moving = state != 'D';
+	if (state == 'D')
+		live->n_asleep++;
+	else
+		live->n_refused++;
+}
+
+/* Both lists are by number. New threads are added at the end. */
+static int match(struct cul_live *live)
+{
+	struct cul_stack_source *source = live->source;
+	size_t n = source->threads.len, at = 0;
+
+	for (size_t i = 0; i < live->stop.threads.len; i++) {
+		pid_t tid = live->stop.threads.data[i].tid;
+		size_t mine;
+
+		while (at < n && source->threads.data[at].about.tid < tid)
+			at++;
+		mine = at;
+		if (at == n || source->threads.data[at].about.tid != tid) {
+			int r = cul_live_add(live, tid);
+
+			if (r < 0)
+				return r;
+			mine = source->threads.len - 1;
+			source->threads.data[mine].about.state = 0;
+			source->threads.data[mine].kernel.len = 0;
+			live->before.data[mine].is_blocked = false;
+		}
+		live->before.data[mine].stop = i;
+	}
+	return 0;
+}
+
+/* Those that ended before the stop were not there at its time. */
+static void forget_ended(struct cul_live *live)
+{
+	struct cul_source_thread *t = live->source->threads.data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < live->source->threads.len; i++) {
+		if (live->before.data[i].stop == SIZE_MAX) {
+			free(t[i].kernel.data);
+			continue;
+		}
+		t[kept] = t[i];
+		live->before.data[kept++] = live->before.data[i];
+	}
+	live->source->threads.len = kept;
+}
+
+static void walk(struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t)
+{
+	const struct cul_unwind_options options = {
+		.methods = live->options->methods, .max_frames = live->options->max_frames};
+	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+
+	if (!stack)
+		return;
+	cul_stack_walk(u, &t->regs, &options, stack);
+	t->walked = stack;
+	if (cul_snapshot_is_late(live->snapshot) && stack->end.why == CUL_UNWIND_END_UNREADABLE)
+		t->user_end = "the stack is too deep to be followed while the process stands still";
+}
+
+/* What is deeper than was copied is walked now, for as long as that may take. */
+static void walk_deep(struct cul_live *live)
+{
+	struct cul_stack_source *source = live->source;
+	struct cul_unwind_process *code = NULL;
+	struct cul_unwinder *u = NULL;
+	struct cul_code_space space;
+
+	cul_snapshot_until(live->snapshot, cul_clock_now() + DEEP_NS);
+	if (cul_unwind_process_new(source->syms, source->mem, &code) != 0)
+		return;
+	space = cul_unwind_process_space(code);
+	if (cul_unwinder_new(source->arch, source->mem, &space, &u) == 0) {
+		for (size_t i = 0; i < source->threads.len; i++) {
+			if (live->before.data[i].is_deep)
+				walk(live, u, &source->threads.data[i]);
+		}
+	}
+	cul_unwinder_free(u);
+	cul_unwind_process_free(code);
+}
+
+static void take_threads(struct cul_live *live)
+{
+	struct cul_stack_source *source = live->source;
+	unsigned sp = source->arch->reg_sp;
+	bool is_deep = false;
+
+	for (size_t i = 0; i < source->threads.len; i++) {
+		struct cul_source_thread *t = &source->threads.data[i];
+		const struct cul_live_before *b = &live->before.data[i];
+		const struct cul_stop_thread *s = &live->stop.threads.data[b->stop];
+
+		if (s->state == CUL_STOP_STOPPED)
+			read_regs(live, t, b);
+		else
+			not_stopped(live, t, b, s);
+	}
+	for (size_t i = 0; i < source->threads.len; i++) {
+		const struct cul_source_thread *t = &source->threads.data[i];
+
+		if (t->has_regs && !cul_snapshot_copy(live->snapshot, t->regs.regs.r[sp]))
+			is_deep = live->before.data[i].is_deep = true;
+	}
+	if (is_deep)
+		walk_deep(live);
+}
+
+/* Another program since it was opened. */
+static int follow_exec(struct cul_live *live, struct cul_error *err)
+{
+	struct cul_mem *fresh;
+	int r;
+
+	if (!cul_mem_is_gone(live->mem))
+		return 0;
+	r = cul_mem_process(live->alive, &fresh, err);
+	if (r < 0)
+		return r;
+	cul_mem_free(live->mem);
+	live->mem = fresh;
+	cul_snapshot_of(live->snapshot, fresh);
+	return 0;
+}
+
+static int take(struct cul_live *live, struct cul_error *err)
+{
+	int r = match(live);
+
+	if (r < 0)
+		return cul_fail(err, r, "process %d: out of memory", (int)live->pid);
+	forget_ended(live);
+	r = follow_exec(live, err);
+	if (r == 0)
+		r = cul_process_refresh(live->source->syms, err);
+	if (r < 0)
+		return r;
+	take_threads(live);
+	return 0;
+}
+
+static void *tracer(void *data)
+{
+	struct cul_live *live = data;
+	int r = cul_stop_threads(live->pid, &live->stop, &live->err);
+
+	if (r == 0)
+		r = take(live, &live->err);
+	cul_stop_release(&live->stop);
+	live->source->about.stopped_ns = cul_clock_now() - live->stop.since_ns;
+	live->result = r;
+	return NULL;
+}
+
+int cul_live_take(struct cul_live *live, struct cul_error *err)
+{
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, tracer, live);
+
+	if (r != 0)
+		return cul_fail(err, -r, "process %d: no thread to stop it from: %s",
+			(int)live->pid, cul_strerror(r));
+	pthread_join(thread, NULL);
+	if (live->result < 0 && err)
+		*err = live->err;
+	return live->result;
+}

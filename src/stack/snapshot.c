@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "stack/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/vec.h"
+#include "sys/process.h"
+
+enum { PAGE = 4096, ROOM_MOST = 512 << 20 };
+
+struct copy {
+	uint64_t addr, size;
+	const uint8_t *bytes;
+};
+
+struct cul_snapshot {
+	struct cul_mem mem;
+	pid_t pid;
+	struct cul_mem *live;
+	const struct cul_maps *maps; /* NULL: not closed yet */
+	uint8_t *room;
+	size_t used, size;
+	CUL_VEC(struct copy) copies; /* by address once it is closed, or searched */
+	bool sorted;
+	size_t last;    /* where something was found */
+	uint64_t until; /* 0: no end */
+	bool late;
+};
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct copy *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static bool covers(const struct copy *c, uint64_t addr)
+{
+	return addr >= c->addr && addr - c->addr < c->size;
+}
+
+/* Copies may overlap where stacks lie in one mapping. */
+static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
+{
+	const struct copy *c = s->copies.data;
+	size_t low = 0, high = s->copies.len;
+
+	if (!s->sorted) {
+		qsort(s->copies.data, s->copies.len, sizeof(*c), by_addr);
+		s->sorted = true;
+		s->last = 0;
+	}
+	if (s->last < s->copies.len && covers(&c[s->last], addr))
+		return &c[s->last];
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (c[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	while (low-- > 0 && addr - c[low].addr < CUL_SNAPSHOT_STACK) {
+		if (!covers(&c[low], addr))
+			continue;
+		s->last = low;
+		return &c[low];
+	}
+	return NULL;
+}
+
+static bool may_read(struct cul_snapshot *s, uint64_t addr)
+{
+	const struct cul_map *map = s->maps ? cul_maps_at(s->maps, addr) : NULL;
+
+	if (s->maps)
+		return map && !(map->prot & CUL_MAP_WRITE);
+	s->late |= s->until && cul_clock_now() > s->until;
+	return !s->late;
+}
+
+static int snapshot_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
+{
+	struct cul_snapshot *s = (struct cul_snapshot *)mem;
+	uint8_t *to = buf;
+
+	while (size) {
+		const struct copy *c = find(s, addr);
+		size_t n = size;
+
+		if (c) {
+			uint64_t at = addr - c->addr;
+
+			if (n > c->size - at)
+				n = c->size - at;
+			memcpy(to, c->bytes + at, n);
+		} else {
+			return may_read(s, addr) ? cul_mem_read(s->live, addr, to, n) : -EFAULT;
+		}
+		to += n;
+		addr += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static void snapshot_free(struct cul_mem *mem)
+{
+	cul_snapshot_free((struct cul_snapshot *)mem);
+}
+
+static const struct cul_mem_ops snapshot_ops = {
+	.name = "copies of its stacks",
+	.read = snapshot_read,
+	.free = snapshot_free,
+};
+
+int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snapshot **out)
+{
+	struct cul_snapshot *s = cul_calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->mem.ops = &snapshot_ops;
+	s->pid = pid;
+	s->live = live;
+	s->size = n < ROOM_MOST / CUL_SNAPSHOT_STACK ? (n + 1) * CUL_SNAPSHOT_STACK : ROOM_MOST;
+	s->room = cul_calloc(1, s->size); /* what is not written to takes no memory */
+	if (!s->room) {
+		free(s);
+		return -ENOMEM;
+	}
+	*out = s;
+	return 0;
+}
+
+void cul_snapshot_free(struct cul_snapshot *s)
+{
+	if (!s)
+		return;
+	free(s->copies.data);
+	free(s->room);
+	free(s);
+}
+
+bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr)
+{
+	size_t room = s->size - s->used;
+	size_t want = room < CUL_SNAPSHOT_STACK ? room : CUL_SNAPSHOT_STACK;
+	uint64_t start = addr & ~(uint64_t)(PAGE - 1);
+	struct copy *c;
+	ssize_t n;
+
+	if (start > UINT64_MAX - want || want == 0)
+		return false;
+	n = cul_sys_process_vm_readv(s->pid, start, s->room + s->used, want);
+	if (n <= 0)
+		return n == -EFAULT;
+	c = cul_vec_push(&s->copies);
+	if (!c)
+		return false;
+	*c = (struct copy){.addr = start, .size = (uint64_t)n, .bytes = s->room + s->used};
+	s->used += ((size_t)n + PAGE - 1) & ~(size_t)(PAGE - 1);
+	s->sorted = false;
+	return (size_t)n < want;
+}
+
+void cul_snapshot_of(struct cul_snapshot *s, struct cul_mem *live)
+{
+	s->live = live;
+}
+
+void cul_snapshot_until(struct cul_snapshot *s, uint64_t ns)
+{
+	s->until = ns;
+}
+
+bool cul_snapshot_is_late(const struct cul_snapshot *s)
+{
+	return s->late;
+}
+
+void cul_snapshot_close(struct cul_snapshot *s, const struct cul_maps *maps)
+{
+	s->maps = maps;
+}
+
+struct cul_mem *cul_snapshot_mem(struct cul_snapshot *s)
+{
+	return &s->mem;
+}

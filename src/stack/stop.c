@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "stack/stop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "stack/tasks.h"
+#include "sys/process.h"
+
+enum {
+	NAP_NS = 50 * 1000,
+	SLEEPERS_NS = 10 * 1000 * 1000,  /* then those that cannot stop are looked for */
+	PATIENCE_NS = 200 * 1000 * 1000, /* with no thread stopping */
+	PASSES_MOST = 64,                /* of looking for new threads */
+};
+
+static int by_tid(const void *a, const void *b)
+{
+	const struct cul_stop_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+static struct cul_stop_thread *find(struct cul_stop *stop, size_t n, pid_t tid)
+{
+	const struct cul_stop_thread key = {.tid = tid};
+
+	return n ? bsearch(&key, stop->threads.data, n, sizeof(key), by_tid) : NULL;
+}
+
+/* Adds the threads that are not known yet; how many, or a negative errno. */
+static int list(struct cul_stop *stop)
+{
+	size_t known = stop->threads.len;
+	struct cul_tasks_dir dir;
+	int ret = cul_tasks_open(stop->pid, &dir);
+	pid_t tid;
+
+	if (ret < 0)
+		return ret;
+	while ((tid = cul_tasks_next(&dir)) > 0) {
+		struct cul_stop_thread *t;
+
+		if (find(stop, known, tid))
+			continue;
+		t = cul_vec_push(&stop->threads);
+		if (!t) {
+			ret = -ENOMEM;
+			break;
+		}
+		t->tid = tid;
+	}
+	cul_tasks_close(&dir);
+	return ret < 0 ? ret : (int)(stop->threads.len - known);
+}
+
+/* Seizing alone disturbs nobody. */
+static void seize(struct cul_stop *stop, size_t from)
+{
+	for (size_t i = from; i < stop->threads.len; i++) {
+		struct cul_stop_thread *t = &stop->threads.data[i];
+		int r = cul_sys_ptrace(PTRACE_SEIZE, t->tid, 0);
+
+		if (r == 0)
+			continue;
+		t->state = r == -ESRCH ? CUL_STOP_GONE : CUL_STOP_REFUSED;
+		t->error = r;
+	}
+}
+
+static void interrupt(struct cul_stop *stop, size_t from)
+{
+	if (!stop->since_ns)
+		stop->since_ns = cul_clock_now();
+	for (size_t i = from; i < stop->threads.len; i++) {
+		struct cul_stop_thread *t = &stop->threads.data[i];
+		int r = t->state == CUL_STOP_SEIZED ? cul_sys_ptrace(PTRACE_INTERRUPT, t->tid, 0)
+						    : 0;
+
+		if (r == -ESRCH)
+			t->state = CUL_STOP_GONE;
+		else if (r < 0)
+			t->error = r;
+	}
+}
+
+/* Whether its state is known now. */
+static bool look(struct cul_stop_thread *t)
+{
+	int stop = 0, r = cul_sys_ptrace_stop(t->tid, &stop);
+
+	if (r == -EAGAIN || r == -EINTR)
+		return false;
+	if (r < 0) {
+		t->state = r == -ECHILD ? CUL_STOP_GONE : CUL_STOP_REFUSED;
+		t->error = r;
+		return true;
+	}
+	t->state = CUL_STOP_STOPPED;
+	t->signal = stop >> 8 == 0 ? stop : 0;
+	return true;
+}
+
+static size_t look_at_all(struct cul_stop *stop)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < stop->threads.len; i++) {
+		struct cul_stop_thread *t = &stop->threads.data[i];
+
+		if (t->state == CUL_STOP_SEIZED && !t->error && !look(t))
+			left++;
+	}
+	return left;
+}
+
+/* Whether those that have not stopped are all in a sleep that nothing interrupts. */
+static bool all_sleep(const struct cul_stop *stop)
+{
+	for (size_t i = 0; i < stop->threads.len; i++) {
+		const struct cul_stop_thread *t = &stop->threads.data[i];
+
+		if (t->state == CUL_STOP_SEIZED && !t->error &&
+			cul_task_state(stop->pid, t->tid) != 'D')
+			return false;
+	}
+	return true;
+}
+
+static void await(struct cul_stop *stop)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	uint64_t progress = cul_clock_now(), now;
+	size_t left = look_at_all(stop), before = left;
+
+	while (left) {
+		nanosleep(&nap, NULL);
+		left = look_at_all(stop);
+		now = cul_clock_now();
+		if (left < before)
+			progress = now;
+		before = left;
+		if (now - progress > PATIENCE_NS ||
+			(now - progress > SLEEPERS_NS && all_sleep(stop)))
+			return;
+	}
+}
+
+int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err)
+{
+	out->pid = pid;
+	for (unsigned pass = 0; pass < PASSES_MOST; pass++) {
+		size_t known = out->threads.len;
+		int n = list(out);
+
+		if (n == -ENOENT || n == -ESRCH)
+			return cul_fail(err, -ESRCH, "process %d has ended", (int)pid);
+		if (n < 0)
+			return cul_fail(err, n, "process %d: its threads cannot be listed: %s",
+				(int)pid, cul_strerror(n));
+		if (n == 0)
+			return 0;
+		seize(out, known);
+		interrupt(out, known);
+		qsort(out->threads.data, out->threads.len, sizeof(*out->threads.data), by_tid);
+		await(out);
+	}
+	out->incomplete = true;
+	return 0;
+}
+
+void cul_stop_release(struct cul_stop *stop)
+{
+	for (size_t i = 0; i < stop->threads.len; i++) {
+		struct cul_stop_thread *t = &stop->threads.data[i];
+
+		if (t->state == CUL_STOP_SEIZED && !t->error)
+			look(t); /* late */
+		if (t->state == CUL_STOP_STOPPED)
+			cul_sys_ptrace(PTRACE_DETACH, t->tid, (uintptr_t)t->signal);
+	}
+}
+
+void cul_stop_free(struct cul_stop *stop)
+{
+	free(stop->threads.data);
+	*stop = (struct cul_stop){0};
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * odd HOW [N]: a process in a state that is not the usual one. Says "ready", then what it has
+ * counted when its standard input ends.
+ *
+ *     vfork       a thread in vfork(), whose child sleeps; another thread that pauses
+ *     ended       the first thread has ended, another pauses
+ *     storm       threads come and go all the time
+ *     exec N      becomes itself again N times
+ *     deep N      N calls of dive() within one another, on a stack of N * 256 bytes
+ *     mutual N    N calls of even() and odd() in turn
+ *     signals     counts SIGRTMIN; all are to arrive
+ *     handler     pauses in the handler of a signal that interrupted interrupted()
+ *     beats N     N threads that count
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static atomic_long counted;
+static atomic_int there;
+static long n;
+static volatile long zero;
+
+static void ready(void)
+{
+	printf("ready\n");
+	fflush(stdout);
+}
+
+static __attribute__((noinline)) void until_told(void)
+{
+	char byte;
+
+	while (read(0, &byte, 1) > 0)
+		;
+	printf("counted %ld\n", (long)counted);
+	fflush(stdout);
+	if (!zero)
+		_exit(0);
+}
+
+static void start(void *(*f)(void *))
+{
+	pthread_attr_t small;
+	pthread_t one;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 64 << 10);
+	pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&one, &small, f, NULL))
+		abort();
+}
+
+static __attribute__((noinline)) void *pausing(void *unused)
+{
+	there++;
+	while (!zero)
+		pause();
+	return NULL;
+}
+
+static __attribute__((noinline)) void *in_vfork(void *unused)
+{
+	there++;
+	if (vfork() == 0) {
+		for (;;)
+			pause();
+	}
+	return NULL;
+}
+
+static void *told(void *unused)
+{
+	ready();
+	until_told();
+	return NULL;
+}
+
+static void *ending(void *unused)
+{
+	counted++;
+	return NULL;
+}
+
+static void *starting(void *unused)
+{
+	while (!zero) {
+		start(ending);
+		usleep(100);
+	}
+	return NULL;
+}
+
+static void *beating(void *unused)
+{
+	there++;
+	while (!zero)
+		counted++;
+	return NULL;
+}
+
+static __attribute__((noinline)) long bottom(void)
+{
+	ready();
+	until_told();
+	return zero;
+}
+
+static __attribute__((noinline)) long dive(long left)
+{
+	volatile char frame[192] = {(char)left};
+
+	return (left == zero ? bottom() : dive(left - 1)) + frame[zero];
+}
+
+static long even(long left);
+static __attribute__((noinline)) long odd(long left)
+{
+	volatile long kept = left;
+
+	return even(left - 1) + kept;
+}
+
+static __attribute__((noinline)) long even(long left)
+{
+	volatile long kept = left;
+
+	return (left <= zero ? bottom() : odd(left - 1)) + kept;
+}
+
+static void *diving(void *unused)
+{
+	dive(n);
+	return NULL;
+}
+
+static void count_signal(int number)
+{
+	counted++;
+}
+
+static __attribute__((noinline)) void handling(int number)
+{
+	ready();
+	until_told();
+}
+
+static __attribute__((noinline)) void interrupted(void)
+{
+	signal(SIGUSR1, handling);
+	for (;;)
+		__asm__ volatile("ud2a" ::: "memory");
+}
+
+static void go_deep(void)
+{
+	pthread_attr_t large;
+	pthread_t one;
+	size_t size = ((size_t)n * 256 + (1 << 20)) & ~(size_t)4095;
+
+	pthread_attr_init(&large);
+	if (pthread_attr_setstacksize(&large, size) || pthread_create(&one, &large, diving, NULL))
+		abort();
+	pthread_join(one, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+	char left[32];
+
+	n = argc > 2 ? atol(argv[2]) : 0;
+	if (!strcmp(how, "vfork")) {
+		start(pausing);
+		start(in_vfork);
+		while (there < 2)
+			usleep(1000);
+		usleep(50000);
+	} else if (!strcmp(how, "ended")) {
+		start(told);
+		pthread_exit(NULL);
+	} else if (!strcmp(how, "storm")) {
+		start(starting);
+		start(starting);
+	} else if (!strcmp(how, "exec")) {
+		if (n > 0) {
+			usleep(500);
+			snprintf(left, sizeof(left), "%ld", n - 1);
+			execl(argv[0], argv[0], how, left, NULL);
+		}
+	} else if (!strcmp(how, "deep")) {
+		go_deep();
+	} else if (!strcmp(how, "mutual")) {
+		even(n);
+	} else if (!strcmp(how, "signals")) {
+		signal(SIGRTMIN, count_signal);
+	} else if (!strcmp(how, "handler")) {
+		signal(SIGILL, handling);
+		interrupted();
+	} else if (!strcmp(how, "beats")) {
+		for (long i = 0; i < n; i++)
+			start(beating);
+		while (there < n)
+			usleep(1000);
+	} else {
+		return 2;
+	}
+	ready();
+	until_told();
+	return 0;
+}
