@@ -51,7 +51,7 @@ struct walk {
 	struct cul_frame frame;
 	bool trusted;  /* the frame is CUL_CERTAIN */
 	uint64_t fail; /* the address that could not be read, or was no code */
-	unsigned n_scans;
+	unsigned n_scans, n_calls;
 };
 
 static inline bool reg_known(const struct cul_thread_regs *regs, unsigned reg)

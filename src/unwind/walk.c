@@ -12,6 +12,7 @@ enum {
 	DEFAULT_SCAN = 16 << 10,
 	/* Stacks may be changed (a signal's, a coroutine's), but not for ever. */
 	MAX_DOWNWARD = 64,
+	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
 };
 
@@ -222,7 +223,8 @@ static int by_rules(
 	uint64_t fail = 0;
 	int ret;
 
-	if (c->no_entry && (c->ret != 0 || c->method == CUL_UNWIND_CODE) &&
+	if (c->no_entry && w->n_calls++ < CALLS_MOST &&
+		(c->ret != 0 || c->method == CUL_UNWIND_CODE) &&
 		cul_unwind_by_call(w, &f->regs) == 0) {
 		*method = CUL_UNWIND_CODE;
 		return judge(w, *method, false, f, end);
