@@ -12,6 +12,9 @@
 enum {
 	CODE_BEFORE = 8192, /* of a function that is longer its head is not analysed */
 	CODE_AFTER = 2048,
+	CODE_BACK = 4096,
+	CALL_SCAN = 1024, /* bytes of the stack */
+	CALLS_TRIED = 16,
 	DELAY_SLOT = 4, /* with the instruction that it belongs to */
 	SCAN_STEP_MAX = 1 << 20,
 };
@@ -143,30 +146,47 @@ static size_t read_around(struct cul_unwinder *u, uint64_t from, uint8_t *buf, s
 	return have;
 }
 
-static int by_code(
-	struct cul_unwinder *u, const struct cul_code_place *place, struct cul_rules *out)
+/* Loops of its function go back, and what a delay slot belongs to is before it. */
+static uint64_t before(struct cul_unwinder *u, uint64_t pc)
 {
-	uint8_t bytes[CODE_BEFORE + CODE_AFTER + DELAY_SLOT];
-	struct cul_code code = {.bytes = bytes};
-	uint64_t start, pc = place->pc, lookup = pc - !place->exact;
+	uint8_t byte;
 
-	if (!u->facts->analyse)
-		return -ENOENT;
-	if (function_start(u, lookup, &start) == 0 && lookup - start < CODE_BEFORE) {
-		code.addr = start;
-		code.from_entry = true;
-	} else {
-		code.addr = pc - (pc >= DELAY_SLOT ? DELAY_SLOT : 0);
+	for (uint64_t n = CODE_BACK; n >= DELAY_SLOT; n /= 2) {
+		if (n <= pc && cul_unwind_is_code(u, pc - n) &&
+			cul_unwind_read_code(u, pc - n, &byte, 1) == 0)
+			return pc - n;
 	}
-	code.size = read_around(u, code.addr, bytes, pc - code.addr + CODE_AFTER);
+	return pc;
+}
+
+/* `start`: of the function; NULL: not known. */
+static int analyse(struct cul_unwinder *u, const struct cul_code_place *place,
+	const uint64_t *start, struct cul_rules *out)
+{
+	uint8_t bytes[CODE_BEFORE + CODE_AFTER];
+	struct cul_code code = {.bytes = bytes};
+
+	code.from_entry = start && place->pc - *start < CODE_BEFORE;
+	code.addr = code.from_entry ? *start : before(u, place->pc);
+	code.size = read_around(u, code.addr, bytes, place->pc - code.addr + CODE_AFTER);
 	return code.size ? u->facts->analyse(&code, place, out) : -ENOENT;
+}
+
+static int by_code(struct walk *w, struct cached_rules *c, struct cul_rules *out)
+{
+	const struct cul_code_place place = {c->pc, c->flags, c->exact};
+	uint64_t start;
+
+	if (!(w->methods & 1u << CUL_UNWIND_CODE) || !w->u->facts->analyse)
+		return -ENOENT;
+	c->no_entry = function_start(w->u, c->pc - !c->exact, &start) != 0;
+	return analyse(w->u, &place, c->no_entry ? NULL : &start, out);
 }
 
 static int make_rules(struct walk *w, struct cached_rules *c)
 {
 	struct cul_unwinder *u = w->u;
 	uint64_t pc = w->frame.pc, lookup = pc - !w->frame.exact;
-	const struct cul_code_place place = {pc, c->flags, w->frame.exact};
 
 	if (w->methods & 1u << CUL_UNWIND_SIGNAL && by_signal(u, pc, &c->rules) == 0) {
 		c->method = CUL_UNWIND_SIGNAL;
@@ -176,8 +196,7 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		by_file(u, lookup, &c->rules, cul_unwind_cfi) == 0) {
 		c->method = CUL_UNWIND_CFI;
 		c->has_code = u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
-			      w->methods & 1u << CUL_UNWIND_CODE && !c->rules.signal &&
-			      by_code(u, &place, &c->code) == 0;
+			      !c->rules.signal && by_code(w, c, &c->code) == 0;
 		return 0;
 	}
 	/* Tables for exceptions are right where a function calls. */
@@ -186,7 +205,7 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
-	if (w->methods & 1u << CUL_UNWIND_CODE && by_code(u, &place, &c->rules) == 0) {
+	if (by_code(w, c, &c->rules) == 0) {
 		c->method = CUL_UNWIND_CODE;
 		return 0;
 	}
@@ -230,7 +249,7 @@ const struct cached_rules *cul_unwind_rules(struct walk *w)
 	c->valid = true;
 	c->pc = frame->pc;
 	c->flags = flags;
-	c->has_code = false;
+	c->has_code = c->no_entry = false;
 	c->exact = frame->exact;
 	c->methods = w->methods;
 	c->ret = make_rules(w, c);
@@ -274,6 +293,14 @@ int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+bool cul_unwind_is_own(struct cul_unwinder *u, uint64_t pc, uint64_t ra)
+{
+	uint64_t own, other;
+
+	return function_start(u, pc, &own) == 0 &&
+	       function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) == 0 && own == other;
 }
 
 /* Whether the address is behind a call that another function made of this one, for all one can see.
@@ -339,6 +366,48 @@ int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next)
 	reg_set(next, arch->reg_ip, ra);
 	reg_set(next, arch->reg_sp, sp);
 	return 0;
+}
+
+/* Whether the code of a function at `start` puts its return address where this one was found. */
+static bool comes_from(struct walk *w, uint64_t ra, uint64_t start, struct cul_thread_regs *next)
+{
+	const struct cul_arch *arch = w->u->arch;
+	const struct cul_code_place place = {w->frame.pc,
+		w->regs.regs.r[arch->reg_flags] & w->u->facts->flags_used, w->frame.exact};
+	struct cul_rules rules;
+	uint64_t ignored;
+
+	return analyse(w->u, &place, &start, &rules) == 0 &&
+	       cul_unwind_apply(w->u, &rules, &w->regs, next, &ignored) == 0 &&
+	       cul_unwind_clean_pc(w->u, next->regs.r[arch->reg_ip]) ==
+		       cul_unwind_clean_pc(w->u, ra);
+}
+
+/*
+ * Without symbols a call tells where the function begins that it calls. That is this one if its
+ * code, followed from there to here, has the return address of that very call.
+ */
+int cul_unwind_by_call(struct walk *w, struct cul_thread_regs *next)
+{
+	uint64_t ra, target, last = 0, pc = w->frame.pc;
+	unsigned lr = w->u->facts->reg_lr, tried = 0;
+
+	if (lr != CUL_NO_REG && w->frame.exact && reg_known(&w->regs, lr) &&
+		cul_unwind_is_return(w->u, w->regs.regs.r[lr], &target) &&
+		pc - target < CODE_BEFORE && comes_from(w, w->regs.regs.r[lr], target, next))
+		return 0;
+	for (size_t off = 0; off < CALL_SCAN && tried < CALLS_TRIED; off += w->u->arch->word) {
+		if (cul_unwind_read_word(w->u, w->frame.sp + off, &ra) != 0)
+			break;
+		if (ra == last || !cul_unwind_is_return(w->u, ra, &target) ||
+			pc - target >= CODE_BEFORE)
+			continue;
+		if (comes_from(w, ra, target, next))
+			return 0;
+		last = ra;
+		tried++;
+	}
+	return -ENOENT;
 }
 
 /*

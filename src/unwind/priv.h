@@ -34,6 +34,7 @@ struct cached_rules {
 	/* What the code says where `rules` are tables that may be right at calls only. */
 	bool has_code;
 	struct cul_rules code;
+	bool no_entry; /* the code was analysed without knowing where its function begins */
 };
 
 /* Whether there is code at an address. */
@@ -63,7 +64,7 @@ struct walk {
 	struct cul_frame frame;
 	bool trusted;  /* the frame is CUL_CERTAIN */
 	uint64_t fail; /* the address that could not be read, or was no code */
-	unsigned n_scans;
+	unsigned n_scans, n_calls;
 };
 
 static inline bool reg_known(const struct cul_thread_regs *regs, unsigned reg)
@@ -115,10 +116,13 @@ const struct cached_rules *cul_unwind_rules(struct walk *w);
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
 /* Whether a call can return to `pc`, for all that is mapped. */
 bool cul_unwind_is_behind_code(struct cul_unwinder *u, uint64_t pc);
+/* Whether a call that returns to `ra` is in the function of `pc`. */
+bool cul_unwind_is_own(struct cul_unwinder *u, uint64_t pc, uint64_t ra);
 /* Whether `ra`, as a call leaves it, is code behind a call; of what, if the code names it. */
 bool cul_unwind_is_return(struct cul_unwinder *u, uint64_t ra, uint64_t *target);
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc);
 /* Each: 0 with the caller in `next`, its pc as a call left it; -ENOENT: not this way. */
+int cul_unwind_by_call(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);

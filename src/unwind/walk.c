@@ -12,6 +12,7 @@ enum {
 	DEFAULT_SCAN = 16 << 10,
 	/* Stacks may be changed (a signal's, a coroutine's), but not for ever. */
 	MAX_DOWNWARD = 64,
+	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
 };
 
@@ -102,6 +103,7 @@ struct found {
 	struct cul_frame frame;
 	uint64_t ra; /* its pc as a call left it */
 	bool downward;
+	bool doubtful; /* tables say so, but nothing else does */
 };
 
 /* 0, or why it ends here. */
@@ -164,9 +166,10 @@ static bool calls_this(struct walk *w, uint64_t ra)
 static bool is_sure(struct walk *w, enum cul_unwind_method method, const struct found *f)
 {
 	switch (method) {
-	case CUL_UNWIND_CFI:
 	case CUL_UNWIND_SIGNAL:
 		return true;
+	case CUL_UNWIND_CFI:
+		return !f->doubtful;
 	case CUL_UNWIND_EXIDX: /* says nothing of prologues */
 		return !w->frame.exact;
 	case CUL_UNWIND_CODE:
@@ -224,6 +227,12 @@ static int by_rules(
 	uint64_t fail = 0;
 	int ret;
 
+	if (c->no_entry && w->n_calls++ < CALLS_MOST &&
+		(c->ret != 0 || c->method == CUL_UNWIND_CODE) &&
+		cul_unwind_by_call(w, &f->regs) == 0) {
+		*method = CUL_UNWIND_CODE;
+		return judge(w, *method, false, f, end);
+	}
 	if (c->ret != 0)
 		return -EBADMSG;
 	/* Who has called somebody has its return address in the link register no more. */
@@ -239,6 +248,9 @@ static int by_rules(
 		ret = mend_stopped(w, &c->code, f, method, ret);
 	if (ret != 0)
 		return ret;
+	/* What a call of its own has left in the link register, of a function that kept nothing? */
+	f->doubtful = rule->kind == CUL_RULE_REG && rule->reg == w->u->facts->reg_lr &&
+		      cul_unwind_is_own(w->u, w->frame.pc, f->regs.regs.r[w->u->arch->reg_ip]);
 	if (c->method == CUL_UNWIND_EXIDX)
 		mend_prologue(w, f, method);
 	return judge(w, *method, c->rules.signal, f, end);
