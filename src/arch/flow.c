@@ -76,8 +76,8 @@ static struct flow *flow_new(const struct cul_flow_arch *arch, const struct cul_
 	f->way = way;
 	f->fresh = way == ON;
 	f->seen = cul_calloc(1, code->size / 2 + 1);
-	f->branches = cul_calloc(MAX_WAITING, sizeof(*f->branches));
-	f->calls = cul_calloc(MAX_WAITING, sizeof(*f->calls));
+	f->branches = cul_realloc_array(NULL, MAX_WAITING, sizeof(*f->branches));
+	f->calls = cul_realloc_array(NULL, MAX_WAITING, sizeof(*f->calls));
 	if (!f->seen || !f->branches || !f->calls)
 		return NULL;
 	f->state.pc = way == ON ? at->pc : code->addr;

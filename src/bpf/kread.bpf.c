@@ -11,6 +11,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 __u64 addr;
 __u32 size;
+__u32 own_task; /* addr counts from the task_struct of who runs this */
 char bytes[4096] __attribute__((aligned(8)));
 
 SEC("raw_tp")
@@ -22,5 +23,6 @@ int kread(void *ctx)
 	__asm__ volatile("" : "+r"(n));
 	if (!n || n > sizeof(bytes))
 		return 0;
-	return bpf_probe_read_kernel(bytes, n, (void *)addr);
+	return bpf_probe_read_kernel(
+		bytes, n, (void *)(own_task ? addr + bpf_get_current_task() : addr));
 }

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/values.h"
 #include "unwind/unwind.h"
 
@@ -34,7 +35,7 @@ static const struct cul_option stack_options[] = {
 	{OPT_NO_FOLD, "no-fold", 0, NULL, "each thread for itself, also where stacks are the same"},
 	{OPT_FRAMES, "frames", 0, "N", "at most N frames of each thread"},
 	{OPT_METHOD, "method", 0, "LIST",
-		"find frames by these alone: cfi, exidx, signal, code, lr, fp, bad-pc, scan"},
+		"find frames by these alone: cfi, exidx, signal, code, lr, fp, bad-pc, scan, orc"},
 	{OPT_EXE, "exe", 0, "FILE", "of a core: the program, where it is not at its old place"},
 	{OPT_SYSROOT, "sysroot", 0, "DIR", "of a core: the directory its files are under"},
 	{OPT_DEBUG, "debug", 0, "PATH",
@@ -70,7 +71,8 @@ static int set_methods(struct request *r, const char *value)
 		[CUL_UNWIND_LR] = "lr",
 		[CUL_UNWIND_FP] = "fp",
 		[CUL_UNWIND_BAD_PC] = "bad-pc",
-		[CUL_UNWIND_SCAN] = "scan"};
+		[CUL_UNWIND_SCAN] = "scan",
+		[CUL_UNWIND_ORC] = "orc"};
 	const char *word = value;
 
 	r->stack.methods = 0;
@@ -83,7 +85,7 @@ static int set_methods(struct request *r, const char *value)
 		if (i == CUL_UNWIND_METHODS)
 			return cul_value_bad(&cul_cmd_stack, "method", value,
 				"a list such as cfi,fp of cfi, exidx, signal, code, lr, fp, "
-				"bad-pc, scan");
+				"bad-pc, scan, orc");
 		r->stack.methods |= 1u << i;
 		if (!word[len])
 			return 0;
@@ -214,7 +216,7 @@ static int parse(struct request *r, char **argv)
 
 static int stack(struct request *r)
 {
-	struct cul_progress progress = {0};
+	struct cul_progress *progress;
 	struct cul_output output;
 	struct cul_error err = {0};
 	int result;
@@ -229,11 +231,13 @@ static int stack(struct request *r)
 		r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_stack, &err);
-	if (isatty(STDERR_FILENO)) {
-		r->stack.progress = cul_progress_show;
-		r->stack.progress_data = &progress;
+	progress = cul_progress_start();
+	if (progress) {
+		r->stack.progress = cul_progress_tell;
+		r->stack.progress_data = progress;
 	}
 	result = cul_stack_run(&r->stack, output.sink, &err);
+	cul_progress_end(progress);
 	cul_output_close(&output);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_stack, &err) : CUL_EXIT_OK;
 }

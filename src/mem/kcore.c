@@ -13,8 +13,12 @@
 #include "base/cleanup.h"
 #include "sys/file.h"
 
-/* A kernel has one for each block of RAM and a few areas; a big machine has some hundreds. */
-enum { MAX_HEADERS = 16384 };
+enum {
+	/* A kernel has one for each block of RAM and a few areas; a big machine has some hundreds.
+	 */
+	MAX_HEADERS = 16384,
+	MAX_NOTES = 64,
+};
 
 struct segment {
 	uint64_t addr, size;
@@ -24,6 +28,7 @@ struct segment {
 struct kcore {
 	struct cul_mem mem;
 	int fd;
+	uint64_t notes, notes_size; /* in the file */
 	size_t n;
 	struct segment segments[];
 };
@@ -66,6 +71,31 @@ static int kcore_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size
 	return 0;
 }
 
+/* The note that fs/proc/kcore.c makes of `current` for each read. */
+static int kcore_own_task(struct cul_mem *mem, void *buf, size_t size)
+{
+	struct kcore *k = (struct kcore *)mem;
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < MAX_NOTES && at + sizeof(Elf64_Nhdr) <= k->notes_size; i++) {
+		uint64_t data;
+		Elf64_Nhdr note;
+		ssize_t n = cul_sys_pread_full(k->fd, &note, sizeof(note), k->notes + at);
+
+		if (n < (ssize_t)sizeof(note))
+			return n < 0 ? (int)n : -EFAULT;
+		data = at + sizeof(note) + ((note.n_namesz + 3ull) & ~3ull);
+		if (note.n_type == NT_TASKSTRUCT) {
+			if (note.n_descsz < size)
+				return -EFAULT;
+			n = cul_sys_pread_full(k->fd, buf, size, k->notes + data);
+			return n < 0 ? (int)n : (size_t)n < size ? -EFAULT : 0;
+		}
+		at = data + ((note.n_descsz + 3ull) & ~3ull);
+	}
+	return -ENOTSUP;
+}
+
 static void kcore_free(struct cul_mem *mem)
 {
 	struct kcore *k = (struct kcore *)mem;
@@ -75,7 +105,11 @@ static void kcore_free(struct cul_mem *mem)
 }
 
 static const struct cul_mem_ops kcore_ops = {
-	.name = "/proc/kcore", .read = kcore_read, .free = kcore_free};
+	.name = "/proc/kcore",
+	.read = kcore_read,
+	.free = kcore_free,
+	.own_task = kcore_own_task,
+};
 
 static int fail_open(const char *path, int code, struct cul_error *err)
 {
@@ -120,17 +154,22 @@ static int read_header(int fd, const char *path, Elf64_Ehdr *eh, struct cul_erro
 	return 0;
 }
 
-/* Takes over the loadable segments whose extent makes sense. */
+/* Takes over the loadable segments whose extent makes sense, and where the notes are. */
 static void take_segments(struct kcore *k, const Elf64_Phdr *ph, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t size = ph[i].p_filesz, end;
 
-		if (ph[i].p_type != PT_LOAD || size == 0)
+		if (size == 0 || (ph[i].p_type != PT_LOAD && ph[i].p_type != PT_NOTE))
 			continue;
 		if (__builtin_add_overflow(ph[i].p_vaddr, size - 1, &end) ||
 			__builtin_add_overflow(ph[i].p_offset, size, &end) || end > INT64_MAX)
 			continue;
+		if (ph[i].p_type == PT_NOTE) {
+			k->notes = ph[i].p_offset;
+			k->notes_size = size;
+			continue;
+		}
 		k->segments[k->n].addr = ph[i].p_vaddr;
 		k->segments[k->n].size = size;
 		k->segments[k->n].offset = ph[i].p_offset;

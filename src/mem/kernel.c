@@ -16,3 +16,8 @@ int cul_mem_kernel(struct cul_mem **out, struct cul_error *err)
 	return cul_fail(
 		err, bpf.code, "kernel memory: %.220s; nor by BPF: %.220s", kcore.text, bpf.text);
 }
+
+int cul_mem_kernel_own_task(struct cul_mem *mem, void *buf, size_t size)
+{
+	return mem->ops->own_task ? mem->ops->own_task(mem, buf, size) : -ENOTSUP;
+}

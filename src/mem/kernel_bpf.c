@@ -36,9 +36,8 @@ static int read_part(struct reader *r, uint64_t addr, void *buf, size_t size)
 	return 0;
 }
 
-static int bpf_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
+static int read_parts(struct reader *r, uint64_t addr, void *buf, size_t size)
 {
-	struct reader *r = (struct reader *)mem;
 	char *to = buf;
 
 	while (size > 0) {
@@ -58,6 +57,22 @@ static int bpf_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 	return 0;
 }
 
+static int bpf_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
+{
+	return read_parts((struct reader *)mem, addr, buf, size);
+}
+
+static int bpf_own_task(struct cul_mem *mem, void *buf, size_t size)
+{
+	struct reader *r = (struct reader *)mem;
+	int ret;
+
+	r->skel->bss->own_task = 1;
+	ret = read_parts(r, 0, buf, size);
+	r->skel->bss->own_task = 0;
+	return ret;
+}
+
 static void bpf_free(struct cul_mem *mem)
 {
 	struct reader *r = (struct reader *)mem;
@@ -66,7 +81,12 @@ static void bpf_free(struct cul_mem *mem)
 	free(r);
 }
 
-static const struct cul_mem_ops bpf_ops = {.name = "BPF", .read = bpf_read, .free = bpf_free};
+static const struct cul_mem_ops bpf_ops = {
+	.name = "BPF",
+	.read = bpf_read,
+	.free = bpf_free,
+	.own_task = bpf_own_task,
+};
 
 static bool is_confidential(void)
 {

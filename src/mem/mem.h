@@ -21,7 +21,8 @@ struct cul_mem_ops {
 	/* All `size` bytes or a negative errno (-EFAULT: not mapped; -ESRCH: process gone). */
 	int (*read)(struct cul_mem *mem, uint64_t addr, void *buf, size_t size);
 	void (*free)(struct cul_mem *mem);
-	bool (*is_gone)(struct cul_mem *mem); /* NULL: never */
+	bool (*is_gone)(struct cul_mem *mem);                         /* NULL: never */
+	int (*own_task)(struct cul_mem *mem, void *buf, size_t size); /* NULL: it has none */
 };
 
 /* The first member of each reader. */
@@ -76,6 +77,12 @@ int cul_mem_kcore(const char *path, struct cul_mem **out, struct cul_error *err)
  * -ENOTSUP, -ENOMEM.
  */
 int cul_mem_kernel_bpf(struct cul_mem **out, struct cul_error *err);
+
+/*
+ * Of a reader of the running kernel: the first `size` bytes of the task_struct of the thread that
+ * asks, which leads to all others where no symbol does. -ENOTSUP; -EFAULT: it is not that long.
+ */
+int cul_mem_kernel_own_task(struct cul_mem *mem, void *buf, size_t size);
 
 /* What the bytes come through: "/proc/kcore", "BPF". */
 const char *cul_mem_name(const struct cul_mem *mem);

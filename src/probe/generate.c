@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "probe/generate.h"
+#include "probe/generate_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,22 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/unwind.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
-
-/* Inputs by number: first the parameters, then these. */
-enum {
-	IN_RET = CUL_SIGNATURE_MOST,
-	IN_DUR,
-	IN_CPU,
-	IN_PID,
-	IN_TID,
-	IN_CALLER,
-	IN_COMM,
-	INPUTS,
-	STACK_LIMIT = 320, /* of 512, which the function shares with its caller */
-};
 
 static const char *const input_names[INPUTS] = {
 	[IN_RET] = "ret",
@@ -35,24 +21,11 @@ static const char *const input_names[INPUTS] = {
 	[IN_COMM] = "comm",
 };
 
-#define INPUT(field) (int16_t) offsetof(struct cul_probe_inputs, field)
-
-struct generating {
-	const struct cul_probe_options *options;
-	const struct cul_plan *plan;
-	const struct cul_expr_env *scope;
-	bool user, returns;
-	struct cul_expr_env env;
-	struct cul_bpf_input at[INPUTS];
-	struct cul_bpf_layout layout;
-	unsigned next; /* free among CUL_PROBE_VALUES */
-	struct cul_generated *out;
-};
-
 void cul_generated_free(struct cul_generated *g)
 {
 	cul_bpf_code_free(&g->entry);
 	cul_bpf_code_free(&g->back);
+	cul_bpf_code_free(&g->gate);
 	for (size_t i = 0; i < g->n_values; i++)
 		free(g->values[i].text);
 	memset(g, 0, sizeof(*g));
@@ -247,70 +220,6 @@ static void lay_out(struct generating *g)
 		.memory = g->user ? CUL_BPF_USER : CUL_BPF_EITHER};
 }
 
-static void emit(
-	struct cul_bpf_code *code, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
-{
-	cul_bpf_emit(
-		code, (struct bpf_insn){
-			      .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm});
-}
-
-enum {
-	REGS_AT = -CUL_PROBE_REGS * 8, /* on the stack: the registers, and a word */
-	WORD_AT = REGS_AT - 8,
-};
-
-/* r1 = the sum that a place is. */
-static void add_up(struct cul_bpf_code *code, const struct cul_dwarf_place *at)
-{
-	const uint8_t *regs = cul_arch_host()->unwind->dwarf_regs;
-
-	if (at->has_reg)
-		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10,
-			(int16_t)(REGS_AT + regs[at->reg] * 8), 0);
-	else
-		emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 0);
-	emit(code, BPF_LD | BPF_DW | BPF_IMM, 2, 0, 0, (int32_t)(uint64_t)at->number);
-	emit(code, 0, 0, 0, 0, (int32_t)((uint64_t)at->number >> 32));
-	emit(code, BPF_ALU64 | BPF_ADD | BPF_X, 1, 2, 0, 0);
-}
-
-/* r1 = what lies there, 0 where it cannot be read. */
-static void read_word(struct generating *g, struct cul_bpf_code *code, uint64_t size)
-{
-	emit(code, BPF_ST | BPF_MEM | BPF_DW, 10, 0, WORD_AT, 0);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 1, 0, 0);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, (int32_t)size);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0);
-	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, WORD_AT);
-	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0,
-		g->user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel);
-	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, WORD_AT, 0);
-}
-
-/* The words of an inlined copy: so far the first one is the address of the registers. */
-static void find_words(struct generating *g, struct cul_bpf_code *code)
-{
-	const struct cul_plan *plan = g->plan;
-
-	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 3, 6, INPUT(words), 0);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0);
-	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, REGS_AT);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, CUL_PROBE_REGS * 8);
-	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);
-	for (size_t i = 0; i < plan->signature.n_params; i++) {
-		const struct cul_parameter *p = &plan->signature.params[i];
-
-		if (p->place.where != CUL_ARG_WORDS)
-			continue;
-		add_up(code, &plan->copy->places[i]);
-		if (plan->copy->places[i].where == CUL_DWARF_MEMORY)
-			read_word(g, code, p->type->size);
-		emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1,
-			(int16_t)(INPUT(words) + p->place.word * 8), 0);
-	}
-}
-
 /* r6 = the inputs. */
 static void begin(struct generating *g, struct cul_bpf_code *code)
 {
@@ -318,7 +227,7 @@ static void begin(struct generating *g, struct cul_bpf_code *code)
 		return;
 	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
 	if (g->plan->copy)
-		find_words(g, code);
+		cul_generate_copy_words(g, code);
 }
 
 /* Another function's --by may have more words. */
@@ -341,11 +250,27 @@ static bool uses_arguments(const struct cul_expr *e)
 	return false;
 }
 
+/* Those of the `parts` of the condition, behind which a call goes on. */
+static int add_parts(struct generating *g, const struct cul_expr *e, uint64_t parts,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	int r;
+
+	if (!parts)
+		return 0;
+	begin(g, code);
+	r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
+	emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
+	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return r;
+}
+
 static int add_condition(struct generating *g, struct cul_error *err)
 {
 	const char *text = g->options->condition;
+	struct cul_generated *out = g->out;
 	struct cul_expr *e = NULL;
-	uint64_t all, early;
+	uint64_t all, early, gate;
 	int r;
 
 	if (!text)
@@ -359,19 +284,18 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	early = g->plan->after ? 0
 		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
 			       : all;
-	for (int late = 0; !r && late < 2; late++) {
-		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
-		uint64_t parts = late ? all & ~early : early;
-
-		if (!parts)
-			continue;
-		if (late)
-			g->out->keeps |= uses_arguments(e);
-		begin(g, code);
-		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
-		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
-		emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	}
+	gate = g->user || g->plan->copy
+		       ? 0
+		       : cul_expr_parts_within(e, cul_generate_gate_inputs(g->plan)) & early;
+	r = add_parts(g, e, gate, &out->entry, err);
+	out->gated = out->entry.len;
+	if (!r && gate)
+		r = cul_generate_gate(g, e, gate, err);
+	if (!r)
+		r = add_parts(g, e, early & ~gate, &out->entry, err);
+	out->keeps |= (all & ~early) && uses_arguments(e);
+	if (!r)
+		r = add_parts(g, e, all & ~early, &out->back, err);
 	cul_expr_free(e);
 	if (r)
 		cul_error_prefix(err, "--if");
@@ -542,7 +466,9 @@ static int add_all(struct generating *g, struct cul_error *err)
 		begin(g, &out->entry);
 	finish(g, &out->entry);
 	finish(g, &out->back);
-	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
+	return out->entry.failed || out->back.failed || out->gate.failed
+		       ? cul_fail(err, -ENOMEM, "out of memory")
+		       : 0;
 }
 
 static bool has_regs(const struct cul_plan *plan)

@@ -163,7 +163,7 @@ static void add_place(struct cul_text_sink *t, const struct cul_stack_frame_show
 	if (f->certainty == CUL_LIKELY)
 		cul_cell_add(&t->cell, &t->style, CUL_INK_WARNING, "? ");
 	if (f->inlined && where.function)
-		cul_cell_add(&t->cell, &t->style, CUL_INK_CODE, where.function);
+		cul_text_name(&t->cell, &t->style, where.function);
 	else
 		cul_text_where(&t->cell, &t->style, &where);
 	cul_lines_cell(&t->lines, &t->cell, 0);

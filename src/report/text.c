@@ -6,13 +6,22 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/shorten.h"
 #include "report/stream.h"
+
+void cul_text_name(struct cul_cell *cell, const struct cul_style *style, const char *name)
+{
+	cul_autostr struct cul_str text = {0};
+
+	cul_shorten_name(&text, name, CUL_NAME_MOST);
+	cul_cell_add(cell, style, CUL_INK_CODE, cul_str_text(&text));
+}
 
 void cul_text_where(
 	struct cul_cell *cell, const struct cul_style *style, const struct cul_where *where)
 {
 	if (where->function) {
-		cul_cell_add(cell, style, CUL_INK_CODE, where->function);
+		cul_text_name(cell, style, where->function);
 		cul_cell_addf(cell, style, CUL_INK_PLAIN, "+0x%" PRIx64, where->offset);
 		if (where->module)
 			cul_cell_addf(cell, style, CUL_INK_PLAIN, " [%s]", where->module);

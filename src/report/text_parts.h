@@ -35,6 +35,8 @@ struct cul_text_sink {
 	int stack_pid; /* whose stacks these are; 0: several processes' */
 };
 
+/* A function's name, shortened when it is long. */
+void cul_text_name(struct cul_cell *cell, const struct cul_style *style, const char *name);
 /* "put_twice+0x1c [victim]"; "0x401136 [a.out+0x1136]" where no symbol covers the address. */
 void cul_text_where(
 	struct cul_cell *cell, const struct cul_style *style, const struct cul_where *where);

@@ -56,7 +56,7 @@ static const char *reason(struct cul_core_source *s)
 	const char *code;
 	bool has_addr;
 
-	if (signal->number <= 0 || !signal->has_details)
+	if (!signal->has_details)
 		return NULL;
 	code = cul_signal_code_name(s->core->arch, signal->number, signal->code, &has_addr);
 	if (code)
@@ -74,6 +74,19 @@ static const char *reason(struct cul_core_source *s)
 	return text.failed ? NULL : cul_arena_strdup(&s->source->arena, cul_str_text(&text));
 }
 
+/* gcore takes a core of a process that lives, and stopped it for that. */
+static bool is_ended(const struct cul_core *core)
+{
+	static const char *const harmless[] = {
+		"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGCHLD", "SIGWINCH"};
+	const char *name = cul_signal_name(core->arch, core->signal.number);
+
+	for (size_t i = 0; name && i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		if (strcmp(name, harmless[i]) == 0)
+			return false;
+	return core->signal.number > 0;
+}
+
 static int take_threads(struct cul_core_source *s)
 {
 	const struct cul_core *core = s->core;
@@ -87,7 +100,7 @@ static int take_threads(struct cul_core_source *s)
 		to->about.tid = from->tid;
 		to->about.pid = core->pid;
 		to->about.name = from->tid == core->pid && core->name[0] ? core->name : NULL;
-		if (i == 0 && core->signal.number > 0) {
+		if (i == 0 && is_ended(core)) {
 			to->about.signal = core->signal.number;
 			to->about.signal_name = cul_signal_name(core->arch, core->signal.number);
 		}
@@ -127,9 +140,11 @@ static void about(struct cul_core_source *s)
 	about->core = s->options->core;
 	about->arch = core->arch->name;
 	about->n_threads = core->threads.len;
-	about->signal = core->signal.number > 0 ? core->signal.number : 0;
-	about->signal_name = cul_signal_name(core->arch, core->signal.number);
-	about->reason = reason(s);
+	if (is_ended(core)) {
+		about->signal = core->signal.number;
+		about->signal_name = cul_signal_name(core->arch, core->signal.number);
+		about->reason = reason(s);
+	}
 	about->command = core->args[0] ? core->args : NULL;
 	about->notes = s->notes;
 	about->n_notes = s->n_notes;

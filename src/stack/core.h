@@ -31,6 +31,9 @@ struct cul_core_source {
 void cul_core_note(struct cul_core_source *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* core_files.c: the first bytes of a file, however many there are; it is not opened if special. */
+ssize_t cul_core_file_head(const char *path, void *buf, size_t size);
+
 /* core_files.c: `open` and `build_id` of struct cul_process_files. */
 int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 	const struct cul_objfile_load *load, struct cul_objfile **out, struct cul_error *err);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -43,10 +44,30 @@ static const char *hex(const uint8_t *id, size_t size, char *text)
 
 enum verdict { RIGHT, WRONG, UNKNOWN };
 
+/* A core may name anything, a device too, which would not even bear to be opened. */
+static int check_regular(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -ENOEXEC;
+}
+
+ssize_t cul_core_file_head(const char *path, void *buf, size_t size)
+{
+	cul_autoclose int fd = -1;
+	int ret = check_regular(path);
+
+	if (ret != 0)
+		return ret;
+	fd = cul_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? fd : cul_sys_pread_full(fd, buf, size, 0);
+}
+
 static size_t first_page(const struct cul_objfile *file, uint8_t *page)
 {
-	cul_autoclose int fd = cul_sys_open(cul_objfile_path(file), O_RDONLY | O_NONBLOCK);
-	ssize_t n = fd < 0 ? -1 : cul_sys_pread_full(fd, page, CUL_CORE_PAGE, 0);
+	ssize_t n = cul_core_file_head(cul_objfile_path(file), page, CUL_CORE_PAGE);
 
 	return n < 0 ? 0 : (size_t)n;
 }
@@ -103,9 +124,12 @@ static int try(struct cul_core_source *s, const char *path, const struct cul_map
 	const struct cul_objfile_load *load, struct cul_objfile **out, struct cul_error *err)
 {
 	struct cul_objfile *file = NULL;
-	int ret = cul_objfile_open(path, map->path, load, &file, err);
+	int ret = check_regular(path);
 	enum verdict verdict;
 
+	if (ret != 0)
+		return cul_fail(err, ret, "%s: cannot be opened: %s", path, cul_strerror(ret));
+	ret = cul_objfile_open(path, map->path, load, &file, err);
 	if (ret != 0)
 		return ret;
 	verdict = compare(s, map, is_main, file, err);
@@ -125,6 +149,7 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 {
 	struct cul_core_source *s = data;
 	const struct cul_stack_options *options = s->options;
+	struct cul_objfile_load there = *load;
 	cul_autostr struct cul_str path = {0};
 	int ret;
 
@@ -134,7 +159,8 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 		cul_str_addf(&path, "%s%s", options->sysroot ? options->sysroot : "", map->path);
 	if (path.failed)
 		return cul_fail(err, -ENOMEM, "%s: out of memory", map->path);
-	ret = try(s, cul_str_text(&path), map, is_main, load, out, err);
+	there.root = options->sysroot;
+	ret = try(s, cul_str_text(&path), map, is_main, &there, out, err);
 	if (ret == -ESTALE)
 		add_name(&s->wrong, err->text);
 	else if (ret != 0)

@@ -6,7 +6,6 @@
  */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +14,20 @@
 #include "base/cleanup.h"
 #include "mem/elf_head.h"
 #include "stack/core.h"
-#include "sys/file.h"
 
-enum { MAX_CODE_FILES = 16384, MAX_PROGRAM_HEADERS = 64 };
+enum {
+	MAX_CODE_FILES = 16384,
+	MAX_ALONE = 4096, /* files that are looked into for whether they have code */
+	MAX_PROGRAM_HEADERS = 64,
+	HEADERS = CUL_ELF_HEAD_MAX + MAX_PROGRAM_HEADERS * CUL_ELF_PHDR_MAX,
+};
 
 struct maker {
 	struct cul_core_source *s;
 	const struct cul_core_file *files;
 	size_t n_files;
 	uint64_t vdso;
-	size_t n_code;
+	size_t n_code, n_alone;
 };
 
 /* The first file that does not end before `addr`. */
@@ -58,6 +61,18 @@ static int set_file(struct maker *m, const struct cul_core_file *file, struct cu
 	return map->path ? 0 : -ENOMEM;
 }
 
+/* Program header `i` out of the first bytes of a file. */
+static bool header(const struct cul_elf_head *head, const uint8_t *bytes, size_t size, uint32_t i,
+	struct cul_elf_phdr *ph)
+{
+	unsigned each = cul_elf_phdr_size(head);
+
+	if (i >= head->phnum || head->phoff > size || each * (i + 1ull) > size - head->phoff)
+		return false;
+	cul_elf_phdr(head, bytes + head->phoff + (size_t)each * i, ph);
+	return true;
+}
+
 /* A segment, in parts where only some of it is a file's. */
 static int add_segment(struct maker *m, const struct cul_core_segment *segment)
 {
@@ -88,14 +103,72 @@ static int add_segment(struct maker *m, const struct cul_core_segment *segment)
 	return 0;
 }
 
+/*
+ * Whether the part of a file that is mapped there is code, where no segment tells. Of what cannot
+ * be read it is assumed, so that frames in it are shown with its name.
+ */
+static bool is_code(struct maker *m, const struct cul_core_file *file)
+{
+	uint8_t bytes[HEADERS];
+	cul_autostr struct cul_str path = {0};
+	struct cul_elf_head head;
+	struct cul_elf_phdr ph;
+	ssize_t got;
+
+	cul_str_addf(
+		&path, "%s%s", m->s->options->sysroot ? m->s->options->sysroot : "", file->path);
+	got = path.failed ? -ENOMEM : cul_core_file_head(cul_str_text(&path), bytes, sizeof(bytes));
+	if (got < 0)
+		return true;
+	if (cul_elf_head(bytes, (size_t)got, &head) != 0)
+		return false;
+	for (uint32_t i = 0; i < MAX_PROGRAM_HEADERS && header(&head, bytes, (size_t)got, i, &ph);
+		i++)
+		if (ph.type == PT_LOAD && ph.flags & PF_X && file->offset < ph.offset + ph.filesz &&
+			ph.offset < file->offset + (file->end - file->start))
+			return true;
+	return false;
+}
+
+/* gdb's gcore leaves out the segments of what can be read from files. */
+static int add_files_alone(struct maker *m, uint64_t from, uint64_t to)
+{
+	for (size_t i = file_from(m, from); i < m->n_files && m->files[i].start < to; i++) {
+		const struct cul_core_file *file = &m->files[i];
+		struct cul_map *map;
+
+		if (file->start < from || file->end > to || m->n_alone++ >= MAX_ALONE)
+			continue;
+		map = cul_vec_push(&m->s->maps.maps);
+		if (!map)
+			return -ENOMEM;
+		*map = (struct cul_map){.start = file->start,
+			.end = file->end,
+			.path = "",
+			.prot = CUL_MAP_READ | (is_code(m, file) ? CUL_MAP_EXEC : 0u)};
+		if (set_file(m, file, map) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int add_segments(struct maker *m)
 {
 	const struct cul_core *core = m->s->core;
+	uint64_t end = 0;
 	int ret = 0;
 
 	cul_core_auxv(core, AT_SYSINFO_EHDR, &m->vdso);
-	for (size_t i = 0; ret == 0 && i < core->segments.len; i++)
-		ret = add_segment(m, &core->segments.data[i]);
+	for (size_t i = 0; ret == 0 && i < core->segments.len; i++) {
+		const struct cul_core_segment *segment = &core->segments.data[i];
+
+		ret = add_files_alone(m, end, segment->start);
+		if (ret == 0)
+			ret = add_segment(m, segment);
+		end = segment->end;
+	}
+	if (ret == 0)
+		ret = add_files_alone(m, end, UINT64_MAX);
 	if (m->n_code > MAX_CODE_FILES)
 		cul_core_note(m->s,
 			"the core has code of more than %d mapped files: the others have "
@@ -121,11 +194,10 @@ static bool bias_of(struct cul_core_source *s, const struct cul_elf_head *head, 
 static size_t program_files(struct cul_core_source *s, const char *path,
 	struct cul_core_file files[MAX_PROGRAM_HEADERS])
 {
-	uint8_t bytes[CUL_ELF_HEAD_MAX + MAX_PROGRAM_HEADERS * CUL_ELF_PHDR_MAX];
-	cul_autoclose int fd = cul_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	ssize_t got = fd < 0 ? fd : cul_sys_pread_full(fd, bytes, sizeof(bytes), 0);
-	unsigned size;
+	uint8_t bytes[HEADERS];
+	ssize_t got = cul_core_file_head(path, bytes, sizeof(bytes));
 	struct cul_elf_head head;
+	struct cul_elf_phdr ph;
 	uint64_t bias;
 	size_t n = 0;
 
@@ -140,15 +212,10 @@ static size_t program_files(struct cul_core_source *s, const char *path,
 		cul_core_note(s, "not used, since it is not the program of the core: %s", path);
 		return 0;
 	}
-	size = cul_elf_phdr_size(&head);
-	for (uint32_t i = 0; i < head.phnum && i < MAX_PROGRAM_HEADERS; i++) {
-		struct cul_elf_phdr ph;
-		uint64_t in_page;
+	for (uint32_t i = 0; i < MAX_PROGRAM_HEADERS && header(&head, bytes, (size_t)got, i, &ph);
+		i++) {
+		uint64_t in_page = ph.vaddr % CUL_CORE_PAGE;
 
-		if (head.phoff > (size_t)got || size * (i + 1ull) > (size_t)got - head.phoff)
-			break;
-		cul_elf_phdr(&head, bytes + head.phoff + (size_t)size * i, &ph);
-		in_page = ph.vaddr % CUL_CORE_PAGE;
 		if (ph.type != PT_LOAD || !ph.filesz || ph.offset < in_page)
 			continue;
 		files[n++] = (struct cul_core_file){.start = bias + ph.vaddr - in_page,

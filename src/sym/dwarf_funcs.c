@@ -6,7 +6,7 @@
  * they are in the source. DWARF 5, sections 3.3.8.
  */
 #include "sym/dwarf_places.h"
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

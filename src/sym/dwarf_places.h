@@ -3,7 +3,7 @@
 #ifndef CUL_SYM_DWARF_PLACES_H
 #define CUL_SYM_DWARF_PLACES_H
 
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 /* Of `copy`, inlined into `function`, at `pc` (linked). */
 void cul_dwarf_places(struct cul_objfile *o, Dwarf_Die *function, Dwarf_Die *copy, uint64_t pc,

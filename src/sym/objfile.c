@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,11 +183,15 @@ static int open_elf(struct cul_objfile *o)
 	return o->elf ? 0 : -ENOMEM;
 }
 
-static int copy_paths(struct cul_objfile *o, const char *const *paths)
+/* The places to look for debug files. */
+static int copy_paths(struct cul_objfile *o)
 {
+	const char *const *paths = o->load.debug_paths;
 	const char **copy;
 	size_t n = 0;
 
+	if (o->load.root && !(o->load.root = cul_arena_strdup(&o->arena, o->load.root)))
+		return -ENOMEM;
 	o->load.debug_paths = NULL;
 	if (!paths)
 		return 0;
@@ -218,13 +222,13 @@ int cul_objfile_open(const char *path, const char *name, const struct cul_objfil
 
 	if (!o)
 		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
-	o->fd = o->debug_fd = -1;
+	o->fd = o->debug_fd = o->alt_fd = -1;
 	o->provider.ops = &cul_dwarf_type_ops;
 	if (load)
 		o->load = *load;
 	o->name = cul_strdup(name);
 	o->path = cul_strdup(path);
-	if (!o->name || !o->path || copy_paths(o, o->load.debug_paths) != 0)
+	if (!o->name || !o->path || copy_paths(o) != 0)
 		return cul_fail(err, -ENOMEM, "%s: cannot be opened: out of memory", name);
 	ret = open_elf(o);
 	if (ret == -ENOEXEC)
@@ -253,10 +257,14 @@ void cul_objfile_free(struct cul_objfile *o)
 	cul_objfile_frames_free(o);
 	cul_objfile_mini_free(o);
 	dwarf_end(o->dwarf);
+	dwarf_end(o->alt);
+	elf_end(o->alt_elf);
 	elf_end(o->debug_elf);
 	elf_end(o->elf);
 	if (o->debug_fd >= 0)
 		close(o->debug_fd);
+	if (o->alt_fd >= 0)
+		close(o->alt_fd);
 	if (o->fd >= 0)
 		close(o->fd);
 	cul_arena_free(&o->arena);

@@ -41,6 +41,11 @@ struct cul_objfile_load {
 	 */
 	int (*section)(void *data, const char *name, uint64_t *addr);
 	void *data;
+	/*
+	 * Where the paths of the file's system begin ("/proc/PID/root"): its debug files are sought
+	 * there, and in this system's /usr/lib/debug. NULL: this system.
+	 */
+	const char *root; /* copied */
 	/* Directories and files where separate debug files may be (besides /usr/lib/debug). */
 	const char *const *debug_paths; /* NULL-terminated, or NULL */
 };
@@ -52,6 +57,11 @@ struct cul_objfile_load {
 int cul_objfile_open(const char *path, const char *name, const struct cul_objfile_load *load,
 	struct cul_objfile **out, struct cul_error *err);
 void cul_objfile_free(struct cul_objfile *o);
+/*
+ * `path` as it is below `root`, which may be /proc/PID/root: of a process that has changed its root
+ * the kernel shows the root's own path before that of a file. Part of `path`.
+ */
+const char *cul_objfile_inside(const char *root, const char *path);
 /*
  * A file that is in memory only (the vDSO), mapped whole at `start`. The bytes are copied.
  * -ENOEXEC, -EBADMSG, -ENOMEM.

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Separate debug files, as gdb finds them: by build id, then by .gnu_debuglink
- * (gdb manual, "Separate Debug Files"), then in the places the user gave.
+ * (gdb manual, "Separate Debug Files"), in the file's own system and in this one,
+ * then in the places the user gave.
  */
 #include "sym/objfile_priv.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/alloc.h"
@@ -99,24 +103,25 @@ static int try_format(struct wanted *w, bool given, const char *fmt, ...)
 	return path.failed ? -ENOMEM : try_path(w, cul_str_text(&path), given);
 }
 
-static int try_build_id(struct wanted *w, const char *dir)
+/* `root`: "" or what comes before `dir`. */
+static int try_build_id(struct wanted *w, const char *root, const char *dir)
 {
 	cul_autostr struct cul_str path = {0};
 
 	if (w->id_len < 2)
 		return -ENOENT;
-	cul_str_addf(&path, "%s/.build-id/%02x/", dir, w->id[0]);
+	cul_str_addf(&path, "%s%s/.build-id/%02x/", root, dir, w->id[0]);
 	for (size_t i = 1; i < w->id_len && i < 64; i++)
 		cul_str_addf(&path, "%02x", w->id[i]);
 	cul_str_add(&path, ".debug");
 	return path.failed ? -ENOMEM : try_path(w, cul_str_text(&path), false);
 }
 
-static int try_links_at(struct wanted *w, const char *dir)
+static int try_links_at(struct wanted *w, const char *root, const char *dir)
 {
-	if (try_format(w, false, "%s/%s", dir, w->link) == 0 ||
-		try_format(w, false, "%s/.debug/%s", dir, w->link) == 0 ||
-		try_format(w, false, "%s%s/%s", system_dir, dir, w->link) == 0)
+	if (try_format(w, false, "%s%s/%s", root, dir, w->link) == 0 ||
+		try_format(w, false, "%s%s/.debug/%s", root, dir, w->link) == 0 ||
+		try_format(w, false, "%s%s%s/%s", root, system_dir, dir, w->link) == 0)
 		return 0;
 	return -ENOENT;
 }
@@ -128,11 +133,34 @@ static int try_debuglink(struct cul_objfile *o, struct wanted *w)
 
 	if (!w->link)
 		return -ENOENT;
-	if (real && try_links_at(w, dirname(real)) == 0)
+	if (real && try_links_at(w, "", dirname(real)) == 0)
 		return 0;
-	if (named && named[0] == '/' && try_links_at(w, dirname(named)) == 0)
+	if (named && named[0] == '/' && try_links_at(w, "", dirname(named)) == 0)
 		return 0;
 	return -ENOENT;
+}
+
+const char *cul_objfile_inside(const char *root, const char *path)
+{
+	char own[PATH_MAX];
+	ssize_t n = readlink(root, own, sizeof(own));
+
+	if (n > 1 && n < (ssize_t)sizeof(own) && strncmp(path, own, (size_t)n) == 0 &&
+		path[n] == '/')
+		path += n;
+	return path;
+}
+
+/* In the file's own system. */
+static int try_root(struct cul_objfile *o, struct wanted *w)
+{
+	const char *root = o->load.root;
+	cul_autofree char *named = cul_strdup(cul_objfile_inside(root, o->name));
+
+	if (try_build_id(w, root, system_dir) == 0)
+		return 0;
+	return named && named[0] == '/' && w->link ? try_links_at(w, root, dirname(named))
+						   : -ENOENT;
 }
 
 static int try_given(struct cul_objfile *o, struct wanted *w, const char *given)
@@ -140,7 +168,7 @@ static int try_given(struct cul_objfile *o, struct wanted *w, const char *given)
 	const char *slash = strrchr(o->name, '/');
 	const char *base = slash ? slash + 1 : o->name;
 
-	if (try_path(w, given, true) == 0 || try_build_id(w, given) == 0 ||
+	if (try_path(w, given, true) == 0 || try_build_id(w, "", given) == 0 ||
 		(w->link && try_format(w, false, "%s/%s", given, w->link) == 0) ||
 		try_format(w, true, "%s/%s.debug", given, base) == 0 ||
 		try_format(w, true, "%s/%s", given, base) == 0)
@@ -175,7 +203,8 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 	w.how = o->type == ET_REL ? ELF_C_READ_MMAP_PRIVATE : ELF_C_READ_MMAP;
 	w.id_len = cul_objfile_elf_build_id(elf, &w.id);
 	read_debuglink(o, elf, &w);
-	if (try_build_id(&w, system_dir) == 0 || try_debuglink(o, &w) == 0)
+	if ((o->load.root && try_root(o, &w) == 0) || try_build_id(&w, "", system_dir) == 0 ||
+		try_debuglink(o, &w) == 0)
 		return 0;
 	for (size_t i = 0; o->load.debug_paths && o->load.debug_paths[i]; i++)
 		if (try_given(o, &w, o->load.debug_paths[i]) == 0)
@@ -194,6 +223,53 @@ Elf *cul_objfile_debug_elf(struct cul_objfile *o)
 	return o->debug_elf;
 }
 
+/* Where the file that dwz has made may be: by build id, and where its link says. */
+static int find_alt(struct cul_objfile *o, struct wanted *w, const char *name)
+{
+	const char *root = o->load.root ? o->load.root : "";
+	cul_autofree char *from = cul_strdup(o->debug_path ? o->debug_path : o->path);
+
+	if (try_build_id(w, root, system_dir) == 0 ||
+		(*root && try_build_id(w, "", system_dir) == 0))
+		return 0;
+	if (name[0] != '/')
+		return from ? try_format(w, false, "%s/%s", dirname(from), name) : -ENOMEM;
+	return try_format(w, false, "%s%s", root, name) == 0 ? 0 : try_format(w, false, "%s", name);
+}
+
+/*
+ * libdw would look for it when it is first needed, and wait for ever when the link leads to a FIFO.
+ * Without it much of what is left means nothing.
+ */
+static int open_alt(struct cul_objfile *o)
+{
+	cul_autofree char *path = NULL;
+	struct wanted w = {
+		.how = ELF_C_READ_MMAP, .path = &path, .fd = &o->alt_fd, .elf = &o->alt_elf};
+	const char *name;
+	const void *id;
+	ssize_t len = dwelf_dwarf_gnu_debugaltlink(o->dwarf, &name, &id);
+
+	if (len == 0)
+		return 0;
+	if (len > 0) {
+		w.id = id;
+		w.id_len = (size_t)len;
+		if (find_alt(o, &w, name) == 0)
+			o->alt = dwarf_begin_elf(o->alt_elf, DWARF_C_READ, NULL);
+	}
+	if (o->alt) {
+		dwarf_setalt(o->dwarf, o->alt);
+		return 0;
+	}
+	dwarf_end(o->dwarf);
+	o->dwarf = NULL;
+	return cul_fail(&o->debug_error, -ENODATA,
+		"%s: its debug information needs another file, \"%s\", which is not there or is "
+		"another's; install the debug package that has it",
+		o->name, len > 0 ? name : "?");
+}
+
 static int open_dwarf(struct cul_objfile *o)
 {
 	Elf *elf = has_debug_info(o->elf) ? o->elf : cul_objfile_debug_elf(o);
@@ -209,7 +285,7 @@ static int open_dwarf(struct cul_objfile *o)
 	if (!o->dwarf)
 		return cul_fail(&o->debug_error, -ENODATA, "%s: its DWARF cannot be read: %s",
 			o->debug_path ? o->debug_path : o->name, dwarf_errmsg(-1));
-	return 0;
+	return open_alt(o);
 }
 
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err)

@@ -3,7 +3,7 @@
  * The tables that tell how to unwind: .eh_frame, which is mapped with the code; .debug_frame, of
  * the file or of its separate debug file; .ARM.exidx. And files that are only in memory (the vDSO).
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -105,7 +105,7 @@ int cul_objfile_open_image(
 
 	if (!o)
 		return -ENOMEM;
-	o->fd = o->debug_fd = -1;
+	o->fd = o->debug_fd = o->alt_fd = -1;
 	o->debug_sought = o->debug_file_sought = true; /* none belongs to it */
 	o->provider.ops = &cul_dwarf_type_ops;
 	o->name = cul_strdup(name);

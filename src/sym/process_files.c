@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opens the files that a process has mapped. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -18,14 +19,17 @@ static bool is_mapped_file(const char *path, const struct process_object *object
 
 static int open_file(struct cul_process_syms *p, struct process_object *object)
 {
-	const struct cul_objfile_load load = {.debug_paths = p->debug_paths};
+	struct cul_objfile_load load = {.debug_paths = p->debug_paths};
 	const struct cul_map *m = &object->map;
 	cul_autostr struct cul_str path = {0};
+	char root[32];
 	int ret;
 
 	if (p->files.open)
 		return p->files.open(
 			p->files.data, m, object->is_main, &load, &object->file, &object->why);
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)p->pid);
+	load.root = root;
 	cul_str_addf(&path, "/proc/%d/map_files/%llx-%llx", (int)p->pid,
 		(unsigned long long)m->start, (unsigned long long)m->end);
 	ret = cul_objfile_open(cul_str_text(&path), m->path, &load, &object->file, &object->why);
@@ -35,7 +39,7 @@ static int open_file(struct cul_process_syms *p, struct process_object *object)
 	if (object->is_main)
 		cul_str_addf(&path, "/proc/%d/exe", (int)p->pid);
 	else
-		cul_str_addf(&path, "/proc/%d/root%s", (int)p->pid, m->path);
+		cul_str_addf(&path, "%s%s", root, cul_objfile_inside(root, m->path));
 	if (path.failed)
 		return cul_fail(&object->why, -ENOMEM, "%s: out of memory", m->path);
 	if (!is_mapped_file(cul_str_text(&path), object))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -173,6 +174,33 @@ int cul_type_member(
 	if (!r)
 		*out = s.found;
 	return r;
+}
+
+int cul_type_extent(
+	const struct cul_type *t, const char *path, struct cul_extent *out, struct cul_error *err)
+{
+	struct cul_extent e = {0};
+	struct cul_member m;
+	char name[64];
+
+	do {
+		size_t n = strcspn(path, ".");
+		int r;
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
+		r = cul_type_member(t, name, &m, err);
+		if (r)
+			return r;
+		if (!m.type || m.bit_size || m.bit_offset % 8)
+			return cul_fail(
+				err, -ENOENT, "member '%s' is not made of whole bytes", name);
+		e.at += m.bit_offset / 8;
+		path += n + (path[n] == '.');
+		t = m.type;
+	} while (*path);
+	e.size = t->size;
+	*out = e;
+	return 0;
 }
 
 static void print_declared(struct cul_str *out, const struct cul_type *t, bool is_parameter);

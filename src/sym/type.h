@@ -105,6 +105,16 @@ int cul_type_fill(const struct cul_type *t, struct cul_error *err);
 int cul_type_member(
 	const struct cul_type *t, const char *name, struct cul_member *out, struct cul_error *err);
 
+/*
+ * Where a member of a member is, in bytes: "arch.num_orcs". -ENOENT, -ENOTDIR as above; a bit field
+ * is -ENOENT.
+ */
+struct cul_extent {
+	uint64_t at, size;
+};
+int cul_type_extent(
+	const struct cul_type *t, const char *path, struct cul_extent *out, struct cul_error *err);
+
 /* INT, CHAR, BOOL, ENUM of 1, 2, 4 or 8 bytes: no __int128, no odd size from hostile bytes. */
 bool cul_type_is_integer(const struct cul_type *t);
 bool cul_type_is_scalar(

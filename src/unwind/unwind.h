@@ -57,6 +57,7 @@ enum cul_unwind_method {
 	CUL_UNWIND_FP,     /* the frame pointer */
 	CUL_UNWIND_BAD_PC, /* the pc was no code: who jumped there, by lr or the top of the stack */
 	CUL_UNWIND_SCAN,   /* the next word of the stack that looks like a return address */
+	CUL_UNWIND_ORC,    /* the tables of an x86 kernel (unwind/kstack.h) */
 	CUL_UNWIND_METHODS,
 };
 

@@ -66,6 +66,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_FP] = "frame pointer",
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
+		[CUL_UNWIND_ORC] = "ORC",
 	};
 
 	return method < CUL_UNWIND_METHODS ? names[method] : "?";
@@ -118,7 +119,9 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	if (facts->pc_mode && !signal)
 		reg_set(&f->regs, arch->reg_flags, f->ra & facts->pc_mode ? facts->flags_mode : 0);
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NOT_CODE, frame->pc};
-	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE) {
+	/* 0 ends a stack, if it is known to be the return address. */
+	if (!signal && frame->pc == 0 && method != CUL_UNWIND_CODE &&
+		!(method == CUL_UNWIND_EXIDX && w->frame.exact)) {
 		end->why = CUL_UNWIND_END_OUTERMOST;
 		return -ENOENT;
 	}

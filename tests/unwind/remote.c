@@ -278,7 +278,7 @@ static unsigned methods_of(const char *names)
 		"regs", "cfi", "exidx", "signal", "code", "lr", "fp", "badpc", "scan"};
 	unsigned bits = 0;
 
-	for (unsigned i = 0; i < CUL_UNWIND_METHODS; i++)
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strstr(names, words[i]))
 			bits |= 1u << i;
 	return bits;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""suite.py KERNEL [PATTERN...]: in a guest, as root: runs the cases of tests/vm/watch and
-tests/vm/probe whose names match. Started by tests/vm/run."""
+"""suite.py KERNEL [PATTERN...]: in a guest, as root: runs the cases of tests/vm/watch, probe and
+stack whose names match. Started by tests/vm/run."""
 import glob
 import importlib.util
 import os
@@ -15,8 +15,8 @@ import victim  # noqa: E402
 
 
 def load_cases():
-    for path in sorted(glob.glob(os.path.join(HERE, "watch", "*.py")) +
-                       glob.glob(os.path.join(HERE, "probe", "*.py"))):
+    for path in sorted(path for part in ("watch", "probe", "stack")
+                       for path in glob.glob(os.path.join(HERE, part, "*.py"))):
         name = os.path.basename(path)[:-3]
         spec = importlib.util.spec_from_file_location(name, path)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

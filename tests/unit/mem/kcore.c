@@ -173,6 +173,52 @@ static void a_failing_read_is_passed_on(void **state)
 	cul_mem_free(mem);
 }
 
+/* Notes of 16 and 24 bytes, of which the second is the task; then one that is cut. */
+static void put_notes(struct image *im, uint32_t type, uint32_t size)
+{
+	const Elf64_Nhdr first = {.n_type = NT_PRSTATUS}, task = {5, size, type};
+
+	im->ph[0].p_offset = offsetof(struct image, bytes);
+	im->ph[0].p_filesz = sizeof(im->bytes);
+	memset(im->bytes, 0, sizeof(im->bytes));
+	memcpy(im->bytes, &first, sizeof(first));
+	memcpy(im->bytes + 12, &task, sizeof(task));
+	memcpy(im->bytes + 24, "CORE", 5);
+	memcpy(im->bytes + 32, "task_struct", 11);
+}
+
+static int own_task(const struct image *im, char *buf, size_t size)
+{
+	struct cul_mem *mem;
+	int ret;
+
+	assert_int_equal(open_image(im, sizeof(*im), &mem, NULL), 0);
+	ret = cul_mem_kernel_own_task(mem, buf, size);
+	cul_mem_free(mem);
+	unlink(path);
+	return ret;
+}
+
+static void the_reader_s_task_is_in_a_note(void **state)
+{
+	struct image im = fresh();
+	char buf[16] = {0};
+
+	assert_int_equal(own_task(&im, buf, 11), -ENOTSUP); /* no notes */
+	put_notes(&im, NT_TASKSTRUCT, 11);
+	assert_int_equal(own_task(&im, buf, 11), 0);
+	assert_string_equal(buf, "task_struct");
+	assert_int_equal(own_task(&im, buf, 12), -EFAULT);
+	put_notes(&im, NT_AUXV, 11);
+	assert_int_equal(own_task(&im, buf, 11), -ENOTSUP);
+	put_notes(&im, NT_AUXV, UINT32_MAX);
+	assert_int_equal(own_task(&im, buf, 11), -ENOTSUP);
+	put_notes(&im, NT_TASKSTRUCT, UINT32_MAX); /* beyond the file */
+	assert_int_equal(own_task(&im, buf, 11), 0);
+	im.ph[0].p_offset = sizeof(im) - 4; /* as are all of them */
+	assert_int_equal(own_task(&im, buf, 11), -EFAULT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +226,7 @@ int main(void)
 		cmocka_unit_test_teardown(malformed_files_are_refused, reset),
 		cmocka_unit_test_teardown(failures_say_the_way_out, reset),
 		cmocka_unit_test_teardown(a_failing_read_is_passed_on, reset),
+		cmocka_unit_test_teardown(the_reader_s_task_is_in_a_note, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -167,6 +168,31 @@ static void kcore_says_the_same(void **state)
 	cul_mem_free(mem);
 }
 
+/* A name that we give ourselves is in our task; by each reader that there is. */
+static void our_own_task_is_found(void **state)
+{
+	struct cul_mem *readers[2] = {open_bpf(), NULL};
+	char task[4096], name[16], before[16];
+
+	if (!readers[0])
+		skip();
+	cul_mem_kcore("/proc/kcore", &readers[1], NULL);
+	prctl(PR_GET_NAME, before);
+	for (int i = 0; i < 2; i++) {
+		if (!readers[i])
+			continue;
+		snprintf(name, sizeof(name), "own-%d-%d", i, getpid());
+		prctl(PR_SET_NAME, name);
+		assert_int_equal(cul_mem_kernel_own_task(readers[i], task, sizeof(task)), 0);
+		assert_non_null(memmem(task, sizeof(task), name, strlen(name) + 1));
+		cul_mem_free(readers[i]);
+	}
+	prctl(PR_SET_NAME, before);
+	assert_int_equal(cul_mem_process(getpid(), &readers[0], NULL), 0);
+	assert_int_equal(cul_mem_kernel_own_task(readers[0], task, 8), -ENOTSUP);
+	cul_mem_free(readers[0]);
+}
+
 static void both_reasons_are_told(void **state)
 {
 	struct cul_mem *mem = NULL;
@@ -219,6 +245,7 @@ int main(void)
 		cmocka_unit_test_teardown(bytes_of_our_own_are_read, reset),
 		cmocka_unit_test_teardown(what_is_not_there_faults, reset),
 		cmocka_unit_test_teardown(kcore_says_the_same, reset),
+		cmocka_unit_test_teardown(our_own_task_is_found, reset),
 		cmocka_unit_test_teardown(both_reasons_are_told, reset),
 		cmocka_unit_test_teardown(failing_runs_are_passed_on, reset),
 	};

@@ -102,6 +102,24 @@ static void test_debug_files(void **state)
 	check_debug("wrong/gcc4", fixture_path("gcc5"), NULL);
 }
 
+static void test_shared_debug(void **state)
+{
+	struct cul_objfile *o = open_with(fixture_path("dwz/gcc4"), NULL);
+	struct cul_error err = {0};
+	struct cul_variable v;
+
+	assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, &err), 0);
+	assert_string_equal(v.type->name, "node");
+	cul_objfile_free(o);
+	o = open_with(fixture_path("dwz-missing/gcc4"), NULL);
+	assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, &err), -ENODATA);
+	assert_non_null(strstr(err.text, "dwz-missing/common.debug"));
+	cul_objfile_free(o);
+	o = open_with(fixture_path("dwz-fifo/gcc4"), NULL);
+	assert_false(cul_objfile_has_dwarf(o));
+	cul_objfile_free(o);
+}
+
 /* Each symbol of nm, by name and by address. */
 static void check_symbols(const char *path)
 {
@@ -271,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_fifo),
 		cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_debug_files),
+		cmocka_unit_test(test_shared_debug),
 		cmocka_unit_test(test_symbols),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_relocatable),

@@ -153,6 +153,7 @@ static void members_of_unnamed_are_found(void **state)
 		{"first", i, 0, 0}, {"", &inner, 32, 0}, {"n", &named, 96, 0}, {"bits", i, 130, 5}};
 	struct cul_error err = {0};
 	struct cul_member m = {0};
+	struct cul_extent e;
 
 	deep.members = m_deep, deep.n_members = 1;
 	named.members = m_named, named.n_members = 1;
@@ -180,6 +181,17 @@ static void members_of_unnamed_are_found(void **state)
 	assert_int_equal(cul_type_member(&outer, "wholly_else", &m, NULL), -ENOENT);
 	assert_int_equal(cul_type_member(i, "x", &m, &err), -ENOTDIR);
 	assert_string_equal(err.text, "int has no members");
+
+	/* But by a path. */
+	assert_int_equal(cul_type_extent(&outer, "n.x", &e, &err), 0);
+	assert_int_equal(e.at, 12);
+	assert_int_equal(e.size, 4);
+	assert_int_equal(cul_type_extent(&outer, "deep", &e, &err), 0);
+	assert_int_equal(e.at, 8);
+	assert_int_equal(cul_type_extent(&outer, "n.y", &e, &err), -ENOENT);
+	assert_int_equal(cul_type_extent(&outer, "first.x", &e, &err), -ENOTDIR);
+	assert_int_equal(cul_type_extent(&outer, "bits", &e, &err), -ENOENT);
+	assert_int_equal(e.at, 8);
 }
 
 static void a_struct_in_itself_ends(void **state)

@@ -28,6 +28,7 @@ static const struct family *const families[] = {
 	&probe_family,
 	&inlined_family,
 	&calls_family,
+	&wait_family,
 };
 
 static DEFINE_MUTEX(run_lock);

@@ -93,7 +93,7 @@ struct family {
 
 extern const struct family level_family, fields_family, percpu_family, heap_family, refs_family,
 	context_family, race_family, exec_family, alias_family, load_family, probe_family,
-	inlined_family, calls_family;
+	inlined_family, calls_family, wait_family;
 
 /* Books one store of new. */
 void book_store(struct book *book, s64 new);
