@@ -41,7 +41,8 @@ enum option_id {
 enum { DEPTH_DEFAULT = 1, DEPTH_MOST = 8, MAXACTIVE_MOST = 65536 };
 
 static const struct cul_option probe_options[] = {
-	{OPT_PID, "pid", 'p', "PID", "functions of this process and its libraries"},
+	{OPT_PID, "pid", 'p', "PID",
+		"functions of this process and its libraries, and of children that it forks"},
 	{OPT_KERNEL, "kernel", 0, NULL,
 		"with -p or -- CMD: functions of the kernel, called by that process"},
 	{OPT_CPU, "cpu", 0, "LIST", "calls on these CPUs only, such as 0-3,8"},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "own.h"
@@ -219,6 +220,33 @@ static void registers_stand_before_the_frames(void **state)
 	assert_int_equal(own.record.call[1].n_regs, CUL_PROBE_REGS - 2);
 }
 
+/* The kernel leaves it out at some places and never at others. */
+static void the_caller_at_an_entry(void **state)
+{
+	const uint64_t without[] = {0x1000, 0x3000}, with[] = {0x1000, 0x2000, 0x3000};
+	bool bare[OWN_FUNCTIONS] = {0};
+	pid_t pid = own.run.pid;
+
+	own.run.bare = bare;
+	own.run.returns = false;
+	own.run.pid = 0;
+	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 2));
+	own.run.pid = getpid();
+	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0, without, 2));
+	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, with, 3));
+	/* No frame pointer leads anywhere. */
+	assert_true(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 1));
+	assert_false(bare[OWN_PLAIN]);
+	assert_true(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 2));
+	assert_true(bare[OWN_PLAIN]);
+	assert_false(bare[OWN_TREE]);
+	/* Told when it returns, it is the innermost frame itself. */
+	own.run.returns = true;
+	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 2));
+	own.run.pid = pid;
+	own.run.bare = NULL;
+}
+
 /* The trampoline and our program stand before the function itself. */
 static void frames_of_ours_are_left_out(void **state)
 {
@@ -271,6 +299,7 @@ int main(void)
 		TEST(what_changed_is_told),
 		TEST(a_stack_is_shown_once),
 		TEST(registers_stand_before_the_frames),
+		TEST(the_caller_at_an_entry),
 		TEST(frames_of_ours_are_left_out),
 		TEST(enough_is_enough),
 		TEST(a_sink_that_fails_is_passed_on),

@@ -3,8 +3,10 @@
 import collections
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 
 import culprit
@@ -48,6 +50,30 @@ def sockets(test):
     test.check(("unix stream", 'unix "/nowhere/at/all"') in unix, f"socket: {unix}")
     for s in server, client, missing:
         s.close()
+
+
+@case("forms: paths: whole, or marked as cut")
+def paths(test):
+    top = tempfile.mkdtemp()
+    test.cleanups.append(lambda: shutil.rmtree(top))
+    deep = os.path.join(top, *("a" * 60 + str(i) for i in range(6)))
+    many = os.path.join(top, *(f"d{i}" for i in range(40)))
+    short = os.path.join(top, "n" * 200)
+    os.makedirs(deep)
+    os.makedirs(many)
+    files = [os.path.join(d, "file") for d in (deep, many)] + [short]
+    for path in files:
+        open(path, "w").close()
+    run = culprit.probe(test, "vfs_read", "--args", "file", "-p", str(os.getpid()), "--kernel")
+    for path in files:
+        with open(path, "rb", buffering=0) as f:
+            f.read(1)
+    run.end()
+    told = [arg(c, "file") for c in run.calls()]
+    for path in files[:2]:
+        test.check([t for t in told if t.startswith(".../") and path.endswith(t[3:]) and t.count("/") > 2],
+                   f"no part of {path} among {told}")
+    test.check(short in told, f"{short} is not among {told}")
 
 
 @case("forms: pointers are followed so far as one says")
