@@ -69,31 +69,62 @@ static __always_inline int count_alone(__u32 site, __u64 id)
 	return 0;
 }
 
+/* The place of this call: that of one before it, or a new one. */
+static __always_inline struct cul_probe_open *find_place(
+	struct scratch *s, const struct cul_probe_open_key *key)
+{
+	struct cul_probe_open *c = bpf_map_lookup_elem(&calls, key);
+
+	if (c)
+		return c;
+	/* Any bytes will do: all that is read later is written below. */
+	bpf_map_update_elem(&calls, key, s->data, BPF_NOEXIST);
+	c = bpf_map_lookup_elem(&calls, key);
+	if (c)
+		c->stays = 0;
+	return c;
+}
+
 /* The call waits for its return. */
 static __always_inline void remember(struct scratch *s, struct cul_probe_totals *sum,
 	const struct cul_probe_recipe *recipe, const struct cul_probe_open_key *key)
 {
 	struct cul_probe_event *e = &s->event;
+	struct cul_probe_open *c = find_place(s, key);
 
-	s->call.ns = bpf_ktime_get_ns();
-	s->call.caller = e->in.caller;
-	s->call.faults = e->in.faults;
+	if (!c) {
+		ADD(sum->lone, 1);
+		return;
+	}
+	ADD(sum->waited, 1);
+	c->caller = e->in.caller;
+	c->faults = e->in.faults;
 	if (keep) {
-		__builtin_memcpy(s->call.words, e->in.words, sizeof(s->call.words));
-		__builtin_memcpy(s->call.values, e->in.values, sizeof(s->call.values));
+		__builtin_memcpy(c->words, e->in.words, sizeof(c->words));
+		__builtin_memcpy(c->values, e->in.values, sizeof(c->values));
 	}
 	if (carry && recipe) {
 		__u64 n = recipe->payload;
 
-		__builtin_memcpy(s->call.got, e->got, sizeof(s->call.got));
+		__builtin_memcpy(c->got, e->got, sizeof(c->got));
 		OPAQUE(n);
 		if (n <= CUL_PROBE_PAYLOAD)
-			bpf_probe_read_kernel(s->call.payload, n, s->data);
+			bpf_probe_read_kernel(c->payload, n, s->data);
 	}
-	if (bpf_map_update_elem(&calls, key, &s->call, BPF_ANY))
-		ADD(sum->lone, 1);
+	c->ns = bpf_ktime_get_ns();
+}
+
+/* A few places stay: as a rule it is the same tasks that call again, from the same depth. */
+static __always_inline void forget(struct cul_probe_open *c, const struct cul_probe_open_key *key)
+{
+	if (!c->stays && places_kept < places_most) {
+		c->stays = 1;
+		__sync_fetch_and_add(&places_kept, 1);
+	}
+	if (c->stays)
+		c->ns = 0;
 	else
-		ADD(sum->waited, 1);
+		bpf_map_delete_elem(&calls, key);
 }
 
 static __always_inline int is_error(__s64 ret, __u32 kind)
@@ -234,7 +265,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	if (user_target)
 		key.tgid = id >> 32;
 	c = bpf_map_lookup_elem(&calls, &key);
-	if (!c) {
+	if (!c || !c->ns) {
 		ADD(sum->strays, 1);
 		return 0;
 	}
@@ -245,7 +276,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	if (here)
 		e->in.words[0] = here;
 	e->in.dur = e->sent_ns - e->ns;
-	bpf_map_delete_elem(&calls, &key);
+	forget(c, &key);
 	e->site = site;
 	e->flags = CUL_CALL_RETURN | (regs && regs->cs & 3 ? CUL_CALL_USER : 0);
 	e->in.ret = extend(ret, recipe->ret);
@@ -273,6 +304,8 @@ static __always_inline void words_of_regs(struct scratch *s, const struct cul_pt
 	__u64 *w = s->event.in.words;
 	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
+	if (!n)
+		return;
 	w[0] = ctx->di;
 	w[1] = ctx->si;
 	w[2] = ctx->dx;
@@ -399,6 +432,36 @@ int probe_fentry(__u64 *ctx)
 		if (i < n)
 			bpf_get_func_arg(ctx, i, &s->event.in.words[i]);
 	return give_back(s, enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0));
+}
+
+/* As a number of 64 bits, which needs no extension. */
+static __u64 (*const this_cpu)(void) = (void *)BPF_FUNC_get_smp_processor_id;
+
+/*
+ * In front of probe_fentry, behind a condition that only asks for arguments and said no: all that
+ * is done for the call. Of one program no two run on a CPU at once.
+ */
+SEC("culprit/gate")
+int probe_gate(void *ctx)
+{
+	struct cul_probe_refusals *at;
+	struct cul_probe_totals *sum;
+	__u64 cpu;
+	__u32 site;
+
+	if (bpf_get_current_pid_tgid() >> 32 == PATCHED(CUL_PATCH_OWN)) {
+		site = PATCHED(CUL_PATCH_SITE);
+		sum = bpf_map_lookup_elem(&totals, &site);
+		/* Another addition than below, or the compiler makes them one, with a jump. */
+		if (sum)
+			__sync_fetch_and_add(&sum->own, live);
+		return 0;
+	}
+	cpu = this_cpu();
+	__asm__ volatile("%0 &= %1" : "+r"(cpu) : "i"(CUL_PATCH_CPUS));
+	__asm__ volatile("%0 = %1 ll" : "=r"(at) : "i"(CUL_PATCH_REFUSALS));
+	at[cpu].calls += live;
+	return 0;
 }
 
 SEC("culprit/fexit")

@@ -85,6 +85,12 @@ struct cul_probe_totals {
 	__u64 sum_ns, max_ns; /* of dur, of those matched */
 };
 
+/* Calls that a gate refused, by site and CPU; not in the totals. No two CPUs share a line. */
+struct cul_probe_refusals {
+	__u64 calls;
+	__u64 pad[7];
+};
+
 /* A call that has not returned yet is known by where its return address lies. */
 struct cul_probe_open_key {
 	__u64 sp;
@@ -106,9 +112,13 @@ struct cul_probe_inputs {
 	__u64 faults; /* bit i: values[i] was not readable */
 };
 
-/* No longer than what a view needs at the return: the time alone, the inputs too, all of it. */
+/*
+ * No longer than what a view needs at the return: the time alone, the inputs too, all of it. When
+ * the call has returned its place may stay for the next one, which costs less than to make another.
+ */
 struct cul_probe_open {
-	__u64 ns;
+	__u64 ns;    /* 0: returned */
+	__u64 stays; /* counted in `places_kept` */
 	__u64 caller;
 	__u64 faults;
 	__u64 words[CUL_PROBE_WORDS];
@@ -120,10 +130,10 @@ struct cul_probe_open {
 /* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
 struct cul_probe_tally_key {
 	__u32 site;
-	__s32 stack; /* id in the table of stacks; negative: not asked for or not taken */
-	__s32 user_stack;
-	__u16 bar;     /* bpf/bars.h */
-	__u16 unread;  /* bit i: by[i] could not be read, and is 0 */
+	__u16 bar;    /* bpf/bars.h */
+	__u16 unread; /* bit i: by[i] could not be read, and is 0 */
+	__u64 stack;  /* key in the table of stacks; 0: not asked for, or there is none */
+	__u64 user_stack;
 	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
 	__u32 tgid;    /* whose user_stack it is */
 	__u32 renewed; /* of a process's function: which ran another program before */
@@ -165,12 +175,15 @@ struct cul_probe_event {
  * loads the result as often as it needs to.
  */
 enum {
-	CUL_PATCH_SITE = 0x51734001,    /* the site, or CUL_SITE_BY_COOKIE */
-	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
-	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
-	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
-	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
-	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
+	CUL_PATCH_SITE = 0x51734001,     /* the site, or CUL_SITE_BY_COOKIE */
+	CUL_PATCH_ARGS = 0x51734002,     /* argument words of the function */
+	CUL_PATCH_SCRATCH = 0x51734003,  /* scratch area: programs that may nest have their own */
+	CUL_PATCH_CODE = 0x51734004,     /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734006,   /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_CODED = 0x51734005,    /* whether there is code of user space's own */
+	CUL_PATCH_REFUSALS = 0x51734007, /* the address of the site's struct cul_probe_refusals */
+	CUL_PATCH_CPUS = 0x51734008,     /* of those there are as many, a power of two, less one */
+	CUL_PATCH_OWN = 0x51734009,      /* own_tgid */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

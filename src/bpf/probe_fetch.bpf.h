@@ -93,7 +93,7 @@ static __always_inline long file_system_name(void *to, __u64 dentry)
 static __always_inline int step_up(struct walk *w, __u8 *to)
 {
 	__u64 parent = follow(w->dentry, offsets.dentry_parent);
-	__u64 room = CUL_PROBE_FETCH_MOST - w->used;
+	__u64 room = CUL_PROBE_FETCH_MOST - w->used, at;
 	long n;
 
 	if (w->mnt && w->dentry == follow(w->mnt, offsets.mnt_root)) {
@@ -111,8 +111,11 @@ static __always_inline int step_up(struct walk *w, __u8 *to)
 	OPAQUE(room);
 	if (!room || room > CUL_PROBE_FETCH_MOST)
 		return -1;
-	n = bpf_probe_read_kernel_str(to + (CUL_PROBE_FETCH_MOST - room), room,
-		(void *)follow(w->dentry, offsets.dentry_name));
+	/* Not subtracted from the address, of which the verifier would lose its bounds. */
+	at = CUL_PROBE_FETCH_MOST - room;
+	OPAQUE(at);
+	n = bpf_probe_read_kernel_str(
+		to + at, room, (void *)follow(w->dentry, offsets.dentry_name));
 	if (n <= 0)
 		return -1;
 	w->used += n;

@@ -32,12 +32,14 @@ const volatile struct cul_probe_offsets offsets;
 const volatile __u32 parent_tgid; /* the process whose functions are probed; 0: none */
 const volatile __s64 inject_ret;
 const volatile __u64 inject_every;
+const volatile __u64 places_most; /* of calls that returned */
 
 __u32 live;        /* everything is attached: calls count */
 __u64 crowded;     /* runs at uprobes that found no scratch area free */
 __u64 children;    /* that it and its children forked */
 __u64 execs;       /* of those */
 __u64 inject_seen; /* calls that --inject may choose from */
+__u64 places_kept; /* in `calls`, after a return */
 
 /* By tgid: the process that was asked for, and what it has forked since. */
 struct {
@@ -70,6 +72,14 @@ struct {
 	__type(value, struct cul_probe_totals);
 } totals SEC(".maps"); /* by site */
 
+/* One value for all: its address is known when the program is loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cul_probe_refusals);
+} refusals SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -100,11 +110,11 @@ struct {
 } callers SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, CUL_PROBE_STACK_DEPTH * sizeof(__u64));
-} stacks SEC(".maps");
+	__type(key, __u64);
+	__type(value, __u64[CUL_PROBE_STACK_DEPTH]);
+} stacks SEC(".maps"); /* of groups; shorter ones end with 0 */
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,
@@ -123,7 +133,6 @@ struct walk {
 struct scratch {
 	struct cul_probe_event event;
 	__u8 data[DATA + SLACK];
-	struct cul_probe_open call;
 	struct cul_probe_tally fresh;
 	struct walk walk;
 	char comm[CUL_PROBE_COMM];

@@ -48,18 +48,53 @@ static __always_inline void introduce(struct scratch *s, __u32 tgid)
 	bpf_map_update_elem(&callers, &tgid, s->comm, BPF_ANY);
 }
 
+enum { USER_AT = CUL_PROBE_STACK_DEPTH }; /* in the data, where a group has its stacks */
+
+/*
+ * The stack's key. Not bpf_get_stackid(): of two stacks that its table has the same place for, it
+ * gives up the second.
+ */
+static __always_inline __u64 take_stack(void *ctx, __u64 *frames, __u64 flags)
+{
+	long n = bpf_get_stack(ctx, frames, CUL_PROBE_STACK_DEPTH * 8, flags);
+	__u64 key = 0;
+
+	if (n <= 0)
+		return 0;
+	n /= 8;
+	for (long i = 0; i < CUL_PROBE_STACK_DEPTH && i < n; i++) {
+		key = (key ^ frames[i]) * 0x9e3779b97f4a7c15;
+		key ^= key >> 32;
+	}
+	OPAQUE(n);
+	if (n < CUL_PROBE_STACK_DEPTH)
+		frames[n & (CUL_PROBE_STACK_DEPTH - 1)] = 0;
+	return key ? key : 1;
+}
+
+/* A new group has a place in the table of stacks for each of its own. */
+static __always_inline void keep_stacks(struct scratch *s, const struct cul_probe_tally_key *key)
+{
+	__u64 *frames = (__u64 *)s->data;
+
+	if (want_kernel_stack && key->stack)
+		bpf_map_update_elem(&stacks, &key->stack, frames, BPF_NOEXIST);
+	if (want_user_stack && key->user_stack)
+		bpf_map_update_elem(&stacks, &key->user_stack, frames + USER_AT, BPF_NOEXIST);
+}
+
 static __always_inline void count_group(
 	void *ctx, struct scratch *s, struct cul_probe_totals *sum, __u32 site)
 {
 	struct cul_probe_event *e = &s->event;
-	struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+	struct cul_probe_tally_key key = {.site = site};
+	__u64 *frames = (__u64 *)s->data;
 	struct cul_probe_tally *g;
 
 	if (want_kernel_stack)
-		key.stack = bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP);
+		key.stack = take_stack(ctx, frames, 0);
 	if (want_user_stack) {
-		key.user_stack =
-			bpf_get_stackid(ctx, &stacks, BPF_F_FAST_STACK_CMP | BPF_F_USER_STACK);
+		key.user_stack = take_stack(ctx, frames + USER_AT, BPF_F_USER_STACK);
 		key.tgid = bpf_get_current_pid_tgid() >> 32;
 		if (user_target && want_caller && !returns)
 			key.caller = e->in.caller;
@@ -78,6 +113,7 @@ static __always_inline void count_group(
 			ADD(sum->ungrouped, 1);
 			return;
 		}
+		keep_stacks(s, &key);
 	}
 	if (want_bars)
 		widen(g, e->in.values[CUL_PROBE_MEASURE_AT]);

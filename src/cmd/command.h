@@ -72,15 +72,6 @@ int cul_output_open(struct cul_output *output, enum cul_output_format format, co
 	struct cul_error *err);
 void cul_output_close(struct cul_output *output);
 
-/* A line on standard error that is written over again and again, once work has taken two seconds.
- */
-struct cul_progress {
-	uint64_t start, last; /* ms; `last` 0: nothing stands there */
-};
-
-/* `data`: a struct cul_progress, all zero at first; NULL `what`: the work is over. */
-void cul_progress_show(void *data, const char *what, size_t done, size_t of);
-
 /*
  * From here on the first SIGINT, SIGTERM or SIGHUP makes `*fd` readable and a second one kills as
  * ever. Children that exec are not affected. Once a process; the descriptor is never closed.

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/values.h"
 
 enum option_id {
@@ -355,7 +356,7 @@ static int parse(struct request *r, char **argv)
 
 static int probe(struct request *r)
 {
-	struct cul_progress progress = {0};
+	struct cul_progress *progress;
 	struct cul_probe_outcome outcome = {0};
 	struct cul_output output;
 	struct cul_error err = {0};
@@ -368,13 +369,13 @@ static int probe(struct request *r)
 		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_probe, &err);
-	if (isatty(STDERR_FILENO)) {
-		r->probe.progress = cul_progress_show;
-		r->probe.progress_data = &progress;
+	progress = cul_progress_start();
+	if (progress) {
+		r->probe.progress = cul_progress_tell;
+		r->probe.progress_data = progress;
 	}
 	result = cul_probe_run(&r->probe, output.sink, &outcome, &err);
-	if (result < 0)
-		cul_progress_show(&progress, NULL, 0, 0);
+	cul_progress_end(progress);
 	cul_output_close(&output);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_probe, &err) : CUL_EXIT_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/values.h"
 #include "unwind/unwind.h"
 
@@ -215,7 +216,7 @@ static int parse(struct request *r, char **argv)
 
 static int stack(struct request *r)
 {
-	struct cul_progress progress = {0};
+	struct cul_progress *progress;
 	struct cul_output output;
 	struct cul_error err = {0};
 	int result;
@@ -230,11 +231,13 @@ static int stack(struct request *r)
 		r->output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_stack, &err);
-	if (isatty(STDERR_FILENO)) {
-		r->stack.progress = cul_progress_show;
-		r->stack.progress_data = &progress;
+	progress = cul_progress_start();
+	if (progress) {
+		r->stack.progress = cul_progress_tell;
+		r->stack.progress_data = progress;
 	}
 	result = cul_stack_run(&r->stack, output.sink, &err);
+	cul_progress_end(progress);
 	cul_output_close(&output);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_stack, &err) : CUL_EXIT_OK;
 }

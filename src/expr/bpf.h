@@ -21,6 +21,7 @@ struct cul_bpf_code {
 	struct bpf_insn *insns; /* owned; free with cul_bpf_code_free */
 	size_t len, cap;
 	int failed; /* -ENOMEM once an emit failed; later emits do nothing */
+	int stack;  /* bytes below R10 that the compiled expressions use */
 };
 
 void cul_bpf_emit(struct cul_bpf_code *code, struct bpf_insn insn);
@@ -50,7 +51,7 @@ enum cul_bpf_fault {
 struct cul_bpf_layout {
 	const struct cul_bpf_input *inputs;
 	size_t n_inputs;
-	uint8_t inputs_reg;   /* R6..R9: points to the inputs; preserved by the code */
+	uint8_t inputs_reg;   /* R6..R10: points to the inputs; preserved by the code */
 	int16_t stack_free;   /* the stack is free below this offset from R10: 0, or negative */
 	uint16_t stack_limit; /* bytes below stack_free that may be used; 0: down to -512 */
 	/*

@@ -14,6 +14,8 @@ int cul_compile_stack(struct cul_compile *c, const struct cul_node *n, size_t si
 			"too large for the stack of a filter in the kernel (%d bytes)",
 			c->layout->stack_limit ? c->layout->stack_limit : CUL_BPF_STACK);
 	c->stack -= (int)rounded;
+	if (c->code->stack < -c->stack)
+		c->code->stack = -c->stack;
 	*off = c->stack;
 	return 0;
 }
@@ -111,6 +113,24 @@ static void divide(struct cul_compile *c, bool is_signed, bool remainder)
 	negate_if(c, BPF_REG_0, BPF_REG_2);
 }
 
+static enum cul_op opposite(enum cul_op op)
+{
+	switch (op) {
+	case CUL_OP_LT:
+		return CUL_OP_GE;
+	case CUL_OP_LE:
+		return CUL_OP_GT;
+	case CUL_OP_GT:
+		return CUL_OP_LE;
+	case CUL_OP_GE:
+		return CUL_OP_LT;
+	case CUL_OP_EQ:
+		return CUL_OP_NE;
+	default:
+		return CUL_OP_EQ;
+	}
+}
+
 static uint8_t comparison(enum cul_op op, bool is_signed)
 {
 	switch (op) {
@@ -184,13 +204,18 @@ static void arithmetic(struct cul_compile *c, const struct cul_node *n)
 		cul_asm_extend(c, BPF_REG_0, (unsigned)n->type->size * 8, is_signed);
 }
 
+static bool is_comparison(const struct cul_node *n)
+{
+	return n->op >= CUL_OP_LT && n->op <= CUL_OP_NE;
+}
+
 static int binary(struct cul_compile *c, const struct cul_node *n)
 {
 	int r = operands(c, n->a, n->b);
 
 	if (r)
 		return r;
-	if (n->op >= CUL_OP_LT && n->op <= CUL_OP_NE)
+	if (is_comparison(n))
 		truth(c, comparison(n->op, n->a->type->is_signed));
 	else
 		arithmetic(c, n);
@@ -361,6 +386,32 @@ int cul_expr_compile_address(const struct cul_expr *e, const struct cul_bpf_layo
 	return finish(&c, cul_compile_address(&c, e->root), from);
 }
 
+/* Jumps to `no` unless `n` is true. */
+static int unless(struct cul_compile *c, const struct cul_node *n, struct cul_jumps *no)
+{
+	uint8_t jump;
+	int r;
+
+	if (!is_comparison(n)) {
+		r = cul_compile_value(c, n);
+		if (!r)
+			cul_asm_wait(c, no, cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_0, 0));
+		return r;
+	}
+	jump = comparison(opposite(n->op), n->a->type->is_signed);
+	if (n->b->op == CUL_OP_CONST && (int64_t)n->b->value == (int32_t)n->b->value) {
+		r = cul_compile_value(c, n->a);
+		if (!r)
+			cul_asm_wait(
+				c, no, cul_asm_jump_imm(c, jump, BPF_REG_0, (int32_t)n->b->value));
+		return r;
+	}
+	r = operands(c, n->a, n->b);
+	if (!r)
+		cul_asm_wait(c, no, cul_asm_jump(c, jump, BPF_REG_0, BPF_REG_1));
+	return r;
+}
+
 int cul_expr_compile_parts(const struct cul_expr *e, uint64_t set,
 	const struct cul_bpf_layout *layout, struct cul_bpf_code *code, struct cul_error *err)
 {
@@ -377,9 +428,7 @@ int cul_expr_compile_parts(const struct cul_expr *e, uint64_t set,
 	for (unsigned i = 0; i < n && !r; i++) {
 		if (!(set >> i & 1))
 			continue;
-		r = cul_compile_value(&c, parts[i]);
-		if (!r)
-			cul_asm_wait(&c, &no, cul_asm_jump_imm(&c, BPF_JEQ, BPF_REG_0, 0));
+		r = unless(&c, parts[i], &no);
 	}
 	cul_asm_imm(&c, BPF_REG_0, 1);
 	if (no.len) {

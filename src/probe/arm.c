@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Attaching, by the ways that ways.c chooses, and back. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -11,6 +13,8 @@
 #include "base/clock.h"
 #include "probe/run.h"
 #include "trace/kprobe_events.h"
+
+enum { WAITED_FOR = 8 }; /* links, when a run is given up */
 
 /* A program for all sites that have the same expressions; they tell themselves by cookies. */
 struct made {
@@ -74,7 +78,8 @@ static int shared_program(struct arming *a, size_t i, enum cul_probe_template fr
 	const struct cul_bpf_code *code = code_of(a->run, i, from);
 	const struct cul_probe_instance instance = {
 		.from = from,
-		.site = CUL_SITE_BY_COOKIE,
+		/* One alone need not ask. */
+		.site = a->run->sites.sites.len == 1 ? 0 : CUL_SITE_BY_COOKIE,
 		.paired = cul_probe_is_paired(a->run, site_of(a->run, i)),
 		.args = a->run->words,
 		.code = code,
@@ -111,6 +116,9 @@ static int arm_fentry_one(
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
+		.gate = at_return ? NULL : &run->generated[i].gate,
+		.gate_site = (unsigned)i,
+		.gated = run->generated[i].gated,
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
 		.btf_fd = btf_fd,
@@ -440,6 +448,7 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->sites.sites.len; i++)
 		a.ways[i] = cul_probe_way(run, i);
+	cul_probe_busy(run, "attaching");
 	r = cul_probe_follow(run, err);
 	if (!r)
 		r = arm_all(&a, err);
@@ -472,12 +481,34 @@ void cul_probe_detach(struct cul_probe_run *run)
 	}
 	cul_kretprobes_free(run->kretprobes);
 	run->kretprobes = NULL;
-	if (o->progress)
-		o->progress(o->progress_data, NULL, 0, 0);
+	cul_probe_busy(run, NULL);
+}
+
+/*
+ * Of a run that did not come about: to close many links takes the kernel a grace period and more
+ * for each, which nobody has to wait for. Another process has them too, and ends.
+ */
+static void hand_over(void)
+{
+	pid_t pid = fork();
+	sigset_t all;
+
+	if (pid)
+		return;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "culprit-detach");
+	/* At once: somebody may read until all ends of a pipe are closed. */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	_exit(0);
 }
 
 void cul_probe_arm_free(struct cul_probe_run *run)
 {
+	if (run->links.len > WAITED_FOR)
+		hand_over();
 	cul_probe_detach(run);
 	for (size_t i = 0; i < CUL_PROBE_FORK_LINKS; i++)
 		cul_attachment_detach(&run->fork_links[i]);

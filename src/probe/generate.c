@@ -22,6 +22,7 @@ enum {
 	IN_COMM,
 	INPUTS,
 	STACK_LIMIT = 320, /* of 512, which the function shares with its caller */
+	GATE_WORDS = CUL_GATE_CONTEXT - CUL_PROBE_REG_WORDS * 8, /* of the arguments, from R10 */
 };
 
 static const char *const input_names[INPUTS] = {
@@ -52,6 +53,7 @@ void cul_generated_free(struct cul_generated *g)
 {
 	cul_bpf_code_free(&g->entry);
 	cul_bpf_code_free(&g->back);
+	cul_bpf_code_free(&g->gate);
 	for (size_t i = 0; i < g->n_values; i++)
 		free(g->values[i].text);
 	memset(g, 0, sizeof(*g));
@@ -249,11 +251,95 @@ static bool uses_arguments(const struct cul_expr *e)
 	return false;
 }
 
+/* One word, and the verifier takes it for a number. */
+static bool is_plain(const struct cul_type *t)
+{
+	return t && (t->kind == CUL_KIND_INT || t->kind == CUL_KIND_CHAR ||
+			    t->kind == CUL_KIND_BOOL || t->kind == CUL_KIND_ENUM);
+}
+
+static bool fits_gate(const struct cul_plan_arg *a)
+{
+	return a->source >= 0 && a->source < CUL_PROBE_REG_WORDS && a->place.n_words == 1 &&
+	       (is_plain(a->type) || (a->type && a->type->kind == CUL_KIND_PTR));
+}
+
+static uint64_t gate_inputs(const struct cul_plan *plan)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < plan->n_args; i++)
+		if (fits_gate(&plan->args[i]))
+			set |= 1ull << i;
+	return plan->typed ? set : 0;
+}
+
+/* From R1. A pointer taken by the helper is a number: with one it knows, the verifier lets nobody
+ * reckon. */
+static void take_word(struct cul_bpf_code *code, const struct cul_plan_arg *a)
+{
+	int16_t to = (int16_t)(GATE_WORDS + a->source * 8);
+
+	if (is_plain(a->type)) {
+		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 2, 1, (int16_t)(a->source * 8), 0);
+		emit(code, BPF_STX | BPF_MEM | BPF_DW, 10, 2, to, 0);
+		return;
+	}
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, a->source);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, to);
+	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_func_arg);
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, CUL_GATE_CONTEXT, 0);
+}
+
+static int add_gate(
+	struct generating *g, const struct cul_expr *e, uint64_t parts, struct cul_error *err)
+{
+	struct cul_bpf_code *code = &g->out->gate;
+	struct cul_bpf_layout layout = g->layout;
+	struct cul_bpf_input at[INPUTS];
+
+	memcpy(at, g->at, sizeof(at));
+	emit(code, BPF_STX | BPF_MEM | BPF_DW, 10, 1, CUL_GATE_CONTEXT, 0);
+	for (size_t i = 0; i < g->plan->n_args; i++) {
+		bool used = false;
+
+		for (unsigned part = 0; part < cul_expr_parts(e); part++)
+			used |= (parts >> part & 1) &&
+				cul_expr_part_uses_input(e, part, (unsigned)i);
+		if (used)
+			take_word(code, &g->plan->args[i]);
+		at[i].offset = (int16_t)(GATE_WORDS + g->plan->args[i].source * 8);
+	}
+	layout.inputs = at;
+	layout.inputs_reg = 10;
+	layout.stack_free = GATE_WORDS;
+	layout.fault_offset = 0;
+	code->stack = -GATE_WORDS;
+	return cul_expr_compile_parts(e, parts, &layout, code, err);
+}
+
+/* Those of the `parts` of the condition, behind which a call goes on. */
+static int add_parts(struct generating *g, const struct cul_expr *e, uint64_t parts,
+	struct cul_bpf_code *code, struct cul_error *err)
+{
+	int r;
+
+	if (!parts)
+		return 0;
+	begin(code);
+	r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
+	emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
+	emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return r;
+}
+
 static int add_condition(struct generating *g, struct cul_error *err)
 {
 	const char *text = g->options->condition;
+	struct cul_generated *out = g->out;
 	struct cul_expr *e = NULL;
-	uint64_t all, early;
+	uint64_t all, early, gate;
 	int r;
 
 	if (!text)
@@ -267,19 +353,16 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	early = g->plan->after ? 0
 		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
 			       : all;
-	for (int late = 0; !r && late < 2; late++) {
-		struct cul_bpf_code *code = late ? &g->out->back : &g->out->entry;
-		uint64_t parts = late ? all & ~early : early;
-
-		if (!parts)
-			continue;
-		if (late)
-			g->out->keeps |= uses_arguments(e);
-		begin(code);
-		r = cul_expr_compile_parts(e, parts, &g->layout, code, err);
-		emit(code, BPF_JMP | BPF_JNE | BPF_K, 0, 0, 1, 0);
-		emit(code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	}
+	gate = g->user ? 0 : cul_expr_parts_within(e, gate_inputs(g->plan)) & early;
+	r = add_parts(g, e, gate, &out->entry, err);
+	out->gated = out->entry.len;
+	if (!r && gate)
+		r = add_gate(g, e, gate, err);
+	if (!r)
+		r = add_parts(g, e, early & ~gate, &out->entry, err);
+	out->keeps |= (all & ~early) && uses_arguments(e);
+	if (!r)
+		r = add_parts(g, e, all & ~early, &out->back, err);
 	cul_expr_free(e);
 	if (r)
 		cul_error_prefix(err, "--if");
@@ -448,7 +531,9 @@ static int add_all(struct generating *g, struct cul_error *err)
 		return r;
 	finish(g, &out->entry);
 	finish(g, &out->back);
-	return out->entry.failed || out->back.failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
+	return out->entry.failed || out->back.failed || out->gate.failed
+		       ? cul_fail(err, -ENOMEM, "out of memory")
+		       : 0;
 }
 
 static bool has_regs(const struct cul_plan *plan)

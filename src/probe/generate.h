@@ -11,7 +11,10 @@
 #include "probe/plan.h"
 #include "probe/probe.h"
 
-enum { CUL_GENERATED_VALUES = CUL_PROBE_VALUES };
+enum {
+	CUL_GENERATED_VALUES = CUL_PROBE_VALUES,
+	CUL_GATE_CONTEXT = -8, /* where a gate leaves its context, from R10 */
+};
 
 /* A value that an expression gives, and where. */
 struct cul_generated_value {
@@ -25,6 +28,13 @@ struct cul_generated_value {
 /* All that is made for one function. */
 struct cul_generated {
 	struct cul_bpf_code entry, back; /* empty: go on always */
+	/*
+	 * What of the condition asks for arguments alone, for the start of a program at fentry: R1
+	 * is its context, R0 becomes 1 or 0. It does the work of the first instructions of `entry`
+	 * behind the very first. Empty: there is nothing like it.
+	 */
+	struct cul_bpf_code gate;
+	size_t gated;
 	struct cul_generated_value values[CUL_GENERATED_VALUES];
 	size_t n_values;
 	size_t n_args;     /* the first of `values` are --args; then --hist, if any */

@@ -56,8 +56,8 @@ struct cul_probe_options {
 	const char *const *debug_paths;
 	int stop_fd;
 	/*
-	 * Told while something takes its time: `done` of `of` of them. NULL: nobody wants to know.
-	 * With `what` NULL when it is over, if it went well.
+	 * Told before and while something takes its time: `done` of `of` places, `of` 0 where there
+	 * is no count; `what` NULL when it is over, if it went well. NULL: nobody wants to know.
 	 */
 	void (*progress)(void *data, const char *what, size_t done, size_t of);
 	void *progress_data;

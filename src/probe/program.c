@@ -21,29 +21,12 @@ _Static_assert(sizeof(struct cul_probe_tally) % 8 == 0, "");
 
 enum {
 	CALLS_MEMORY = 4 << 20, /* of the table of calls that have not returned */
-	CALLS = 8192,
+	CALLS = 16384,
 	GROUPS = 8192,
-	GROUPS_MEMORY = 16 << 20, /* all CPUs */
-	STACKS = 8192,
+	GROUPS_MEMORY = 16 << 20,                       /* all CPUs */
 	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
 	FOLLOWED = 16384,
 	CALLERS = 256,
-};
-
-/* In the order of enum cul_probe_template. */
-static const char *const names[CUL_TEMPLATES] = {
-	"probe_entry",
-	"probe_return",
-	"probe_fentry",
-	"probe_fexit",
-	"probe_before",
-	"probe_after",
-	"probe_tracepoint",
-	"probe_inject",
-	"probe_fork",
-	"probe_child",
-	"probe_exec",
-	"probe_exit",
 };
 
 void cul_probe_program_free(struct cul_probe_program *p)
@@ -74,7 +57,7 @@ static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *op
 	for (unsigned t = 0; t < CUL_TEMPLATES; t++) {
 		struct cul_probe_insns *to = &p->templates[t];
 
-		if (strcmp(bpf_program__name(prog), names[t]) != 0)
+		if (strcmp(bpf_program__name(prog), cul_probe_template_names[t]) != 0)
 			continue;
 		to->insns = cul_calloc(n, sizeof(*to->insns));
 		if (!to->insns)
@@ -94,12 +77,15 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 				     : offsetof(struct cul_probe_open, words);
 	size_t calls = CALLS_MEMORY / call;
 	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
-	bool stacks = config->groups && (config->kernel_stack || config->user_stack);
+	size_t stacks = (size_t)config->kernel_stack + config->user_stack;
+	size_t refusals = config->n_gates * p->gate_cpus * sizeof(struct cul_probe_refusals);
 
 	bpf_map__set_max_entries(skel->maps.totals, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.scratches, config->n_scratches);
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
+	if (refusals)
+		bpf_map__set_value_size(skel->maps.refusals, (__u32)refusals);
 	if (config->only_pid)
 		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
 	if (config->parent) {
@@ -107,16 +93,20 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 		bpf_map__set_max_entries(skel->maps.renewed, FOLLOWED);
 	}
 	if (config->returns) {
+		if (calls > CALLS)
+			calls = CALLS;
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
-		bpf_map__set_max_entries(skel->maps.calls, (__u32)(calls < CALLS ? calls : CALLS));
+		bpf_map__set_max_entries(skel->maps.calls, (__u32)calls);
+		skel->rodata->places_most = calls / 4;
 	}
+	if (groups > GROUPS)
+		groups = GROUPS;
 	if (config->groups) {
 		bpf_map__set_key_size(skel->maps.groups, KEY + config->by_words * 8);
-		bpf_map__set_max_entries(
-			skel->maps.groups, (__u32)(groups < GROUPS ? groups : GROUPS));
+		bpf_map__set_max_entries(skel->maps.groups, (__u32)groups);
 	}
-	if (stacks)
-		bpf_map__set_max_entries(skel->maps.stacks, STACKS);
+	if (config->groups && stacks)
+		bpf_map__set_max_entries(skel->maps.stacks, (__u32)(stacks * groups));
 	if (config->groups && config->user_stack)
 		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
@@ -214,6 +204,9 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	{
 		p->n_possible = (unsigned)cpu + 1;
 	}
+	for (p->gate_cpus = 1; p->gate_cpus < p->n_possible;)
+		p->gate_cpus *= 2;
+	p->n_gates = config->n_gates;
 	ring_bytes = cul_rings_size(cul_cpus_count(&p->possible));
 	r = load_templates(p, config, ring_bytes, err);
 	if (r || !config->events)
@@ -233,133 +226,6 @@ int cul_probe_program_open(const struct cul_probe_program_config *config,
 	if (r)
 		cul_probe_program_free(out);
 	return r;
-}
-
-static bool is_constant(const struct bpf_insn *insn, int32_t value)
-{
-	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && insn->imm == value;
-}
-
-static void patch(struct bpf_insn *insns, size_t n, int32_t from, int32_t to)
-{
-	for (size_t i = 0; i < n; i++)
-		if (is_constant(&insns[i], from))
-			insns[i].imm = to;
-}
-
-/* Additions that give the old value back (kernel 5.12), which -mcpu=v2 does not have. */
-static void fetch_add(struct bpf_insn *insns, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) && insns[i].imm == BPF_ADD)
-			insns[i].imm = BPF_ADD | BPF_FETCH;
-}
-
-/* Where the function to be replaced begins: the last one, `return CUL_PATCH_CODE`. */
-static size_t find_code(const struct bpf_insn *insns, size_t n)
-{
-	return n >= 2 && is_constant(&insns[n - 2], CUL_PATCH_CODE) ? n - 2 : n;
-}
-
-/* The verifier's reason: the last line but for its statistics. */
-static const char *last_words(char *log)
-{
-	size_t end = strlen(log), start;
-
-	for (;;) {
-		while (end && log[end - 1] == '\n')
-			log[--end] = '\0';
-		for (start = end; start && log[start - 1] != '\n'; start--)
-			;
-		if (!start || (strncmp(log + start, "processed ", 10) != 0 &&
-				      strncmp(log + start, "verification time", 17) != 0))
-			return log + start;
-		log[end = start] = '\0';
-	}
-}
-
-static int explain_refused(struct cul_bpf_prog *prog, int code, struct cul_error *err)
-{
-	enum { LOG = 4 << 20 };
-	cul_autofree char *log = cul_calloc(1, LOG);
-	int fd;
-
-	if (code == -EPERM)
-		return cul_fail(err, code,
-			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
-			cul_strerror(code));
-	if (!log)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	prog->log = log;
-	prog->log_size = LOG;
-	prog->log_level = 1;
-	fd = cul_sys_bpf_prog_load_attr(prog);
-	if (fd >= 0)
-		return fd;
-	return cul_fail(err, code, "the kernel's verifier refuses the program: %s%s%.300s",
-		cul_strerror(code), *log ? ": " : "", last_words(log));
-}
-
-static int load(const struct cul_probe_instance *instance, const struct bpf_insn *insns, size_t n,
-	struct cul_error *err)
-{
-	bool tracing =
-		instance->from == CUL_TEMPLATE_FENTRY || instance->from == CUL_TEMPLATE_FEXIT;
-	bool tracepoint =
-		instance->from >= CUL_TEMPLATE_TRACEPOINT && instance->from != CUL_TEMPLATE_INJECT;
-	struct cul_bpf_prog prog = {
-		.type = tracing      ? BPF_PROG_TYPE_TRACING
-			: tracepoint ? BPF_PROG_TYPE_RAW_TRACEPOINT
-				     : BPF_PROG_TYPE_KPROBE,
-		.name = names[instance->from],
-		.insns = insns,
-		.n = n,
-		.expected_attach_type = instance->attach,
-		.attach_btf_id = instance->btf_id,
-		.attach_btf_obj_fd = instance->btf_fd,
-	};
-	int fd = cul_sys_bpf_prog_load_attr(&prog);
-
-	return fd >= 0 ? fd : explain_refused(&prog, fd, err);
-}
-
-int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
-	struct cul_error *err)
-{
-	const struct cul_probe_insns *t = &p->templates[instance->from];
-	size_t at = find_code(t->insns, t->n), extra = instance->code ? instance->code->len : 0;
-	cul_autofree struct bpf_insn *insns = cul_calloc(t->n + extra, sizeof(*insns));
-	size_t n = t->n;
-	int fd, *slot;
-
-	if (!insns)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	memcpy(insns, t->insns, t->n * sizeof(*insns));
-	patch(insns, n, CUL_PATCH_SITE, instance->site);
-	patch(insns, n, CUL_PATCH_ARGS, (int32_t)instance->args);
-	patch(insns, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
-	if (instance->from == CUL_TEMPLATE_INJECT)
-		fetch_add(insns, n);
-	patch(insns, n, CUL_PATCH_PAIRED, instance->paired);
-	patch(insns, n, CUL_PATCH_CODED, extra != 0);
-	if (at == t->n && instance->from < CUL_TEMPLATE_FORK)
-		return cul_fail(err, -EBADMSG, "the BPF template %s has no place for expressions",
-			names[instance->from]);
-	if (extra) {
-		memcpy(insns + at, instance->code->insns, extra * sizeof(*insns));
-		n = at + extra;
-	} else if (at < n) {
-		insns[at].imm = 1;
-	}
-	fd = load(instance, insns, n, err);
-	if (fd < 0)
-		return fd;
-	slot = cul_vec_push(&p->fds);
-	if (!slot) {
-		close(fd);
-		return cul_fail(err, -ENOMEM, "out of memory");
-	}
-	return *slot = fd;
 }
 
 uint64_t cul_probe_program_children(const struct cul_probe_program *p)
@@ -418,6 +284,24 @@ void cul_probe_program_go_live(struct cul_probe_program *p, bool live)
 	__atomic_store_n(&p->skel->bss->live, live, __ATOMIC_RELEASE);
 }
 
+/* What the site's gate kept out. */
+static int add_refusals(struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out)
+{
+	size_t n = p->n_gates * p->gate_cpus;
+	cul_autofree struct cul_probe_refusals *all = cul_calloc(n, sizeof(*all));
+	__u32 first = 0;
+	int r = all ? cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.refusals), &first, all)
+		    : -ENOMEM;
+
+	if (r)
+		return r;
+	for (size_t i = site * p->gate_cpus; i < (site + 1) * p->gate_cpus; i++) {
+		out->calls += all[i].calls;
+		out->filtered += all[i].calls;
+	}
+	return 0;
+}
+
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out)
 {
@@ -447,7 +331,7 @@ int cul_probe_program_totals(
 		if (all[cpu].max_ns > out->max_ns)
 			out->max_ns = all[cpu].max_ns;
 	}
-	return 0;
+	return site < p->n_gates ? add_refusals(p, site, out) : 0;
 }
 
 /* Each site as a group. */
@@ -459,7 +343,7 @@ static int sites_as_groups(struct cul_probe_program *p,
 	int r = 0;
 
 	for (unsigned site = 0; !r && site < p->n_sites; site++) {
-		struct cul_probe_tally_key key = {.site = site, .stack = -1, .user_stack = -1};
+		struct cul_probe_tally_key key = {.site = site};
 		struct cul_probe_totals t;
 		struct cul_probe_tally g;
 
@@ -511,11 +395,11 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 }
 
 size_t cul_probe_program_stack(
-	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH])
+	struct cul_probe_program *p, uint64_t key, uint64_t frames[CUL_PROBE_STACK_DEPTH])
 {
 	size_t n = 0;
 
-	if (id < 0 || cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.stacks), &id, frames))
+	if (!key || cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.stacks), &key, frames))
 		return 0;
 	while (n < CUL_PROBE_STACK_DEPTH && frames[n])
 		n++;

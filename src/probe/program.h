@@ -25,6 +25,7 @@ enum cul_probe_template {
 	CUL_TEMPLATE_ENTRY, /* kprobe, kprobe-multi, uprobe */
 	CUL_TEMPLATE_RETURN,
 	CUL_TEMPLATE_FENTRY,
+	CUL_TEMPLATE_GATE, /* in front of it: counts what the condition refuses at once */
 	CUL_TEMPLATE_FEXIT,
 	CUL_TEMPLATE_BEFORE, /* an instruction, and the one after it */
 	CUL_TEMPLATE_AFTER,
@@ -36,6 +37,8 @@ enum cul_probe_template {
 	CUL_TEMPLATE_EXIT,  /* and which are gone */
 	CUL_TEMPLATES,
 };
+
+extern const char *const cul_probe_template_names[CUL_TEMPLATES];
 
 struct cul_probe_insns {
 	struct bpf_insn *insns; /* owned */
@@ -51,15 +54,17 @@ struct cul_probe_program {
 	struct cul_cpus possible;
 	unsigned n_possible;
 	size_t n_sites;
-	bool grouped;     /* calls are counted by group, not by site alone */
-	unsigned n_by;    /* words of a group's key */
-	CUL_VEC(int) fds; /* of the programs that were made */
+	unsigned n_gates, gate_cpus; /* places where gates count: sites, and CPUs rounded up */
+	bool grouped;                /* calls are counted by group, not by site alone */
+	unsigned n_by;               /* words of a group's key */
+	CUL_VEC(int) fds;            /* of the programs that were made */
 };
 
 /* What the view needs; see the constants of bpf/probe.bpf.c. */
 struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
+	unsigned n_gates;     /* sites below this number may have one */
 	bool user_target, returns, keep, carry, diff, errors_only;
 	pid_t only_pid;              /* 0: calls of all processes */
 	pid_t parent;                /* whose functions are probed; 0: nobody's */
@@ -88,12 +93,20 @@ struct cul_probe_instance {
 	unsigned scratch;                /* below config.n_scratches */
 	bool paired;                     /* calls are told when they return, if the run does so */
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
-	enum bpf_attach_type attach;     /* 0: none is expected */
-	uint32_t btf_id;                 /* fentry, fexit: the function */
-	int btf_fd;                      /* of the module's BTF, 0: vmlinux */
+	/*
+	 * FENTRY: a condition that is asked before anything else (cul_generated.gate); then `gated`
+	 * instructions of `code` are not needed.
+	 */
+	const struct cul_bpf_code *gate;
+	unsigned gate_site;
+	size_t gated;
+	enum bpf_attach_type attach; /* 0: none is expected */
+	uint32_t btf_id;             /* fentry, fexit: the function */
+	int btf_fd;                  /* of the module's BTF, 0: vmlinux */
 };
 
-/* The program's descriptor, which `p` owns; a negative errno with the verifier's last words. */
+/* make.c: the program's descriptor, which `p` owns; a negative errno with the verifier's last
+ * words. */
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err);
 
@@ -109,7 +122,7 @@ uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 uint64_t cul_probe_program_execs(const struct cul_probe_program *p);
 /* Whether that process, it or of its kin, had become another program by then (CLOCK_MONOTONIC). */
 bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at);
-/* Sums over all CPUs; `filtered` has both kinds. 0 or a negative errno. */
+/* Sums over all CPUs; `calls` and `filtered` have all kinds. 0 or a negative errno. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);
 
@@ -126,6 +139,6 @@ bool cul_probe_program_next_caller(
 	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
-	struct cul_probe_program *p, int32_t id, uint64_t frames[CUL_PROBE_STACK_DEPTH]);
+	struct cul_probe_program *p, uint64_t key, uint64_t frames[CUL_PROBE_STACK_DEPTH]);
 
 #endif

@@ -20,6 +20,12 @@ uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns)
 	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
+void cul_probe_busy(struct cul_probe_run *run, const char *what)
+{
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, what, 0, 0);
+}
+
 int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;
@@ -28,7 +34,7 @@ int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, str
 
 	if (poll(&stop, 1, 0) > 0)
 		return cul_fail(err, -EINTR,
-			"interrupted while %s, %zu of %zu places: nothing is left attached", what,
+			"interrupted while %s, %zu of %zu places: nothing stays attached", what,
 			done, n);
 	if (o->progress)
 		o->progress(o->progress_data, what, done, n);
@@ -52,8 +58,10 @@ static void read_names(struct cul_probe_run *run)
 
 static int start(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = cul_probe_select(run, err);
+	int r;
 
+	cul_probe_busy(run, "looking for it in symbols and debug information");
+	r = cul_probe_select(run, err);
 	/* Not before: the command keeps the limit it was given. */
 	cul_sys_raise_file_limit();
 	if (!r)
@@ -63,8 +71,7 @@ static int start(struct cul_probe_run *run, struct cul_error *err)
 	if (r)
 		return r;
 	read_names(run);
-	if (run->options->progress)
-		run->options->progress(run->options->progress_data, NULL, 0, 0);
+	cul_probe_busy(run, NULL);
 	r = cul_probe_say_attached(run);
 	if (r)
 		return cul_stream_failed(r, err);

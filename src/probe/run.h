@@ -78,6 +78,9 @@ struct cul_probe_run {
 
 uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
 
+/* Says what takes its time now; NULL: nothing. */
+void cul_probe_busy(struct cul_probe_run *run, const char *what);
+
 /*
  * Between two sites of what may take long: tells how far it is. -EINTR with a sentence when the
  * user wants it to end.

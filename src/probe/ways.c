@@ -24,6 +24,15 @@ static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 	return true;
 }
 
+/*
+ * With fentry the kernel's unwinder starts inside our program, and searches its tables in vain for
+ * that and for the trampoline: the stack costs twice what it does from the registers of a kprobe.
+ */
+static bool wants_stack_at_once(const struct cul_probe_run *run)
+{
+	return run->options->want_kernel_stack && !run->returns && !run->options->condition;
+}
+
 enum cul_attach_kind cul_probe_way(const struct cul_probe_run *run, size_t i)
 {
 	const struct cul_site *site = &run->sites.sites.data[i];
@@ -37,7 +46,7 @@ enum cul_attach_kind cul_probe_way(const struct cul_probe_run *run, size_t i)
 	if (run->options->maxactive && run->returns)
 		return CUL_ATTACH_TRACEFS;
 	if (run->sites.sites.len <= CUL_PROBE_FENTRY_MOST && !run->generated[i].uses_caller &&
-		fits_fentry(run, i))
+		!wants_stack_at_once(run) && fits_fentry(run, i))
 		return CUL_ATTACH_FENTRY;
 	return site->traceable ? CUL_ATTACH_KPROBE_MULTI : CUL_ATTACH_KPROBE;
 }

@@ -82,10 +82,10 @@ static int make_unwinder(struct run *r, struct cul_error *err)
 	}
 }
 
-static void progress(struct run *r, const char *what, size_t done)
+static void progress(struct run *r, const char *what, size_t done, size_t of)
 {
 	if (r->options->progress)
-		r->options->progress(r->options->progress_data, what, done, r->source.threads.len);
+		r->options->progress(r->options->progress_data, what, done, of);
 }
 
 static bool wants_end(const struct run *r)
@@ -147,7 +147,7 @@ static int walk_all(struct run *r, struct cul_error *err)
 		}
 		if (i % TICK)
 			continue;
-		progress(r, "threads walked", i);
+		progress(r, "threads walked", i, r->source.threads.len);
 		if (wants_end(r))
 			return cul_fail(err, -EINTR, "interrupted before all threads were walked");
 	}
@@ -267,9 +267,11 @@ static int show_group(struct run *r, const struct cul_stack_group *g)
 			return -ENOMEM;
 		*t = g->threads.data[i]->about;
 	}
+	progress(r, "naming frames", 0, 0);
 	ret = add_kernel(r, g->first);
 	if (ret == 0)
 		ret = add_user(r, &g->stack);
+	progress(r, NULL, 0, 0);
 	if (ret != 0)
 		return ret;
 	shown.threads = r->threads.data;
@@ -304,7 +306,7 @@ int cul_stack_run(
 		ret = make_unwinder(&r, err);
 	if (ret == 0)
 		ret = walk_all(&r, err);
-	progress(&r, NULL, 0);
+	progress(&r, NULL, 0, 0);
 	if (ret != 0)
 		return ret;
 	ret = show(&r);

@@ -25,7 +25,8 @@ struct cul_stack_options {
 	uint64_t max_frames; /* 0: as many as there are */
 	const char *const *debug_paths; /* NULL-terminated; NULL */
 	int stop_fd;                    /* readable: the user wants it to end; -1 */
-	/* Called now and then while there is work; NULL `what`: it is over. NULL: nobody looks. */
+	/* Called now and then while there is work, `of` 0: nobody knows how much; NULL `what`: it
+	 * is over. NULL: nobody looks. */
 	void (*progress)(void *data, const char *what, size_t done, size_t of);
 	void *progress_data;
 };

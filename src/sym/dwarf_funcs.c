@@ -5,7 +5,7 @@
  * refer to an abstract one (DW_AT_abstract_origin), which has the parameters as
  * they are in the source. DWARF 5, sections 3.3.8.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  * What is read is kept, in lists by address: a unit's functions at the first question about the
  * unit, the inlined calls in a function at the first about the function.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * From an address to its source line: the unit by the ranges of all units (not
  * by .debug_aranges, which clang does not write), then its line table.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

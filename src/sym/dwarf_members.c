@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Members of structs and unions, parameters of functions, enumerators. */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  * what its own DIE says; what it leads to follows through the two callbacks.
  * Depths, sizes and offsets of the file are checked here.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
  * offsets has one, as clang writes for DWARF 5). A superfluous unit costs time,
  * never a wrong answer. Forms: DWARF 5, section 7.5.6.
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <dwarf.h>
 #include <errno.h>

@@ -234,8 +234,7 @@ static int find_alt(struct cul_objfile *o, struct wanted *w, const char *name)
 		return 0;
 	if (name[0] != '/')
 		return from ? try_format(w, false, "%s/%s", dirname(from), name) : -ENOMEM;
-	return try_format(w, false, "%s%s", root, name) == 0 ? 0
-							      : try_format(w, false, "%s", name);
+	return try_format(w, false, "%s%s", root, name) == 0 ? 0 : try_format(w, false, "%s", name);
 }
 
 /*

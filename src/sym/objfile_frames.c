@@ -3,7 +3,7 @@
  * The tables that tell how to unwind: .eh_frame, which is mapped with the code; .debug_frame, of
  * the file or of its separate debug file; .ARM.exidx. And files that are only in memory (the vDSO).
  */
-#include "sym/objfile_priv.h"
+#include "sym/dwarf_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

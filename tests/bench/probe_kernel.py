@@ -16,7 +16,8 @@ import watch_run
 ENABLED = f"{probe_tools.TRACING}/enabled_functions"
 LISTED = f"{probe_tools.TRACING}/available_filter_functions"
 PATIENCE = 100
-SETTLE = 0.1
+# The function is patched before a tool's last program is, and before it counts.
+SETTLE = 1
 
 
 def expected(prober):

@@ -75,6 +75,50 @@ static void a_condition_is_asked_as_soon_as_it_can(void **state)
 	condition("name ~ \"/etc/*\" && ret == -2", true, true, true);
 }
 
+/* `rest`: behind the gate the entry has something left to do. */
+static void gate(const char *text, bool returns, bool gated, bool rest)
+{
+	enum { END = 2 }; /* of the code: 1, exit */
+
+	own.options.condition = text;
+	if (generate(OWN_PLAIN, returns))
+		fail_msg("%s: %s", text, err.text);
+	if (!g.gate.len == gated || !g.gated == gated ||
+		(g.entry.len > g.gated + END) != (rest || (!gated && g.entry.len)))
+		fail_msg("%s: a gate of %zu, %zu of %zu gated", text, g.gate.len, g.gated,
+			g.entry.len);
+	assert_true(g.gate.stack < 512);
+}
+
+/* What needs more than the arguments, and what stands behind it and reads memory, is asked later.
+ */
+static void a_gate_asks_for_arguments_alone(void **state)
+{
+	struct cul_scope *process = own.run.scope;
+
+	gate("n > 1", false, false, false);
+	if (cul_scope_kernel(NULL, &own.run.scope, &err))
+		fail_msg("%s", err.text);
+	gate("n > 1", false, true, false);
+	gate("n > 1", true, true, false);
+	gate("p != 0 && p->a == n", true, true, false);
+	gate("n > 1 && ret < 0", true, true, false);
+	gate("n > 1 && pid == 1", false, true, true);
+	gate("pid == 1 && n > 1", false, true, true);
+	gate("pid == n", false, false, false);
+	gate("pid == 1 && p->a == 1", false, false, false);
+	gate("comm == \"sh\"", false, false, false);
+	gate("ret == n", true, false, false);
+	own.options.args = "n";
+	gate("n > 1", false, true, true);
+	/* Without types nothing is an argument. */
+	own.options.args = NULL;
+	memset(&own.run.plans[OWN_PLAIN], 0, sizeof(own.run.plans[OWN_PLAIN]));
+	gate("cpu == 1", false, false, false);
+	cul_scope_free(own.run.scope);
+	own.run.scope = process;
+}
+
 static void values_have_places(void **state)
 {
 	own.options.args = "n, ret, *p, comm, p->a + 1";
@@ -275,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_condition_is_asked_as_soon_as_it_can),
+		TEST(a_gate_asks_for_arguments_alone),
 		TEST(values_have_places),
 		TEST(groups_and_a_measure),
 		TEST(places_do_not_depend_on_types),

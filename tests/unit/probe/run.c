@@ -357,7 +357,7 @@ static void an_end_is_heard_while_attaching(void **state)
 	options.stop_fd = eventfd(1, EFD_CLOEXEC);
 	record_init(&r);
 	assert_int_equal(cul_probe_run(&options, &r.sink, &outcome, &err), -EINTR);
-	assert_non_null(strstr(err.text, "nothing is left attached"));
+	assert_non_null(strstr(err.text, "nothing stays attached"));
 	assert_int_equal(r.attached, 0);
 	close(options.stop_fd);
 	assert_int_equal(open_files(), files);

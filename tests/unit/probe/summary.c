@@ -92,7 +92,6 @@ static void put_totals(uint32_t site, struct cul_probe_totals one)
 
 static void put_group(struct cul_probe_tally_key key, struct cul_probe_tally one)
 {
-	key.stack = key.user_stack = -1;
 	put("groups", &key, &one, sizeof(one));
 }
 

@@ -48,8 +48,9 @@ static void test_order(void **state)
 		while (root * root < i)
 			root++;
 		t[i].about.tid = 1000 - i;
-		assert_int_equal(add(&g, &t[i], root * root == i ? 0x9000 + (uint64_t)i
-								: 0x5000 + (uint64_t)(i % 3)),
+		assert_int_equal(add(&g, &t[i],
+					 root * root == i ? 0x9000 + (uint64_t)i
+							  : 0x5000 + (uint64_t)(i % 3)),
 			0);
 	}
 	assert_int_equal(g.groups.len, 13);
@@ -59,8 +60,9 @@ static void test_order(void **state)
 	for (size_t i = 1; i + 1 < g.groups.len; i++) {
 		size_t a = g.groups.data[i].threads.len, b = g.groups.data[i + 1].threads.len;
 
-		assert_true(a > b || (a == b && g.groups.data[i].threads.data[0]->about.tid <
-							g.groups.data[i + 1].threads.data[0]->about.tid));
+		assert_true(a > b ||
+			    (a == b && g.groups.data[i].threads.data[0]->about.tid <
+					       g.groups.data[i + 1].threads.data[0]->about.tid));
 	}
 	assert_true(g.groups.data[1].threads.len >= 29);
 	for (size_t i = 1; i < g.groups.data[1].threads.len; i++)
@@ -75,9 +77,9 @@ static void test_different(void **state)
 	struct cul_kernel_frame k[] = {{.where = {.function = "f", .offset = 1}},
 		{.where = {.function = "g", .offset = 1}},
 		{.where = {.function = "f", .offset = 1, .module = "m"}}};
-	struct cul_source_thread t[] = {{.missing = NULL}, {.missing = "x"}, {.kernel = {&k[0], 1, 1}},
-		{.kernel = {&k[1], 1, 1}}, {.kernel = {&k[2], 1, 1}}, {.user_end = "y"},
-		{.moving = true}, {.kernel = {&k[0], 1, 1}, .kernel_end = "z"}};
+	struct cul_source_thread t[] = {{.missing = NULL}, {.missing = "x"},
+		{.kernel = {&k[0], 1, 1}}, {.kernel = {&k[1], 1, 1}}, {.kernel = {&k[2], 1, 1}},
+		{.user_end = "y"}, {.moving = true}, {.kernel = {&k[0], 1, 1}, .kernel_end = "z"}};
 	struct cul_stack_groups g = {0};
 	size_t n = sizeof(t) / sizeof(t[0]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whole runs against a small process, while the n-th call of a kind fails. Each is made in a process
- * of its own. Whatever fails, all threads of the victim go on.
+ * Whole runs against a small process, while the n-th call of a kind fails. Each is made in a
+ * process of its own. Whatever fails, all threads of the victim go on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,9 +135,8 @@ static void inject(const struct fault *f, struct record *record)
 	else if (f->kind == CALL)
 		(f->once ? cul_sys_fail_once : cul_sys_fail)(f->call, f->after, f->error);
 	else if (f->kind == SINK)
-		*record = (struct record){.sink.ops = &record_ops,
-			.fail = -f->error,
-			.fail_after = f->after};
+		*record = (struct record){
+			.sink.ops = &record_ops, .fail = -f->error, .fail_after = f->after};
 }
 
 static bool was_reached(const struct fault *f, const struct record *record)
@@ -202,11 +201,11 @@ static int run_in_process(const struct fault *f)
 		exit(run_with(f));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status))
-		fail_msg("call %d after %d: died of signal %d", f->call, f->after,
-			WTERMSIG(status));
+		fail_msg(
+			"call %d after %d: died of signal %d", f->call, f->after, WTERMSIG(status));
 	if (!goes_on())
-		fail_msg("kind %d, call %d after %d (errno %d): the victim does not go on",
-			f->kind, f->call, f->after, f->error);
+		fail_msg("kind %d, call %d after %d (errno %d): the victim does not go on", f->kind,
+			f->call, f->after, f->error);
 	assert_in_range(WEXITSTATUS(status), FAILED, NOT_REACHED);
 	return WEXITSTATUS(status);
 }

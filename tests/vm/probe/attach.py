@@ -28,6 +28,11 @@ def kretprobe(test):
     unit(test, "trace-kretprobe")
 
 
+@case("names: what the kernel lets through of its symbols is what its file has")
+def some_symbols(test):
+    unit(test, "sym-kallsyms_some")
+
+
 @case("runs: each call fails in turn, and nothing is left", seconds=500)
 def runs(test):
     if test.kernel.endswith("-rt"):

@@ -193,6 +193,23 @@ def kills(test):
     still_works(test)
 
 
+@case("probe, stress: given up while many are attached, it ends, and they go away", seconds=300)
+def given_up(test):
+    before = machine.attached()
+    run = culprit.Probe(test, "tcp_*", "--count")
+    # A kernel without fprobe attaches one by one, a link each.
+    links, end = len(before["links"]), time.monotonic() + culprit.PATIENCE
+    while len(machine.listed("link")) <= links + 12 and time.monotonic() < end:
+        if run.wait_lines("probing", 1, 0.1) or run.ended:
+            break
+    run.end(seconds=20)
+    if run.status == 1:
+        test.matches(run.stderr(), r"interrupted while \w+, \d+ of \d+ places: nothing stays attached")
+    else:
+        test.same(run.status, 0, "status")
+    nothing_left(test, before)
+
+
 @case("probe, stress: attached and detached many times, by every way", seconds=900)
 def rounds(test):
     count = int(os.environ.get("CULPRIT_TEST_ROUNDS", ROUNDS.get(test.kernel, SOME_ROUNDS)))
