@@ -32,6 +32,8 @@ int cul_json_stack_about(struct cul_sink *s, const struct cul_stack_about *a)
 		cul_json_time(o, "stopped", a->stopped_ns);
 	if (a->signal)
 		cul_json_int(o, "signal", a->signal);
+	if (a->signal && a->signal_name)
+		cul_json_string(o, "signal_name", a->signal_name);
 	if (a->reason)
 		cul_json_string(o, "reason", a->reason);
 	add_strings(o, "notes", a->notes, a->n_notes);
@@ -49,6 +51,8 @@ static struct json_object *thread(const struct cul_stack_thread *t)
 	cul_json_string(o, "state", t->state ? state : NULL);
 	if (t->signal)
 		cul_json_int(o, "signal", t->signal);
+	if (t->signal && t->signal_name)
+		cul_json_string(o, "signal_name", t->signal_name);
 	return o;
 }
 

@@ -63,12 +63,12 @@ int cul_text_stack_about(struct cul_sink *s, const struct cul_stack_about *a)
 		cul_cell_add(&t->cell, &t->style, CUL_INK_PLAIN, a->core ? "a process:" : "tasks:");
 	}
 	cul_lines_cell(&t->lines, &t->cell, 1);
-	cul_text_say(t, CUL_INK_PLAIN, "%zu thread%s", a->n_threads, cul_text_plural(a->n_threads));
-	if (a->arch)
-		cul_text_say(t, CUL_INK_PLAIN, "of %s", a->arch);
+	cul_text_say(t, CUL_INK_PLAIN, "%zu thread%s%s%s%s", a->n_threads,
+		cul_text_plural(a->n_threads), a->arch ? ", " : "", a->arch ? a->arch : "",
+		a->stopped_ns || a->signal ? "," : "");
 	if (a->stopped_ns)
-		cul_text_say(t, CUL_INK_PLAIN, "that stood still for %s",
-			cul_text_duration(time, a->stopped_ns));
+		cul_text_say(
+			t, CUL_INK_PLAIN, "stopped for %s", cul_text_duration(time, a->stopped_ns));
 	if (a->signal) {
 		cul_text_say(t, CUL_INK_PLAIN, "ended by");
 		add_signal(t, a->signal, a->signal_name);
