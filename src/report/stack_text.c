@@ -2,11 +2,12 @@
 /* Stacks for people: who, then where, the innermost frame first. */
 #include "report/text_parts.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { INDENT = 2, PIECES_MOST = 12 };
+enum { INDENT = 2, PIECES_MOST = 12, UNNAMED_MOST = 64 };
 
 static const char *state_word(char state)
 {
@@ -192,6 +193,27 @@ static void add_times(
 	c->text.failed |= digits.failed || text.failed;
 }
 
+/* To be told once, at the end. */
+static int keep_unnamed(struct cul_text_sink *t, const struct cul_stack_frame_shown *f)
+{
+	cul_autostr struct cul_str text = {0};
+	char **entry;
+
+	if (f->where.function || !f->build_id || t->unnamed.len == UNNAMED_MOST)
+		return 0;
+	cul_str_addf(
+		&text, "%s: build id %s", f->where.module ? f->where.module : "?", f->build_id);
+	for (size_t i = 0; i < t->unnamed.len; i++)
+		if (strcmp(t->unnamed.data[i], cul_str_text(&text)) == 0)
+			return 0;
+	entry = text.failed ? NULL : cul_vec_push(&t->unnamed);
+	if (!entry)
+		return -ENOMEM;
+	*entry = text.s;
+	text = (struct cul_str){0};
+	return 0;
+}
+
 static void add_frame(struct cul_text_sink *t, const struct cul_stack_frame_shown *f)
 {
 	struct cul_cell *c = &t->cell;
@@ -204,9 +226,6 @@ static void add_frame(struct cul_text_sink *t, const struct cul_stack_frame_show
 	cul_lines_cell(&t->lines, c, 2);
 	if (f->certainty == CUL_LIKELY && f->method)
 		cul_cell_addf(c, &t->style, CUL_INK_WARNING, "(%s)", f->method);
-	cul_lines_cell(&t->lines, c, 2);
-	if (!f->where.function && f->build_id)
-		cul_cell_addf(c, &t->style, CUL_INK_DIM, "build id %s", f->build_id);
 	cul_lines_cell(&t->lines, c, 2);
 	if (f->times > 1)
 		add_times(c, &t->style, f);
@@ -246,6 +265,9 @@ int cul_text_stack_threads(struct cul_sink *s, const struct cul_stack_threads *g
 {
 	struct cul_text_sink *t = (struct cul_text_sink *)s;
 
+	for (size_t i = 0; i < g->n_frames; i++)
+		if (keep_unnamed(t, &g->frames[i]) != 0)
+			return -ENOMEM;
 	add_threads(t, g);
 	add_frames(t, g);
 	add_word(t, "ended", g->end);
@@ -265,6 +287,11 @@ int cul_text_stack_summary(struct cul_sink *s, const struct cul_stack_summary *m
 	bool clean = !m->n_truncated && !m->n_missing && !m->n_likely;
 
 	cul_str_add(&t->lines.text, "\n");
+	for (size_t i = 0; i < t->unnamed.len; i++) {
+		cul_lines_begin(&t->lines, 0, INDENT);
+		cul_text_say(t, CUL_INK_DIM, "no symbols for %s", t->unnamed.data[i]);
+		cul_lines_end(&t->lines);
+	}
 	cul_lines_begin(&t->lines, 0, INDENT);
 	cul_text_say(t, clean ? CUL_INK_GOOD : CUL_INK_WARNING,
 		clean ? "nothing is missing:" : "not all could be had:");

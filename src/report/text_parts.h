@@ -6,6 +6,7 @@
 #ifndef CUL_REPORT_TEXT_PARTS_H
 #define CUL_REPORT_TEXT_PARTS_H
 
+#include "base/vec.h"
 #include "report/layout.h"
 #include "report/text.h"
 
@@ -32,7 +33,8 @@ struct cul_text_sink {
 	struct cul_watch_armed armed; /* the first; its strings are not kept */
 	char *target;                 /* the first */
 	struct cul_text_probe probe;
-	int stack_pid; /* whose stacks these are; 0: several processes' */
+	int stack_pid;           /* whose stacks these are; 0: several processes' */
+	CUL_VEC(char *) unnamed; /* files of frames without a name, with their build ids */
 };
 
 /* A function's name, shortened when it is long. */

@@ -240,6 +240,8 @@ const char *cul_objfile_shown(struct cul_objfile *o, const char *raw);
  * its expressions are borrowed from `o`. -ENOENT: neither covers the address.
  */
 int cul_objfile_frame(struct cul_objfile *o, uint64_t addr, struct Dwarf_Frame_s **frame);
+/* Where the file begins to run (e_entry), without a mode bit. -ENOENT: nowhere. */
+int cul_objfile_entry(struct cul_objfile *o, uint64_t *addr);
 /* The run-time address and size of ARM's index of unwind tables. -ENOENT. */
 int cul_objfile_exidx(struct cul_objfile *o, uint64_t *addr, uint64_t *size);
 unsigned cul_objfile_machine(const struct cul_objfile *o); /* EM_* */

@@ -69,6 +69,16 @@ void cul_objfile_frames_free(struct cul_objfile *o)
 	dwarf_end(o->frames_dwarf);
 }
 
+int cul_objfile_entry(struct cul_objfile *o, uint64_t *addr)
+{
+	GElf_Ehdr ehdr;
+
+	if (o->type == ET_REL || !gelf_getehdr(o->elf, &ehdr) || !ehdr.e_entry)
+		return -ENOENT;
+	*addr = cul_objfile_runtime(o, o->machine == EM_ARM ? ehdr.e_entry & ~1ull : ehdr.e_entry);
+	return 0;
+}
+
 int cul_objfile_exidx(struct cul_objfile *o, uint64_t *addr, uint64_t *size)
 {
 	size_t n;

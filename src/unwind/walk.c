@@ -14,6 +14,7 @@ enum {
 	MAX_DOWNWARD = 64,
 	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
+	START_MOST = 64,   /* bytes of the function a program starts with, where it has no symbol */
 };
 
 int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
@@ -285,6 +286,21 @@ static int by_stack(
 	return -EBADMSG;
 }
 
+/* Whether this is the function that the kernel, or the dynamic linker, starts a program with. */
+static bool is_start(struct walk *w)
+{
+	uint64_t entry, lookup = cul_frame_lookup(&w->frame);
+	struct cul_elf_symbol symbol;
+	struct cul_code_at at;
+
+	if (w->u->code.at(w->u->code.data, lookup, &at) != 0 || !at.file ||
+		cul_objfile_entry(at.file, &entry) != 0)
+		return false;
+	if (cul_objfile_symbol_at(at.file, lookup, &symbol) == 0)
+		return symbol.addr == entry;
+	return lookup - entry < START_MOST;
+}
+
 static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 {
 	enum cul_unwind_method method = CUL_UNWIND_REGS;
@@ -293,6 +309,10 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
+	if (ret != 0 && ret != -ENOENT && is_start(w)) {
+		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
+		return -ENOENT;
+	}
 	if (ret != 0 && ret != -ENOENT)
 		ret = by_stack(w, f, &method, end);
 	if (ret != 0)

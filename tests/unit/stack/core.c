@@ -80,13 +80,19 @@ static void close_core(struct opened *o)
 	o->code = NULL;
 }
 
-static void assert_chain(struct opened *o, size_t thread, const char *const *names, size_t n)
+/* `whole`: behind `names` there is the program's start alone. */
+static void assert_chain(
+	struct opened *o, size_t thread, const char *const *names, size_t n, bool whole)
 {
 	struct cul_stack stack = {0};
 
 	assert_int_equal(
 		cul_stack_walk(o->unwinder, &o->source.threads.data[thread].regs, NULL, &stack), 0);
 	assert_true(stack.frames.len >= n);
+	if (whole) {
+		assert_int_equal(stack.frames.len, n + 1);
+		assert_int_equal(stack.end.why, CUL_UNWIND_END_OUTERMOST);
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct cul_frame *frame = &stack.frames.data[i].frame;
 		struct cul_process_where where;
@@ -102,7 +108,7 @@ static void assert_chain(struct opened *o, size_t thread, const char *const *nam
 }
 
 #define ASSERT_CHAIN(o, thread, names)                                                             \
-	assert_chain(o, thread, names, sizeof(names) / sizeof((names)[0]))
+	assert_chain(o, thread, names, sizeof(names) / sizeof((names)[0]), (thread) == 0)
 
 static void test_chains(void **state)
 {
