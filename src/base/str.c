@@ -41,7 +41,8 @@ void cul_str_addn(struct cul_str *str, const char *s, size_t n)
 {
 	if (!grow(str, n))
 		return;
-	memcpy(str->s + str->len, s, n);
+	if (n) /* `s` may be NULL */
+		memcpy(str->s + str->len, s, n);
 	str->len += n;
 	str->s[str->len] = '\0';
 }

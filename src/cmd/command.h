@@ -62,6 +62,15 @@ int cul_cmd_usage(const struct cul_command *command, const char *fmt, ...)
 
 enum cul_output_format { CUL_OUTPUT_TEXT, CUL_OUTPUT_JSON, CUL_OUTPUT_FOLDED };
 
+/*
+ * Reads `argv` by the command's table; `set` takes each option and operand and returns 0 or an exit
+ * status. `*rest`: what follows "--", or NULL. 0, or an exit status after the reason was said.
+ */
+int cul_cmd_parse(const struct cul_command *command, char **argv,
+	int (*set)(void *request, int id, const char *value), void *request, char *const **rest);
+/* Room for a NULL-terminated list of any of `argv`, all NULL; the caller's. NULL: said. */
+const char **cul_cmd_list(const struct cul_command *command, char **argv);
+
 /* Where results go: in such a form to standard output, as JSON lines to a file as well. */
 struct cul_output {
 	struct cul_sink *sink;
@@ -77,5 +86,9 @@ void cul_output_close(struct cul_output *output);
  * ever. Children that exec are not affected. Once a process; the descriptor is never closed.
  */
 int cul_stop_install(int *fd, struct cul_error *err);
+
+/* Both, for a command that runs for a while. 0, or an exit status after the reason was said. */
+int cul_cmd_begin(const struct cul_command *command, int *stop_fd, enum cul_output_format format,
+	const char *path, struct cul_output *output);
 
 #endif

@@ -163,8 +163,10 @@ static int set_flag(struct request *r, int id)
 	return 0;
 }
 
-static int set(struct request *r, int id, const char *value)
+static int set(void *request, int id, const char *value)
 {
+	struct request *r = request;
+
 	struct cul_probe_options *p = &r->probe;
 
 	switch (id) {
@@ -323,32 +325,18 @@ static void complete(struct request *r)
 /* 0 or an exit status that is not. */
 static int parse(struct request *r, char **argv)
 {
-	struct cul_options_reader reader;
-	struct cul_error err = {0};
-	const char *value;
-	size_t n = 1;
-	int id, status;
+	int status;
 
-	while (argv[n - 1])
-		n++;
 	r->probe.depth = DEPTH_DEFAULT;
-	r->specs = cul_calloc(n, sizeof(*r->specs));
-	r->debug = cul_calloc(n, sizeof(*r->debug));
-	if (!r->specs || !r->debug) {
-		cul_fail(&err, -ENOMEM, "%s", cul_strerror(ENOMEM));
-		return cul_cmd_fail(&cul_cmd_probe, &err);
-	}
-	cul_options_start(&reader, probe_options, argv);
-	while ((id = cul_options_next(&reader, &value, &err)) != CUL_OPTIONS_END) {
-		status = id < 0 ? cul_cmd_usage(&cul_cmd_probe, "%s", err.text) : set(r, id, value);
-		if (status)
-			return status;
-	}
+	r->specs = cul_cmd_list(&cul_cmd_probe, argv);
+	r->debug = r->specs ? cul_cmd_list(&cul_cmd_probe, argv) : NULL;
+	if (!r->debug)
+		return CUL_EXIT_FAILED;
 	r->probe.specs = r->specs;
 	r->probe.debug_paths = r->debug;
-	r->probe.command = reader.command;
-	if (r->help)
-		return 0;
+	status = cul_cmd_parse(&cul_cmd_probe, argv, set, r, &r->probe.command);
+	if (status || r->help)
+		return status;
 	status = check(r);
 	if (!status)
 		complete(r);
@@ -363,13 +351,10 @@ static int probe(struct request *r)
 	struct cul_error err = {0};
 	int result;
 
-	result = cul_stop_install(&r->probe.stop_fd, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_probe, &err);
-	result = cul_output_open(
-		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_probe, &err);
+	result = cul_cmd_begin(&cul_cmd_probe, &r->probe.stop_fd,
+		r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &output);
+	if (result)
+		return result;
 	progress = cul_progress_start();
 	if (progress) {
 		r->probe.progress = cul_progress_tell;

@@ -116,8 +116,10 @@ static int set_flag(struct request *r, int id)
 	return 0;
 }
 
-static int set(struct request *r, int id, const char *value)
+static int set(void *request, int id, const char *value)
 {
+	struct request *r = request;
+
 	switch (id) {
 	case CUL_OPTIONS_OPERAND:
 		return set_target(r, value);
@@ -187,29 +189,17 @@ static int check(struct request *r)
 /* 0 or an exit status that is not. */
 static int parse(struct request *r, char **argv)
 {
-	struct cul_options_reader reader;
-	struct cul_error err = {0};
-	const char *value;
-	size_t n = 1;
-	int id, status;
+	char *const *rest;
+	int status;
 
-	while (argv[n - 1])
-		n++;
-	r->debug = cul_calloc(n, sizeof(*r->debug));
-	if (!r->debug) {
-		cul_fail(&err, -ENOMEM, "%s", cul_strerror(ENOMEM));
-		return cul_cmd_fail(&cul_cmd_stack, &err);
-	}
-	cul_options_start(&reader, stack_options, argv);
-	while ((id = cul_options_next(&reader, &value, &err)) != CUL_OPTIONS_END) {
-		status = id < 0 ? cul_cmd_usage(&cul_cmd_stack, "%s", err.text) : set(r, id, value);
-		if (status)
-			return status;
-	}
+	r->debug = cul_cmd_list(&cul_cmd_stack, argv);
+	if (!r->debug)
+		return CUL_EXIT_FAILED;
 	r->stack.debug_paths = r->debug;
-	if (r->help)
-		return 0;
-	if (reader.command)
+	status = cul_cmd_parse(&cul_cmd_stack, argv, set, r, &rest);
+	if (status || r->help)
+		return status;
+	if (rest)
 		return cul_cmd_usage(&cul_cmd_stack, "it runs no command");
 	return check(r);
 }
@@ -221,16 +211,13 @@ static int stack(struct request *r)
 	struct cul_error err = {0};
 	int result;
 
-	result = cul_stop_install(&r->stack.stop_fd, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_stack, &err);
-	result = cul_output_open(&output,
+	result = cul_cmd_begin(&cul_cmd_stack, &r->stack.stop_fd,
 		r->folded ? CUL_OUTPUT_FOLDED
 		: r->json ? CUL_OUTPUT_JSON
 			  : CUL_OUTPUT_TEXT,
-		r->output, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_stack, &err);
+		r->output, &output);
+	if (result)
+		return result;
 	progress = cul_progress_start();
 	if (progress) {
 		r->stack.progress = cul_progress_tell;

@@ -131,8 +131,10 @@ static int set_flag(struct request *r, int id)
 	}
 }
 
-static int set(struct request *r, int id, const char *value)
+static int set(void *request, int id, const char *value)
 {
+	struct request *r = request;
+
 	switch (id) {
 	case CUL_OPTIONS_OPERAND:
 		r->targets[r->watch.n_targets++] = value;
@@ -196,33 +198,19 @@ static int check(const struct request *r)
 /* 0 or an exit status that is not. */
 static int parse(struct request *r, char **argv)
 {
-	struct cul_options_reader reader;
-	struct cul_error err = {0};
-	const char *value;
-	size_t n = 1;
-	int id, status;
+	int status;
 
-	while (argv[n - 1])
-		n++;
 	r->watch.max_rate = CUL_RATE_AUTO;
-	r->targets = cul_calloc(n, sizeof(*r->targets));
-	r->debug = cul_calloc(n, sizeof(*r->debug));
-	if (!r->targets || !r->debug) {
-		cul_fail(&err, -ENOMEM, "%s", cul_strerror(ENOMEM));
-		return cul_cmd_fail(&cul_cmd_watch, &err);
-	}
-	cul_options_start(&reader, watch_options, argv);
-	while ((id = cul_options_next(&reader, &value, &err)) != CUL_OPTIONS_END) {
-		status = id < 0 ? cul_cmd_usage(&cul_cmd_watch, "%s", err.text) : set(r, id, value);
-		if (status)
-			return status;
-	}
-	if (r->watch.access == CUL_ACCESS_NONE)
-		r->watch.access = CUL_ACCESS_WRITE;
+	r->targets = cul_cmd_list(&cul_cmd_watch, argv);
+	r->debug = r->targets ? cul_cmd_list(&cul_cmd_watch, argv) : NULL;
+	if (!r->debug)
+		return CUL_EXIT_FAILED;
 	r->watch.targets = r->targets;
 	r->watch.debug_paths = r->debug;
-	r->watch.command = reader.command;
-	return r->help ? 0 : check(r);
+	status = cul_cmd_parse(&cul_cmd_watch, argv, set, r, &r->watch.command);
+	if (r->watch.access == CUL_ACCESS_NONE)
+		r->watch.access = CUL_ACCESS_WRITE;
+	return status || r->help ? status : check(r);
 }
 
 static int watch(struct request *r)
@@ -232,13 +220,10 @@ static int watch(struct request *r)
 	struct cul_error err = {0};
 	int result;
 
-	result = cul_stop_install(&r->watch.stop_fd, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_watch, &err);
-	result = cul_output_open(
-		&output, r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &err);
-	if (result < 0)
-		return cul_cmd_fail(&cul_cmd_watch, &err);
+	result = cul_cmd_begin(&cul_cmd_watch, &r->watch.stop_fd,
+		r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &output);
+	if (result)
+		return result;
 	result = cul_watch_run(&r->watch, output.sink, &outcome, &err);
 	cul_output_close(&output);
 	if (result < 0)

@@ -13,20 +13,6 @@
 
 enum { SENT_BY_USER = 0, SENT_BY_TKILL = -6, SENT_BY_QUEUE = -1 };
 
-void cul_core_note(struct cul_core_source *s, const char *fmt, ...)
-{
-	cul_autostr struct cul_str text = {0};
-	const char *kept;
-	va_list ap;
-
-	va_start(ap, fmt);
-	cul_str_addv(&text, fmt, ap);
-	va_end(ap);
-	kept = text.failed ? NULL : cul_arena_strdup(&s->source->arena, cul_str_text(&text));
-	if (kept && s->n_notes < CUL_CORE_NOTES)
-		s->notes[s->n_notes++] = kept;
-}
-
 /* Code and constants that the core does not hold, from the files. */
 static int read_file(void *data, uint64_t addr, void *buf, size_t size)
 {
@@ -115,17 +101,17 @@ static void note_core(struct cul_core_source *s)
 	const struct cul_core *core = s->core;
 
 	if (core->size < core->promised)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"the core is cut off: %llu of %llu bytes are there (a limit of its size, "
 			"or "
 			"the disk was full), so that stacks may end early",
 			(unsigned long long)core->size, (unsigned long long)core->promised);
 	if (core->notes_cut)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"notes of the core are missing or make no sense: there may be more "
 			"threads than are shown");
 	if (core->too_many)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"the core has more threads, mappings or notes than are read: not all "
 			"are shown");
 }
@@ -146,8 +132,6 @@ static void about(struct cul_core_source *s)
 		about->reason = reason(s);
 	}
 	about->command = core->args[0] ? core->args : NULL;
-	about->notes = s->notes;
-	about->n_notes = s->n_notes;
 }
 
 static int fill(struct cul_core_source *s, struct cul_error *err)

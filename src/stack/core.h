@@ -7,7 +7,7 @@
 #include "mem/core.h"
 #include "stack/source.h"
 
-enum { CUL_CORE_NOTES = 12, CUL_CORE_NAMED = 3, CUL_CORE_ID_MAX = 64, CUL_CORE_PAGE = 4096 };
+enum { CUL_CORE_NAMED = 3, CUL_CORE_ID_MAX = 64, CUL_CORE_PAGE = 4096 };
 
 /* A few names of files, and how many they are. */
 struct cul_core_names {
@@ -23,14 +23,8 @@ struct cul_core_source {
 	struct cul_maps maps; /* until the names take them over */
 	struct cul_core_names absent, wrong, unchecked;
 	bool exe_tried;
-	const char *notes[CUL_CORE_NOTES];
-	size_t n_notes;
 	uint8_t id[CUL_CORE_ID_MAX]; /* lent by the last question for one */
 };
-
-/* A sentence for the reader. */
-void cul_core_note(struct cul_core_source *s, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* core_files.c: the first bytes of a file, however many there are; it is not opened if special. */
 ssize_t cul_core_file_head(const char *path, void *buf, size_t size);

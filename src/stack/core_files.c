@@ -187,11 +187,11 @@ size_t cul_core_file_id(void *data, const struct cul_map *map, const uint8_t **i
 void cul_core_note_files(struct cul_core_source *s)
 {
 	if (s->options->exe && !s->exe_tried && s->core->files.len)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"%s is not used: the core does not tell which of its files is the program",
 			s->options->exe);
 	if (s->absent.n)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"cannot be read: %s; frames in what is missing are shown as file+offset: "
 			"give "
 			"the program with --exe FILE, and a directory that has the libraries of "
@@ -199,12 +199,12 @@ void cul_core_note_files(struct cul_core_source *s)
 			"machine with --sysroot DIR",
 			list(&s->absent));
 	if (s->wrong.n)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"not used, since it is not the file that ran: %s; give the right one with "
 			"--exe FILE or --sysroot DIR",
 			list(&s->wrong));
 	if (s->unchecked.n)
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"nobody can tell from the core whether this is the file that ran: %s; if "
 			"it "
 			"is another version, names and frames are wrong",

@@ -170,7 +170,7 @@ static int add_segments(struct maker *m)
 	if (ret == 0)
 		ret = add_files_alone(m, end, UINT64_MAX);
 	if (m->n_code > MAX_CODE_FILES)
-		cul_core_note(m->s,
+		cul_stack_note(m->s->source,
 			"the core has code of more than %d mapped files: the others have "
 			"no names",
 			MAX_CODE_FILES);
@@ -202,14 +202,15 @@ static size_t program_files(struct cul_core_source *s, const char *path,
 	size_t n = 0;
 
 	if (got < 0) {
-		cul_core_note(s, "%s: cannot be read: %s", path, cul_strerror((int)got));
+		cul_stack_note(s->source, "%s: cannot be read: %s", path, cul_strerror((int)got));
 		return 0;
 	}
 	if (cul_elf_head(bytes, (size_t)got, &head) != 0 ||
 		cul_arch_of_elf(head.machine, head.is_64 ? 8 : 4, head.big_endian) !=
 			s->core->arch ||
 		(head.type != ET_EXEC && head.type != ET_DYN) || !bias_of(s, &head, &bias)) {
-		cul_core_note(s, "not used, since it is not the program of the core: %s", path);
+		cul_stack_note(
+			s->source, "not used, since it is not the program of the core: %s", path);
 		return 0;
 	}
 	for (uint32_t i = 0; i < MAX_PROGRAM_HEADERS && header(&head, bytes, (size_t)got, i, &ph);
@@ -251,7 +252,7 @@ int cul_core_make_maps(struct cul_core_source *s)
 	if (m.n_files)
 		return add_segments(&m);
 	if (!s->options->exe) {
-		cul_core_note(s,
+		cul_stack_note(s->source,
 			"the core does not tell which files were mapped (NT_FILE): give the "
 			"program (%s) with --exe FILE",
 			run_as(s, name, sizeof(name)));

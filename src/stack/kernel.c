@@ -32,7 +32,6 @@ struct data {
 	struct cul_ktasks *tasks;
 	struct cul_ktask_list list;
 	struct named *names;
-	const char *notes[4];
 };
 
 static void free_data(struct cul_stack_source *source)
@@ -219,15 +218,14 @@ static void describe(struct cul_stack_source *s, const struct cul_stack_options 
 		.process = options->all_tasks ? NULL : s->threads.data[0].about.name,
 		.arch = s->arch->name,
 		.n_threads = s->threads.len,
-		.notes = d->notes,
 	};
 	if (!d->list.whole)
-		d->notes[s->about.n_notes++] =
-			"the list of tasks changed while it was read: some may be missing";
+		cul_stack_note(
+			s, "the list of tasks changed while it was read: some may be missing");
 	if (s->arch == &cul_arch_x86_64 && !cul_kstack_has_orc(d->frames))
-		d->notes[s->about.n_notes++] =
+		cul_stack_note(s,
 			"this kernel has no ORC tables: frames are found by the frame pointer, and "
-			"none but the first is certain";
+			"none but the first is certain");
 }
 
 int cul_stack_from_kernel(const struct cul_stack_options *options, struct cul_stack_source *out,

@@ -19,20 +19,6 @@
 
 enum { STACK_TEXT = 8192, STATUS_MOST = 16384 };
 
-void cul_live_note(struct cul_live *live, const char *fmt, ...)
-{
-	cul_autostr struct cul_str text = {0};
-	const char *kept;
-	va_list ap;
-
-	va_start(ap, fmt);
-	cul_str_addv(&text, fmt, ap);
-	va_end(ap);
-	kept = text.failed ? NULL : cul_arena_strdup(&live->source->arena, cul_str_text(&text));
-	if (kept && live->n_notes < CUL_LIVE_NOTES)
-		live->notes[live->n_notes++] = kept;
-}
-
 static int by_number(const void *a, const void *b)
 {
 	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
@@ -182,7 +168,7 @@ static int examine(struct cul_live *live, pid_t asked, struct cul_error *err)
 	if (!source->about.process)
 		return cul_fail(err, -ENOMEM, "process %d: out of memory", tgid);
 	if (tgid != asked)
-		cul_live_note(live, "%d is a thread of process %d, of which all are shown",
+		cul_stack_note(live->source, "%d is a thread of process %d, of which all are shown",
 			(int)asked, tgid);
 	return 0;
 }
@@ -247,7 +233,7 @@ void cul_live_check(struct cul_live *live, pid_t tid)
 	live->refused = "ptrace is not permitted";
 	if (status_number(tid, "TracerPid", &tracer) != 0 || tracer <= 0)
 		return;
-	cul_live_note(live,
+	cul_stack_note(live->source,
 		"%s (%d) traces it already, and one tracer is all that a thread can have: "
 		"what is shown of its threads is what /proc tells, and not of one instant",
 		read_stat(tracer, &stat) == 0 ? stat.name : "another process", tracer);
@@ -261,23 +247,21 @@ static void conclude(struct cul_live *live)
 
 	about->n_threads = live->source->threads.len;
 	if (live->no_kernel)
-		cul_live_note(
-			live, "without kernel frames: /proc/PID/stack is for root (CAP_SYS_ADMIN)");
+		cul_stack_note(live->source,
+			"without kernel frames: /proc/PID/stack is for root (CAP_SYS_ADMIN)");
 	if (live->n_narrow)
-		cul_live_note(live,
+		cul_stack_note(live->source,
 			"%zu thread%s run%s 32-bit code, for which there is no unwinder here: "
 			"only where they are is shown",
 			live->n_narrow, live->n_narrow == 1 ? "" : "s",
 			live->n_narrow == 1 ? "s" : "");
 	if (live->n_asleep)
-		cul_live_note(live,
+		cul_stack_note(live->source,
 			"%zu thread%s in uninterruptible sleep (D) cannot stop; frames are "
 			"followed from where they left user space",
 			live->n_asleep, live->n_asleep == 1 ? "" : "s");
 	if (live->stop.incomplete)
-		cul_live_note(live, "new threads came faster than they could be stopped");
-	about->notes = live->notes;
-	about->n_notes = live->n_notes;
+		cul_stack_note(live->source, "new threads came faster than they could be stopped");
 }
 
 static void live_free(struct cul_stack_source *source)
@@ -302,7 +286,7 @@ static int kernel_thread(struct cul_live *live, struct cul_error *err)
 			"%s (%d) is a kernel thread: it has no stack in user space; culprit stack "
 			"--kernel %d shows where it is in the kernel",
 			source->about.process, (int)live->pid, (int)live->pid);
-	cul_live_note(live,
+	cul_stack_note(live->source,
 		"a kernel thread: it has no stack in user space; this is /proc/%d/stack, "
 		"culprit stack --kernel %d reads the kernel's memory",
 		(int)live->pid, (int)live->pid);

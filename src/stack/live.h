@@ -8,8 +8,6 @@
 #include "stack/stop.h"
 #include "stack/tasks.h"
 
-enum { CUL_LIVE_NOTES = 8 };
-
 /* What was known of a thread before the stop. */
 struct cul_live_before {
 	bool is_blocked;
@@ -35,17 +33,12 @@ struct cul_live {
 	const char *refused; /* why ptrace says no; NULL: nobody knows */
 	/* Threads: with registers of another width, in a sleep, that somebody else traces. */
 	size_t n_narrow, n_asleep, n_refused;
-	const char *notes[CUL_LIVE_NOTES];
-	size_t n_notes;
 	int result;
 	struct cul_error err;
 };
 
 /* live.c: adds a thread with what /proc tells of it. -ENOMEM. */
 int cul_live_add(struct cul_live *live, pid_t tid);
-/* A sentence for the reader. */
-void cul_live_note(struct cul_live *live, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* live.c: while it stands still: why ptrace refuses this thread. */
 void cul_live_check(struct cul_live *live, pid_t tid);

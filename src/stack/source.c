@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stack/source.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
+
+#include "base/str.h"
 
 void cul_stack_source_free(struct cul_stack_source *source)
 {
@@ -18,4 +21,19 @@ void cul_stack_source_free(struct cul_stack_source *source)
 	free(source->threads.data);
 	cul_arena_free(&source->arena);
 	*source = (struct cul_stack_source){0};
+}
+
+void cul_stack_note(struct cul_stack_source *source, const char *fmt, ...)
+{
+	cul_autostr struct cul_str text = {0};
+	const char *kept;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cul_str_addv(&text, fmt, ap);
+	va_end(ap);
+	kept = text.failed ? NULL : cul_arena_strdup(&source->arena, cul_str_text(&text));
+	source->about.notes = source->notes;
+	if (kept && source->about.n_notes < CUL_STACK_NOTES)
+		source->notes[source->about.n_notes++] = kept;
 }

@@ -39,12 +39,15 @@ struct cul_source_thread {
 	const char *missing;             /* why there are no registers, or no kernel frames; NULL */
 };
 
+enum { CUL_STACK_NOTES = 12 };
+
 struct cul_stack_source {
 	const struct cul_arch *arch;
 	struct cul_stack_about about;
 	struct cul_mem *mem;           /* of user space; NULL: kernel frames only */
 	struct cul_process_syms *syms; /* NULL likewise */
 	CUL_VEC(struct cul_source_thread) threads;
+	const char *notes[CUL_STACK_NOTES];            /* about.notes */
 	struct cul_arena arena;                        /* of strings */
 	void *data;                                    /* of its maker */
 	void (*free)(struct cul_stack_source *source); /* of `data`, `mem` and `syms` */
@@ -60,6 +63,10 @@ int cul_stack_from_core(const struct cul_stack_options *options, struct cul_stac
 	struct cul_error *err);
 int cul_stack_from_kernel(const struct cul_stack_options *options, struct cul_stack_source *out,
 	struct cul_error *err);
+
+/* A sentence for about.notes; those beyond CUL_STACK_NOTES are left out. */
+void cul_stack_note(struct cul_stack_source *source, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 void cul_stack_source_free(struct cul_stack_source *source); /* accepts one all zero */
 

@@ -224,10 +224,9 @@ static void registers_stand_before_the_frames(void **state)
 static void the_caller_at_an_entry(void **state)
 {
 	const uint64_t without[] = {0x1000, 0x3000}, with[] = {0x1000, 0x2000, 0x3000};
-	bool bare[OWN_FUNCTIONS] = {0};
+	const bool *bare = own.bare;
 	pid_t pid = own.run.pid;
 
-	own.run.bare = bare;
 	own.run.returns = false;
 	own.run.pid = 0;
 	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 2));
@@ -244,7 +243,6 @@ static void the_caller_at_an_entry(void **state)
 	own.run.returns = true;
 	assert_false(cul_probe_lacks_caller(&own.run, OWN_PLAIN, 0x2000, without, 2));
 	own.run.pid = pid;
-	own.run.bare = NULL;
 }
 
 /* The trampoline and our program stand before the function itself. */

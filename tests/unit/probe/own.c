@@ -104,6 +104,7 @@ void own_start(struct own *own, const struct cul_plan_want *want)
 	run->arch = cul_arch_find("x86_64");
 	run->pid = getpid();
 	run->pid_fd = -1;
+	run->bare = own->bare;
 	run->plans = calloc(OWN_FUNCTIONS, sizeof(*run->plans));
 	run->generated = calloc(OWN_FUNCTIONS, sizeof(*run->generated));
 	if (!run->plans || !run->generated ||

@@ -28,6 +28,7 @@ struct own {
 	struct cul_btf *btf;
 	struct cul_probe_options options;
 	struct record record;
+	bool bare[OWN_FUNCTIONS];
 	struct cul_probe_run run; /* a site for each function, planned with `want` */
 };
 
