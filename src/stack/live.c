@@ -203,9 +203,10 @@ static int open_process(struct cul_live *live, struct cul_error *err)
 	struct cul_stack_source *source = live->source;
 	int r = cul_mem_process(live->alive, &live->mem, err);
 
-	if (r < 0)
-		return r;
-	r = cul_process_open(live->alive, live->options->debug_paths, &source->syms, err);
+	if (r == 0)
+		r = cul_process_open(live->alive, live->options->debug_paths, &source->syms, err);
+	if (r == -ESRCH) /* of a thread that the user may not know */
+		return cul_fail(err, r, "process %d has ended", (int)live->pid);
 	if (r < 0)
 		return r;
 	cul_process_keep(source->syms);
