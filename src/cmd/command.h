@@ -87,7 +87,10 @@ void cul_output_close(struct cul_output *output);
  */
 int cul_stop_install(int *fd, struct cul_error *err);
 
-/* Both, for a command that runs for a while. 0, or an exit status after the reason was said. */
+/*
+ * Both, for a command that runs for a while. 0, and `output` is the caller's to close; or an exit
+ * status after the reason was said.
+ */
 int cul_cmd_begin(const struct cul_command *command, int *stop_fd, enum cul_output_format format,
 	const char *path, struct cul_output *output);
 

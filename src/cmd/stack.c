@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stack/stack.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
@@ -241,7 +238,7 @@ static int run(const struct cul_command *const *all, char **argv)
 
 static const struct cul_example stack_examples[] = {
 	{"stack 812", "where every thread of a process is, in user space and in the kernel"},
-	{"stack ./core", "the same of a core file, of any architecture", .more = true},
+	{"stack ./core", "the same of a core file, also of arm, arm64 or mips", .more = true},
 	{"stack --kernel 2", "the kernel stack of a task, from the kernel's memory", .more = true},
 	{"stack --folded 812 | flamegraph.pl > threads.svg", "a picture of a thousand threads",
 		.more = true},
@@ -257,8 +254,8 @@ const struct cul_command cul_cmd_stack = {
 		 "copy registers and stacks, and go on whatever happens; how long they stood "
 		 "still is said. Threads with the same stack are put together: that of the first "
 		 "thread is shown first, then the largest.\n\n"
-		 "A frame marked \"?\" may be wrong: it was not found by tables that the compiler "
-		 "made. Where a stack could not be walked to its end, it is said why.",
+		 "A frame marked \"?\" may be wrong; how it was found stands behind it. "
+		 "Where a stack could not be walked to its end, it is said why.",
 	.options = stack_options,
 	.examples = stack_examples,
 	.run = run,

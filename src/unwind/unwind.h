@@ -112,15 +112,12 @@ enum { CUL_UNWIND_MAX_FRAMES = 4 << 20 };
 struct cul_unwinder;
 
 /*
- * `arch`, `mem` and `code` are kept by the caller. -ENOTSUP: the architecture has no facts for
- * unwinding. One unwinder is for one thread of ours.
+ * `arch`, `mem` and `code` are kept by the caller; what covers which address must stay as it is.
+ * -ENOTSUP: the architecture has no facts for unwinding. One unwinder is for one thread of ours.
  */
 int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
 	const struct cul_code_space *code, struct cul_unwinder **out);
 void cul_unwinder_free(struct cul_unwinder *u);
-
-/* What covers which address has changed: forgets the rules of all code. */
-void cul_unwinder_forget(struct cul_unwinder *u);
 
 /*
  * Calls `visit` for each frame, the innermost first; other than 0 ends the walk. `regs` are those

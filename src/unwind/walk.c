@@ -53,14 +53,6 @@ void cul_unwinder_free(struct cul_unwinder *u)
 	free(u);
 }
 
-void cul_unwinder_forget(struct cul_unwinder *u)
-{
-	for (size_t i = 0; i < RULES_CACHED; i++)
-		u->rules[i].valid = false;
-	for (size_t i = 0; i < CODE_CACHED; i++)
-		u->is_code[i].addr = 0;
-}
-
 const char *cul_unwind_method_name(enum cul_unwind_method method)
 {
 	static const char *const names[CUL_UNWIND_METHODS] = {
