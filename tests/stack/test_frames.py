@@ -125,6 +125,15 @@ def handler():
         check("(signal handler called)" in run(p.pid).text, "the mark")
 
 
+@test("frames: a handler on a stack of its own, and what it interrupted on the other")
+def alternate():
+    with Program("odd", "alternate") as p:
+        where = until(lambda: "until_told" in (found := names(look(p.pid).of(p.pid))) and found, 10,
+                      "that it waits")
+        equal([n for n in where if n in ("until_told", "handling", "interrupted", "main")],
+              ["until_told", "handling", "interrupted", "main"], "frames")
+
+
 @test("frames: a deep recursion is one line with its count")
 def recursion():
     with Program("odd", "deep", 50000) as p:
