@@ -265,6 +265,14 @@ static void only(struct walk *w, struct cul_thread_regs *next, uint64_t pc, uint
 	reg_set(next, w->u->arch->reg_sp, sp);
 }
 
+/* Code that a compiler has made at run time; its calls may be jumps behind a pushed address. */
+static bool is_made(struct cul_unwinder *u, uint64_t addr)
+{
+	struct cul_code_at at;
+
+	return u->code.at(u->code.data, addr, &at) == 0 && at.executable && !at.file;
+}
+
 static bool by_layout(
 	struct walk *w, const struct cul_fp_layout *layout, struct cul_thread_regs *next)
 {
@@ -277,7 +285,8 @@ static bool by_layout(
 	if (cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->fp_off, &saved) != 0 ||
 		cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->ra_off, &ra) != 0)
 		return false;
-	if (!cul_unwind_is_return(u, ra, &target))
+	if (!cul_unwind_is_return(u, ra, &target) &&
+		!(is_made(u, w->frame.pc) && is_made(u, ra) && saved > fp))
 		return false;
 	only(w, next, ra, fp + (uint64_t)(int64_t)layout->sp_off);
 	reg_set(next, layout->reg, saved);

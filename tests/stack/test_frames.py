@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from stacks import BUILD, Program, look, names, run, threads
-from support.case import check, equal, test, until
+from support.case import Skip, check, equal, test, until
 
 CHAIN = [f"link_{i}" for i in range(1, 21)]
 
@@ -132,6 +132,19 @@ def alternate():
                       "that it waits")
         equal([n for n in where if n in ("until_told", "handling", "interrupted", "main")],
               ["until_told", "handling", "interrupted", "main"], "frames")
+
+
+@test("frames: code that was made at run time and can still be written, each call of it")
+def made():
+    if os.uname().machine != "x86_64":
+        raise Skip("the code made is x86_64's")
+    with Program("odd", "made", 7) as p:
+        frames = look(p.pid).of(p.pid)["frames"]
+        where = [f["function"] for f in frames]
+        made_ = [f for f in frames if f["user"] and not f["function"] and not f.get("build_id")]
+        equal(sum(f.get("times", 1) for f in made_), 7, "frames of made code")
+        equal(sum(f.get("times", 1) for f in made_ if f["certain"]), 1, "those that are certain")
+        check(where.index("bottom") < where.index(None) < where.index("main"), where)
 
 
 @test("frames: a deep recursion is one line with its count")
