@@ -86,6 +86,7 @@ enum cul_unwind_why {
 	CUL_UNWIND_END_LOOP,  /* frames would repeat: the caller's frame is not above, at `addr` */
 	CUL_UNWIND_END_LIMIT, /* as many frames as the options allow */
 	CUL_UNWIND_END_STOPPED, /* the visitor wanted no more */
+	CUL_UNWIND_END_LATE,    /* it took longer than the options allow */
 };
 
 struct cul_unwind_end {
@@ -105,6 +106,7 @@ struct cul_unwind_options {
 	unsigned methods;  /* bits of enum cul_unwind_method; 0: all */
 	size_t max_frames; /* 0: CUL_UNWIND_MAX_FRAMES */
 	size_t scan_bytes; /* of stack looked through for one frame; 0: 16 KiB */
+	uint64_t until;    /* user space: the time (base/clock.h) it is to end at; 0: none */
 };
 
 enum { CUL_UNWIND_MAX_FRAMES = 4 << 20 };

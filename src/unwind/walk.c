@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 enum {
 	DEFAULT_SCAN = 16 << 10,
@@ -14,6 +15,7 @@ enum {
 	MAX_DOWNWARD = 64,
 	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
+	CLOCK_EVERY = 16,  /* frames */
 	START_MOST = 64,   /* bytes of the function a program starts with, where it has no symbol */
 };
 
@@ -81,6 +83,7 @@ const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, siz
 		[CUL_UNWIND_END_LOOP] = "the stack loops at",
 		[CUL_UNWIND_END_LIMIT] = "more frames than are followed, at",
 		[CUL_UNWIND_END_STOPPED] = "stopped at",
+		[CUL_UNWIND_END_LATE] = "it took too long to go on from",
 	};
 
 	if (end->why == CUL_UNWIND_END_OUTERMOST)
@@ -325,6 +328,7 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 		.methods = options && options->methods ? options->methods : ~0u,
 		.scan_bytes = options && options->scan_bytes ? options->scan_bytes : DEFAULT_SCAN};
 	size_t max = options && options->max_frames ? options->max_frames : CUL_UNWIND_MAX_FRAMES;
+	uint64_t until = options ? options->until : 0;
 	unsigned downward = 0;
 
 	cul_unwind_memory_forget(u);
@@ -346,6 +350,10 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 		end->why = CUL_UNWIND_END_LIMIT;
 		if (n >= max)
 			return;
+		if (until && n % CLOCK_EVERY == 0 && cul_clock_now() > until) {
+			end->why = CUL_UNWIND_END_LATE;
+			return;
+		}
 		if (caller(&w, &f, end) != 0)
 			return;
 		downward += f.downward;

@@ -187,6 +187,18 @@ def gigabyte():
               '"end":"' in deep and times > 10000, f"{times} of {calls}: {deep[-200:]}")
 
 
+@test("frames: tables that take for ever end the walk, and hold the process no longer", alone=True)
+def costly():
+    if os.uname().machine != "x86_64":
+        raise Skip("the program is x86_64's")
+    with Program("costly") as p:
+        said = look(p.pid)
+        check(said.process["stopped"] < 3, said.process)
+        stack = said.of(p.pid)
+        check(stack["depth"] > 10000, stack["depth"])
+        check("stands still" in stack["end"], stack["end"])
+
+
 @test("frames: a file without symbols is named by offset and build id")
 def stripped():
     scratch = os.environ["TEST_SCRATCH"]
