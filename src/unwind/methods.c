@@ -238,6 +238,15 @@ static struct cached_rules *cached(struct walk *w, uint64_t flags)
 	return set;
 }
 
+/* A function that others return to without having been called: the bottom of a coroutine. */
+static bool is_entered(struct cul_unwinder *u, uint64_t pc)
+{
+	uint64_t start, target;
+
+	return !u->facts->pc_mode && function_start(u, pc, &start) == 0 && start == pc &&
+	       function_start(u, pc - 1, &start) != 0 && !cul_unwind_is_return(u, pc, &target);
+}
+
 const struct cached_rules *cul_unwind_rules(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
@@ -254,6 +263,7 @@ const struct cached_rules *cul_unwind_rules(struct walk *w)
 	c->methods = w->methods;
 	c->ret = make_rules(w, c);
 	c->trampoline = c->ret == 0 && c->rules.signal;
+	c->entered = !c->exact && !c->trampoline && is_entered(w->u, c->pc);
 	return c;
 }
 

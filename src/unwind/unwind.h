@@ -64,11 +64,12 @@ enum cul_unwind_method {
 const char *cul_unwind_method_name(enum cul_unwind_method method); /* "CFI", "frame pointer" */
 
 struct cul_frame {
-	uint64_t pc;     /* without mode bits and signatures; of a caller its return address */
-	uint64_t sp;     /* at pc */
-	bool exact;      /* pc is where it stopped (innermost, interrupted): not a return address */
-	bool trampoline; /* this is the code that a signal handler returns to */
-	uint8_t method;  /* how this frame was found: enum cul_unwind_method */
+	uint64_t pc;       /* without mode bits and signatures; of a caller its return address */
+	uint64_t sp;       /* at pc */
+	bool exact;        /* pc is where it stopped (innermost, interrupted) or is to begin: not a
+			      return address */
+	bool trampoline;   /* this is the code that a signal handler returns to */
+	uint8_t method;    /* how this frame was found: enum cul_unwind_method */
 	uint8_t certainty; /* enum cul_certainty, of this frame and all before it */
 };
 

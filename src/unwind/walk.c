@@ -304,7 +304,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
-	if (ret != 0 && ret != -ENOENT && is_start(w)) {
+	if (ret != 0 && ret != -ENOENT && (w->entered || is_start(w))) {
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
 		return -ENOENT;
 	}
@@ -342,8 +342,14 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	for (size_t n = 1;; n++) {
 		struct found f;
 
-		w.frame.trampoline =
-			cul_unwind_is_code(u, w.frame.pc) && cul_unwind_rules(&w)->trampoline;
+		w.entered = false;
+		if (cul_unwind_is_code(u, w.frame.pc)) {
+			const struct cached_rules *c = cul_unwind_rules(&w);
+
+			w.frame.trampoline = c->trampoline;
+			w.entered = c->entered;
+			w.frame.exact |= c->entered;
+		}
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_STOPPED, w.frame.pc};
 		if (visit(data, &w.frame, &w.regs) != 0)
 			return;

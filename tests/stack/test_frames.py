@@ -147,6 +147,16 @@ def made():
         check(where.index("bottom") < where.index(None) < where.index("main"), where)
 
 
+@test("frames: a coroutine ends where its stack begins")
+def coroutine():
+    if os.uname().machine != "x86_64":
+        raise Skip("elsewhere makecontext() leaves it in a register")
+    with Program("odd", "coroutine") as p:
+        said = look(p.pid)
+        equal(names(said.of(p.pid))[-3:], ["bottom", "in_coroutine", "__start_context"], "frames")
+        equal(said.summary["complete"], 1, "complete")
+
+
 @test("frames: a deep recursion is one line with its count")
 def recursion():
     with Program("odd", "deep", 50000) as p:

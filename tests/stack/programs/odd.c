@@ -13,6 +13,7 @@
  *     handler     pauses in the handler of a signal that interrupted interrupted()
  *     alternate   the same, on a stack of the handler's own with nothing beside it
  *     made N      pauses below N calls of code made at run time, whose calls are jumps
+ *     coroutine   pauses on a stack that makecontext() has made
  *     beats N     N threads that count
  */
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static atomic_long counted;
@@ -200,6 +202,23 @@ static void call_made(void)
 }
 #endif
 
+static void in_coroutine(void)
+{
+	bottom();
+}
+
+static void resume(void)
+{
+	static ucontext_t back, own_context;
+	static char own[256 << 10];
+
+	getcontext(&own_context);
+	own_context.uc_stack = (stack_t){.ss_sp = own, .ss_size = sizeof(own)};
+	own_context.uc_link = &back;
+	makecontext(&own_context, in_coroutine, 0);
+	swapcontext(&back, &own_context);
+}
+
 static void go_deep(void)
 {
 	pthread_attr_t large;
@@ -250,6 +269,8 @@ int main(int argc, char **argv)
 		interrupted();
 	} else if (!strcmp(how, "made")) {
 		call_made();
+	} else if (!strcmp(how, "coroutine")) {
+		resume();
 	} else if (!strcmp(how, "beats")) {
 		for (long i = 0; i < n; i++)
 			start(beating);
