@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "sys/file.h"
 
-enum { STACK_TEXT = 8192, STATUS_MOST = 16384 };
+enum { STACK_TEXT = 8192, STATUS_MOST = 16384, TRIES = 8 };
 
 static int by_number(const void *a, const void *b)
 {
@@ -321,7 +321,7 @@ static int fill(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
-int cul_stack_from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
+static int from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
 	struct cul_error *err)
 {
 	struct cul_stack_source source = {0};
@@ -346,5 +346,21 @@ int cul_stack_from_process(const struct cul_stack_options *options, struct cul_s
 	}
 	if (r < 0)
 		cul_stack_source_free(out);
+	return r;
+}
+
+/* The thread that all was read by may have ended because another one executes a program. */
+int cul_stack_from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
+	struct cul_error *err)
+{
+	int r = from_process(options, out, err);
+
+	for (unsigned i = 1; i < TRIES && r == -ESRCH; i++) {
+		char state = cul_task_state(options->pid, options->pid);
+
+		if (!state || is_dead(state))
+			return r;
+		r = from_process(options, out, err);
+	}
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -15,6 +16,8 @@
 
 enum {
 	REGSET_MOST = 1024,
+	NS = 1000 * 1000 * 1000,
+	REAP_NS = 20 * 1000 * 1000,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
 };
 
@@ -315,13 +318,22 @@ static void *tracer(void *data)
 
 int cul_live_take(struct cul_live *live, struct cul_error *err)
 {
+	struct timespec until;
 	pthread_t thread;
 	int r = pthread_create(&thread, NULL, tracer, live);
 
 	if (r != 0)
 		return cul_fail(err, -r, "process %d: no thread to stop it from: %s",
 			(int)live->pid, cul_strerror(r));
-	pthread_join(thread, NULL);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += REAP_NS;
+		until.tv_sec += until.tv_nsec / NS;
+		until.tv_nsec %= NS;
+		r = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
+		if (r == ETIMEDOUT)
+			cul_stop_reap(live->pid);
+	} while (r == ETIMEDOUT);
 	if (live->result < 0 && err)
 		*err = live->err;
 	return live->result;

@@ -186,6 +186,19 @@ int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err)
 	return 0;
 }
 
+void cul_stop_reap(pid_t pid)
+{
+	struct cul_tasks_dir dir;
+	pid_t tid;
+
+	if (cul_tasks_open(pid, &dir) != 0)
+		return;
+	while ((tid = cul_tasks_next(&dir)) > 0)
+		if (tid != pid) /* that one is its parent's */
+			cul_sys_ptrace_reap(tid);
+	cul_tasks_close(&dir);
+}
+
 void cul_stop_release(struct cul_stop *stop)
 {
 	for (size_t i = 0; i < stop->threads.len; i++) {

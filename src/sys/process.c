@@ -51,6 +51,11 @@ int cul_sys_ptrace_stop(pid_t tid, int *stop)
 	return 0;
 }
 
+void cul_sys_ptrace_reap(pid_t tid)
+{
+	waitid(P_PID, (id_t)tid, NULL, WEXITED | WNOHANG | __WALL);
+}
+
 int cul_sys_pidfd_open(pid_t pid)
 {
 	long fd = cul_sys_faulted(CUL_SYS_PIDFD_OPEN);
