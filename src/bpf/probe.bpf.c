@@ -182,11 +182,14 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
+	if (want_texts)
+		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
 	/* What never comes back is no error and not slow. */
 	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
 		ADD(sum->filtered, 1);
 		return 0;
 	}
+	take_texts(s);
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.ret = e->in.dur = 0;
@@ -234,6 +237,8 @@ static __always_inline void recall(
 	e->ns = c->ns;
 	e->in.caller = c->caller;
 	e->in.faults = c->faults;
+	if (want_texts)
+		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
 	if (keep) {
 		__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
 		__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
@@ -287,6 +292,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		ADD(sum->filtered_late, 1);
 		return 0;
 	}
+	take_texts(s);
 	if (want_events)
 		note_task(e, id, !want_task, !want_comm);
 	if (carry)

@@ -24,7 +24,8 @@ const volatile __u32 want_events, want_groups, want_bars;
 const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
-const volatile __u32 n_by; /* words of a group's key */
+const volatile __u32 n_by;       /* words of a group's key */
+const volatile __u32 want_texts; /* among them are strings */
 const volatile __s64 linear_min, linear_max;
 const volatile __u64 linear_step; /* 0: bars are powers of two */
 const volatile __u64 ring_bytes;  /* of one CPU's ring */
@@ -115,6 +116,13 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64[CUL_PROBE_STACK_DEPTH]);
 } stacks SEC(".maps"); /* of groups; shorter ones end with 0 */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64[CUL_PROBE_TEXT / 8]);
+} texts SEC(".maps"); /* of groups; what lies behind their end is 0 */
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,

@@ -107,6 +107,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	}
 	if (config->groups && stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, (__u32)(stacks * groups));
+	if (config->texts)
+		bpf_map__set_max_entries(skel->maps.texts, (__u32)(config->by_words * groups));
 	if (config->groups && config->user_stack)
 		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
@@ -136,6 +138,7 @@ static void set_constants(
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
+	skel->rodata->want_texts = config->texts;
 	skel->rodata->want_task = config->task;
 	skel->rodata->want_comm = config->comm;
 	skel->rodata->want_caller = config->caller;
@@ -392,6 +395,11 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 		r = fn(data, &key, &sum);
 	}
 	return r == -ENOENT ? 0 : r;
+}
+
+bool cul_probe_program_text(struct cul_probe_program *p, uint64_t key, uint8_t text[CUL_PROBE_TEXT])
+{
+	return !cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.texts), &key, text);
 }
 
 size_t cul_probe_program_stack(

@@ -70,7 +70,7 @@ struct cul_probe_program_config {
 	pid_t parent;                /* whose functions are probed; 0: nobody's */
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
-	bool events, groups, bars, task, comm, caller, regs;
+	bool events, groups, bars, texts, task, comm, caller, regs;
 	unsigned by_words;
 	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
@@ -137,6 +137,9 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 /* A process that has a new group with a user stack, and its name; each once. False: none. */
 bool cul_probe_program_next_caller(
 	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
+/* A string of a group's key; false when it was not kept. */
+bool cul_probe_program_text(
+	struct cul_probe_program *p, uint64_t key, uint8_t text[CUL_PROBE_TEXT]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
 	struct cul_probe_program *p, uint64_t key, uint64_t frames[CUL_PROBE_STACK_DEPTH]);
