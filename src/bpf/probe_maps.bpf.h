@@ -13,7 +13,7 @@ const volatile __u32 user_target; /* a process's functions: all memory is user m
 const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
 const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
 const volatile __u64 cpus[64];
-const volatile __u32 only_followed; /* calls of the processes in `followed`; 0: of all */
+const volatile __u32 only_followed; /* calls of this process, and of those in `followed`; 0: all */
 const volatile __u32 returns;       /* a call is told when it returns */
 const volatile __u32 keep;          /* words and values of the entry are kept until the return */
 const volatile __u32 carry;         /* and what was fetched there */
@@ -42,7 +42,7 @@ __u64 execs;       /* of those */
 __u64 inject_seen; /* calls that --inject may choose from */
 __u64 places_kept; /* in `calls`, after a return */
 
-/* By tgid: the process that was asked for, and what it has forked since. */
+/* By the kernel's tgid: the process that was asked for, and what it has forked since. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

@@ -9,6 +9,7 @@
 #include "bpf/bars.h"
 #include "bpf/probe_maps.bpf.h"
 #include "bpf/probe_texts.bpf.h"
+#include "bpf/task.h"
 
 /* What could not be read is no 0: it is told apart. */
 static __always_inline void put_values(
@@ -98,7 +99,7 @@ static __always_inline void count_group(
 		key.stack = take_stack(ctx, frames, 0);
 	if (want_user_stack) {
 		key.user_stack = take_stack(ctx, frames + USER_AT, BPF_F_USER_STACK);
-		key.tgid = bpf_get_current_pid_tgid() >> 32;
+		key.tgid = task_id() >> 32;
 		if (user_target && want_caller && !returns)
 			key.caller = e->in.caller;
 		if (user_target)

@@ -78,7 +78,7 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	size_t calls = CALLS_MEMORY / call;
 	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
 	size_t stacks = (size_t)config->kernel_stack + config->user_stack;
-	size_t refusals = config->n_gates * p->gate_cpus * sizeof(struct cul_probe_refusals);
+	size_t refusals = p->n_gates * p->gate_cpus * sizeof(struct cul_probe_refusals);
 
 	bpf_map__set_max_entries(skel->maps.totals, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
@@ -113,12 +113,16 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
 
-static void set_constants(
-	struct probe_bpf *skel, const struct cul_probe_program_config *config, size_t ring_bytes)
+static void set_constants(const struct cul_probe_program *p,
+	const struct cul_probe_program_config *config, size_t ring_bytes)
 {
+	struct probe_bpf *skel = p->skel;
+
 	skel->rodata->user_target = config->user_target;
 	skel->rodata->own_tgid = (__u32)getpid();
-	skel->rodata->only_followed = config->only_pid != 0;
+	skel->rodata->pidns_dev = p->pidns.dev;
+	skel->rodata->pidns_ino = p->pidns.ino;
+	skel->rodata->only_followed = (__u32)config->only_pid;
 	if (config->cpus) {
 		skel->rodata->some_cpus = 1;
 		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
@@ -180,7 +184,7 @@ static int load_templates(struct cul_probe_program *p,
 
 	p->skel = id >= 0 ? probe_bpf__open() : NULL;
 	if (p->skel) {
-		set_constants(p->skel, config, ring_bytes);
+		set_constants(p, config, ring_bytes);
 		set_sizes(p->skel, p, config);
 		r = cul_sys_bpf_load(p->skel->skeleton);
 	} else {
@@ -209,7 +213,9 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	}
 	for (p->gate_cpus = 1; p->gate_cpus < p->n_possible;)
 		p->gate_cpus *= 2;
-	p->n_gates = config->n_gates;
+	p->pidns = cul_sys_pidns();
+	/* A gate knows us by the kernel's number. */
+	p->n_gates = p->pidns.ino ? 0 : config->n_gates;
 	ring_bytes = cul_rings_size(cul_cpus_count(&p->possible));
 	r = load_templates(p, config, ring_bytes, err);
 	if (r || !config->events)
@@ -255,10 +261,17 @@ uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)
 	return __atomic_load_n(&p->skel->bss->crowded, __ATOMIC_RELAXED);
 }
 
+bool cul_probe_program_met_outsiders(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->outsiders, __ATOMIC_RELAXED);
+}
+
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 {
 	__u32 tgid = (__u32)pid;
 
+	if (p->pidns.ino) /* the program knows it by its number here, and its children by theirs */
+		return 0;
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
 }
 

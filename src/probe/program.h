@@ -18,6 +18,7 @@
 #include "bpf/probe.h"
 #include "expr/bpf.h"
 #include "probe/probe.h"
+#include "sys/process.h"
 #include "trace/cpus.h"
 #include "trace/rings.h"
 
@@ -55,9 +56,10 @@ struct cul_probe_program {
 	unsigned n_possible;
 	size_t n_sites;
 	unsigned n_gates, gate_cpus; /* places where gates count: sites, and CPUs rounded up */
-	bool grouped;                /* calls are counted by group, not by site alone */
-	unsigned n_by;               /* words of a group's key */
-	CUL_VEC(int) fds;            /* of the programs that were made */
+	struct cul_sys_pidns pidns;
+	bool grouped;     /* calls are counted by group, not by site alone */
+	unsigned n_by;    /* words of a group's key */
+	CUL_VEC(int) fds; /* of the programs that were made */
 };
 
 /* What the view needs; see the constants of bpf/probe.bpf.c. */
@@ -110,6 +112,8 @@ struct cul_probe_instance {
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err);
 
+/* Tasks called that have no number in our PID namespace: theirs is 0. */
+bool cul_probe_program_met_outsiders(const struct cul_probe_program *p);
 /* With config.only_pid: calls of this process count too. */
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
