@@ -332,7 +332,8 @@ static bool is_of_caller(struct walk *w, uint64_t ra)
 	if (!cul_unwind_is_return(u, ra, &target))
 		return false;
 	if (function_start(u, w->frame.pc, &own) != 0)
-		return target && target <= w->frame.pc; /* a call of what may be this function */
+		return (target && target <= w->frame.pc) || /* of what may be this function */
+		       is_trampoline(w->u, cul_unwind_clean_pc(w->u, ra));
 	if (target)
 		return target == own;
 	return function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) != 0 || other != own;
