@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -17,6 +18,8 @@
 enum {
 	REGSET_MOST = 1024,
 	NS = 1000 * 1000 * 1000,
+	NAP_NS = 1000 * 1000,
+	EXEC_NS = 200 * 1000 * 1000,
 	REAP_NS = 20 * 1000 * 1000,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
 };
@@ -303,15 +306,53 @@ static int take(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static bool is_executing(const struct cul_task_blocked *at)
+{
+	return at->nr == SYS_execve || at->nr == SYS_execveat;
+}
+
+/*
+ * Whether a thread is in execve() and stays there: nobody can attach to its process then, and who
+ * tries waits for as long as that does (for a file server, say).
+ */
+static bool is_held(struct cul_live *live)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	uint64_t until = cul_clock_now() + EXEC_NS;
+
+	for (size_t i = 0; i < live->before.len; i++) {
+		pid_t tid = live->source->threads.data[i].about.tid;
+		struct cul_task_blocked *at = &live->before.data[i].at;
+
+		if (!live->before.data[i].is_blocked || !is_executing(at))
+			continue;
+		while (is_still_there(live, tid, &live->before.data[i])) {
+			if (cul_clock_now() > until) {
+				cul_stack_note(live->source,
+					"thread %d is in execve() and not through with it, which "
+					"keeps everybody from attaching: what is shown is what "
+					"/proc tells, and not of one instant",
+					(int)tid);
+				live->refused = "a thread of its process is in execve()";
+				return true;
+			}
+			nanosleep(&nap, NULL);
+		}
+	}
+	return false;
+}
+
 static void *tracer(void *data)
 {
 	struct cul_live *live = data;
-	int r = cul_stop_threads(live->pid, &live->stop, &live->err);
+	int r = is_held(live) ? cul_stop_nobody(live->pid, &live->stop, &live->err)
+			      : cul_stop_threads(live->pid, &live->stop, &live->err);
 
 	if (r == 0)
 		r = take(live, &live->err);
 	cul_stop_release(&live->stop);
-	live->source->about.stopped_ns = cul_clock_now() - live->stop.since_ns;
+	if (live->stop.since_ns)
+		live->source->about.stopped_ns = cul_clock_now() - live->stop.since_ns;
 	live->result = r;
 	return NULL;
 }

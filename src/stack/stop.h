@@ -47,6 +47,12 @@ struct cul_stop {
  */
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err);
 /*
+ * The same list, of threads that are all refused (-EBUSY) because nothing is tried. -ESRCH,
+ * -ENOMEM.
+ */
+int cul_stop_nobody(pid_t pid, struct cul_stop *out, struct cul_error *err);
+
+/*
  * For another thread, now and then while that works. A thread that executes another program waits
  * for the other ones to end and for their tracer to look at how; until then it lets nobody be
  * seized.

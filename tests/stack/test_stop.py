@@ -175,6 +175,25 @@ def replaced():
             child.kill()
 
 
+@test("stop: a process that hangs in execve() is shown as far as it can be, at once")
+def held():
+    path = os.environ["TEST_SCRATCH"] + "/program"
+    pathlib.Path(path).write_bytes(pathlib.Path("/bin/true").read_bytes())
+    os.chmod(path, 0o755)
+    with Program("held", path) as p:
+        pid = int(p.text.split()[0])
+        said = run("--json", pid, seconds=15)
+        check(any("execve" in n for n in said.process["notes"]), said.process["notes"])
+        check("stopped" not in said.process, said.process)
+        check("execute" in names(said.of(pid)), names(said.of(pid)))
+        check(any("exec" in n for n in names(said.of(pid), user=False)), said.of(pid))
+        other = said.of(next(t for t in threads(pid) if t != pid))
+        check("pausing" in names(other), names(other))
+        check(not any(f["certain"] for f in other["frames"] if f["user"]), other)
+        p.process.stdin.close()
+        equal(p.process.wait(20), 0, "that it is through and ends")
+
+
 @test("stop: a process that ends meanwhile", seconds=60)
 def ends_meanwhile():
     for delay in range(20):
