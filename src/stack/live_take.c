@@ -20,7 +20,7 @@ enum {
 	NS = 1000 * 1000 * 1000,
 	NAP_NS = 1000 * 1000,
 	EXEC_NS = 200 * 1000 * 1000,
-	REAP_NS = 20 * 1000 * 1000,
+	REAP_NS = 100 * 1000 * 1000,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
 };
 

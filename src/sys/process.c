@@ -55,7 +55,13 @@ int cul_sys_ptrace_stop(pid_t tid, int *stop)
 
 void cul_sys_ptrace_reap(pid_t tid)
 {
-	waitid(P_PID, (id_t)tid, NULL, WEXITED | WNOHANG | __WALL);
+	const int options = WEXITED | WNOHANG | __WALL;
+	siginfo_t info = {0};
+
+	/* Without WNOWAIT a tracee's stop would be taken too, whatever the options say. */
+	if (waitid(P_PID, (id_t)tid, &info, options | WNOWAIT) == 0 && info.si_pid &&
+		info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+		waitid(P_PID, (id_t)tid, NULL, options);
 }
 
 int cul_sys_pidfd_open(pid_t pid)

@@ -94,8 +94,7 @@ static void a_refusal_says_the_way_out(void **state)
 
 	cul_sys_fail(CUL_SYS_OPEN, 0, EACCES);
 	assert_int_equal(cul_mem_process(1, &mem, &err), -EPERM);
-	assert_non_null(
-		strstr(err.text, geteuid() == 0 ? "though this is root" : "CAP_SYS_PTRACE"));
+	assert_non_null(strstr(err.text, "CAP_SYS_PTRACE"));
 	cul_sys_fail(CUL_SYS_OPEN, 0, EMFILE);
 	assert_int_equal(cul_mem_process(1, &mem, &err), -EMFILE);
 	cul_sys_fail_none();
