@@ -121,7 +121,8 @@ static void test_refused_registers(void **state)
 	text = examine(&r);
 	cul_sys_fail_none();
 	assert_int_equal(r, 0);
-	assert_non_null(strstr(text, "\"what\":\"find free debug registers\",\"answer\":\"untried\""));
+	assert_non_null(
+		strstr(text, "\"what\":\"find free debug registers\",\"answer\":\"untried\""));
 	assert_null(strstr(text, "another culprit"));
 	check_lines(text);
 }
