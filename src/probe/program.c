@@ -335,6 +335,7 @@ int cul_probe_program_totals(
 		out->returns += all[cpu].returns;
 		out->strays += all[cpu].strays;
 		out->filtered += all[cpu].filtered + all[cpu].filtered_late;
+		out->filtered_late += all[cpu].filtered_late;
 		out->lone += all[cpu].lone;
 		out->emitted += all[cpu].emitted;
 		out->dropped += all[cpu].dropped;
