@@ -205,17 +205,21 @@ static void forget_ended(struct cul_live *live)
 	live->source->threads.len = kept;
 }
 
-static void walk(struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t)
+static void walk(
+	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, uint64_t until)
 {
-	const struct cul_unwind_options options = {
-		.methods = live->options->methods, .max_frames = live->options->max_frames};
+	const struct cul_unwind_options options = {.methods = live->options->methods,
+		.max_frames = live->options->max_frames,
+		.until = until};
 	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
 
 	if (!stack)
 		return;
 	cul_stack_walk(u, &t->regs, &options, stack);
 	t->walked = stack;
-	if (cul_snapshot_is_late(live->snapshot) && stack->end.why == CUL_UNWIND_END_UNREADABLE)
+	if (stack->end.why == CUL_UNWIND_END_LATE ||
+		(cul_snapshot_is_late(live->snapshot) &&
+			stack->end.why == CUL_UNWIND_END_UNREADABLE))
 		t->user_end = "the stack is too deep to be followed while the process stands still";
 }
 
@@ -223,18 +227,19 @@ static void walk(struct cul_live *live, struct cul_unwinder *u, struct cul_sourc
 static void walk_deep(struct cul_live *live)
 {
 	struct cul_stack_source *source = live->source;
+	uint64_t until = cul_clock_now() + DEEP_NS;
 	struct cul_unwind_process *code = NULL;
 	struct cul_unwinder *u = NULL;
 	struct cul_code_space space;
 
-	cul_snapshot_until(live->snapshot, cul_clock_now() + DEEP_NS);
+	cul_snapshot_until(live->snapshot, until);
 	if (cul_unwind_process_new(source->syms, source->mem, &code) != 0)
 		return;
 	space = cul_unwind_process_space(code);
 	if (cul_unwinder_new(source->arch, source->mem, &space, &u) == 0) {
 		for (size_t i = 0; i < source->threads.len; i++) {
 			if (live->before.data[i].is_deep)
-				walk(live, u, &source->threads.data[i]);
+				walk(live, u, &source->threads.data[i], until);
 		}
 	}
 	cul_unwinder_free(u);
