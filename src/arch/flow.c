@@ -55,6 +55,22 @@ bool cul_flow_same(const struct flow_value *a, const struct flow_value *b)
 	return a->kind == b->kind && a->reg == b->reg && a->off == b->off;
 }
 
+const struct flow_slot *cul_flow_slot_of(
+	const struct flow *f, const struct flow_state *s, unsigned reg)
+{
+	const struct flow_value *sp = &s->regs[f->arch->sp];
+	const struct flow_value had = {INITIAL, (uint8_t)reg, 0};
+
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		const struct flow_slot *slot = &s->slots[i];
+
+		if (cul_flow_same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
+			(sp->kind != INITIAL || slot->at.off >= sp->off))
+			return slot;
+	}
+	return NULL;
+}
+
 static struct flow_value get(struct flow *f, const struct flow_state *s, unsigned reg)
 {
 	if (reg == f->arch->zero)
@@ -196,11 +212,16 @@ static bool may_leave(struct flow *f, const struct flow_state *s)
 	return s->regs[f->arch->sp].kind == INITIAL && (lr->kind == INITIAL || lr->kind == MEMORY);
 }
 
-static void leave(struct flow_state *to, bool *has, const struct flow_state *s)
+static void leave(struct flow *f, const struct flow_state *s, enum cul_flow_end end)
 {
-	if (!*has)
-		*to = *s;
-	*has = true;
+	bool known = end == CUL_PATH_TAIL || s->regs[f->arch->lr].kind == MEMORY;
+
+	if (known && !f->has_tail)
+		f->tail = *s;
+	if (!known && !f->has_jump)
+		f->jump = *s;
+	f->has_tail |= known;
+	f->has_jump |= !known;
 }
 
 /* Whether the path goes on at s->pc. Where else it goes is put on the lists. */
@@ -228,12 +249,13 @@ static bool goes_on(
 		/* fall through */
 	case CUL_PATH_TAIL:
 	case CUL_PATH_JUMP_REG:
-		if (f->way != ON || !may_leave(f, s))
-			return false;
-		if (insn->end == CUL_PATH_JUMP_REG && s->regs[f->arch->lr].kind != MEMORY)
-			leave(&f->jump, &f->has_jump, s);
-		else
-			leave(&f->tail, &f->has_tail, s);
+		if (f->way == ON && may_leave(f, s))
+			leave(f, s, insn->end);
+		else if (f->way != ON && insn->end == CUL_PATH_JUMP_REG && !f->has_jump &&
+			 cul_flow_slot_of(f, s, f->arch->lr)) {
+			f->jump = *s;
+			f->has_jump = true;
+		}
 		return false;
 	}
 	return false;
@@ -355,6 +377,13 @@ bool cul_flow_follow(struct flow *f)
 	if (f->has_tail)
 		f->state = f->tail;
 	return f->has_tail;
+}
+
+void cul_flow_jump(struct flow *f)
+{
+	f->state = f->jump;
+	if (f->way == TO_CALL)
+		after_call(f, &f->state);
 }
 
 bool cul_flow_straight(struct flow *f, struct flow_state *s, unsigned most, uint64_t end)
