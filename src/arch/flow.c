@@ -7,7 +7,8 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { MAX_INSNS = 6000 };
+enum { MAX_INSNS = 12000 };
+enum { WAITING = 1, VISITED }; /* in `seen` */
 
 void cul_flow_free(struct flow **f)
 {
@@ -166,23 +167,28 @@ void cul_flow_effects(struct flow *f, struct flow_state *s, const struct cul_flo
 		apply(f, s, &insn->effects[i]);
 }
 
-static void later(struct flow_state *list, unsigned *n, const struct flow_state *s, uint64_t pc)
-{
-	if (*n == MAX_WAITING)
-		return;
-	list[*n] = *s;
-	list[*n].it = 0;
-	list[(*n)++].pc = pc;
-}
-
-static bool visit(struct flow *f, uint64_t pc)
+static bool mark(struct flow *f, uint64_t pc, uint8_t as)
 {
 	uint64_t at = pc - f->code->addr;
 
-	if (at >= f->code->size || f->seen[at / 2])
+	if (at >= f->code->size || f->seen[at / 2] >= as)
 		return false;
-	f->seen[at / 2] = 1;
+	f->seen[at / 2] = as;
+	if (pc > f->last)
+		f->last = pc;
 	return true;
+}
+
+static void later(struct flow *f, struct flow_state *list, unsigned *n, uint64_t pc)
+{
+	struct flow_state *to = &list[*n % MAX_WAITING];
+
+	if (!mark(f, pc, WAITING))
+		return;
+	*to = f->state;
+	to->it = 0;
+	to->pc = pc;
+	++*n;
 }
 
 static void after_call(struct flow *f, struct flow_state *s)
@@ -235,11 +241,13 @@ static bool goes_on(
 	case CUL_PATH_NEXT:
 		return true;
 	case CUL_PATH_BRANCH:
-		later(f->branches, &f->n_branches, s, insn->target);
+		if (f->n_branches < MAX_WAITING)
+			later(f, f->branches, &f->n_branches, insn->target);
 		return true;
 	case CUL_PATH_CALL:
 		after_call(f, s);
-		later(f->calls, &f->n_calls, s, next);
+		if (f->n_calls - f->first_call < MAX_WAITING)
+			later(f, f->calls, &f->n_calls, next);
 		return false;
 	case CUL_PATH_JUMP:
 		if (inside) {
@@ -268,10 +276,9 @@ static bool next_path(struct flow *f)
 		return true;
 	}
 	if (f->first_call < f->n_calls) {
-		f->state = f->calls[f->first_call++];
+		f->state = f->calls[f->first_call++ % MAX_WAITING];
 		return true;
 	}
-	f->first_call = f->n_calls = 0;
 	return false;
 }
 
@@ -365,7 +372,7 @@ static int step(struct flow *f)
 bool cul_flow_follow(struct flow *f)
 {
 	do {
-		while (visit(f, f->state.pc)) {
+		while (mark(f, f->state.pc, VISITED)) {
 			int ret = step(f);
 
 			if (ret > 0)

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 
 enum {
-	MAX_CODE = 32768,
+	MAX_CODE = 65536,
 	OPENING = 24, /* instructions in which a frame is made */
 	BEFORE_OPENING =
 		8,        /* before one that makes room: the others that do, and their constants */
@@ -159,7 +159,7 @@ struct question {
 
 /*
  * From the entry, or what does as well: where no frame is made yet. `table`: where no path leads to
- * the pc, by a table of jumps that is met.
+ * the pc, but beyond it, by a table of jumps that is met.
  */
 static int analyse_from(const struct question *q, uint64_t entry, enum flow_way way, bool table,
 	struct cul_rules *out)
@@ -175,7 +175,7 @@ static int analyse_from(const struct question *q, uint64_t entry, enum flow_way 
 		s = f->state;
 		if (!cul_flow_straight(f, &s, OPENING, 0))
 			return -ENOENT;
-	} else if (table && f->has_jump) {
+	} else if (table && f->has_jump && f->last > q->at->pc) {
 		cul_flow_jump(f);
 	} else {
 		return -ENOENT;
@@ -191,10 +191,11 @@ static int analyse_from(const struct question *q, uint64_t entry, enum flow_way 
 static int analyse_back(const struct question *q, struct flow *f, bool table, struct cul_rules *out)
 {
 	enum flow_way way = q->at->exact ? TO_PC : TO_CALL;
+	unsigned most = table ? 1 : MAX_OPENINGS;
 	uint64_t opening, pc = q->at->pc;
 	int ret = -ENOENT;
 
-	for (unsigned tried = 0; ret == -ENOENT && tried < MAX_OPENINGS; pc -= q->arch->align) {
+	for (unsigned tried = 0; ret == -ENOENT && tried < most; pc -= q->arch->align) {
 		if (find_opening(f, pc, &opening)) {
 			ret = analyse_from(q, opening, way, table, out);
 			tried++;

@@ -47,6 +47,7 @@ struct flow {
 	bool fresh;    /* the flags are those of the start still */
 	uint8_t *seen; /* a byte for each two of the code */
 	unsigned insns;
+	uint64_t last; /* of the places it came to */
 	/* Behind a call that does not return other code can begin: `calls` wait for the branches.
 	 */
 	struct flow_state *branches, *calls;

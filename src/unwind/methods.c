@@ -12,8 +12,9 @@
 enum {
 	CODE_BEFORE = 8192, /* of a function that is longer its head is not analysed */
 	CODE_AFTER = 2048,
-	CODE_AROUND = 8192, /* of one whose start is not known, each way */
-	CALL_SCAN = 1024,   /* bytes of the stack */
+	CODE_BACK = 32768, /* of one whose start is not known */
+	CODE_ON = 8192,
+	CALL_SCAN = 1024, /* bytes of the stack */
 	CALLS_TRIED = 16,
 	DELAY_SLOT = 4, /* with the instruction that it belongs to */
 	SCAN_STEP_MAX = 1 << 20,
@@ -151,7 +152,7 @@ static uint64_t before(struct cul_unwinder *u, uint64_t pc)
 {
 	uint8_t byte;
 
-	for (uint64_t n = CODE_AROUND; n >= DELAY_SLOT; n /= 2) {
+	for (uint64_t n = CODE_BACK; n >= DELAY_SLOT; n /= 2) {
 		if (n <= pc && cul_unwind_is_code(u, pc - n) &&
 			cul_unwind_read_code(u, pc - n, &byte, 1) == 0)
 			return pc - n;
@@ -163,13 +164,13 @@ static uint64_t before(struct cul_unwinder *u, uint64_t pc)
 static int analyse(struct cul_unwinder *u, const struct cul_code_place *place,
 	const uint64_t *start, struct cul_rules *out)
 {
-	uint8_t bytes[CODE_BEFORE + CODE_AROUND];
+	uint8_t bytes[CODE_BACK + CODE_ON];
 	struct cul_code code = {.bytes = bytes};
 
 	code.from_entry = start && place->pc - *start < CODE_BEFORE;
 	code.addr = code.from_entry ? *start : before(u, place->pc);
 	code.size = read_around(u, code.addr, bytes,
-		place->pc - code.addr + (code.from_entry ? CODE_AFTER : CODE_AROUND));
+		place->pc - code.addr + (code.from_entry ? CODE_AFTER : CODE_ON));
 	return code.size ? u->facts->analyse(&code, place, out) : -ENOENT;
 }
 
