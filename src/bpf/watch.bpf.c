@@ -146,20 +146,60 @@ static __always_inline int is_other(
 	       (!e->in.tid || st->last_tid != (__u32)e->in.tid);
 }
 
+#define PATCHED(number)                                                                            \
+	({                                                                                         \
+		__u64 patched_;                                                                    \
+		__asm__ volatile("%0 = %1" : "=r"(patched_) : "i"(number));                        \
+		patched_;                                                                          \
+	})
+
+/*
+ * A scalar of kernel memory by a load, which gives 0 where it faults, in place of a helper's way
+ * through many functions: the kernel lets one take an address for a pointer to a type of its own,
+ * since 6.2. 0: to be read otherwise.
+ */
+static __always_inline __u64 load(__u64 addr, __u32 size)
+{
+	void *(*const cast)(__u64 addr, __u64 type) = (void *)CUL_WATCH_PATCH_CAST;
+	void *words;
+
+	if (!PATCHED(CUL_WATCH_PATCH_DIRECT))
+		return 0;
+	words = cast(addr, PATCHED(CUL_WATCH_PATCH_WORDS));
+	switch (size) {
+	case 1:
+		return *(volatile __u8 *)words;
+	case 2:
+		return *(volatile __u16 *)words;
+	case 4:
+		return *(volatile __u32 *)words;
+	case 8:
+		return *(volatile __u64 *)words;
+	default:
+		return 0;
+	}
+}
+
+/* Reads the object; 0, or it cannot be read. */
+static __always_inline long fetch(
+	struct cul_watch_event *e, __u64 addr, __u32 size, __u32 words, enum kind kind)
+{
+	if (kind == KERNEL && (e->new[0] = load(addr, size)))
+		return 0;
+	e->new[(words - 1) & (CUL_WATCH_WORDS - 1)] = 0; /* it may not be read wholly */
+	if (size > CUL_WATCH_BYTES)
+		size = CUL_WATCH_BYTES;
+	return kind == PROCESS ? bpf_probe_read_user(e->new, size, (void *)addr)
+			       : bpf_probe_read_kernel(e->new, size, (void *)addr);
+}
+
 /* Takes the object from memory, and what it was from the state. 0, or it cannot be read. */
 static __always_inline long take(struct cul_watch_event *e, struct cul_watch_state *st, __u64 base,
 	const struct cul_watch_shape *shape, enum kind kind, __u64 *differ)
 {
-	__u32 size = shape->size, words = shape->words;
-	long failed;
+	__u32 words = shape->words;
+	long failed = fetch(e, base, shape->size, words, kind);
 
-	if (size > CUL_WATCH_BYTES)
-		size = CUL_WATCH_BYTES;
-	e->new[(words - 1) & (CUL_WATCH_WORDS - 1)] = 0; /* it may not be read wholly */
-	if (kind == PROCESS)
-		failed = bpf_probe_read_user(e->new, size, (void *)base);
-	else
-		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
 	for (__u32 i = 0; i < CUL_WATCH_WORDS && i < words; i++) {
 		__u64 old = st->value[i];
 

@@ -20,6 +20,16 @@ enum {
 	CUL_WATCH_PAGE = 4096,
 };
 
+/*
+ * Numbers in the program that user space replaces before it is loaded: what the compiler could not
+ * know, and the verifier shall.
+ */
+enum {
+	CUL_WATCH_PATCH_DIRECT = 0x57415401, /* 1: kernel memory is read by loads, 0: by a helper */
+	CUL_WATCH_PATCH_CAST = 0x57415402,   /* a call of the kernel's bpf_rdonly_cast */
+	CUL_WATCH_PATCH_WORDS = 0x57415403,  /* BTF's number of a type that starts with words */
+};
+
 /* What becomes of a target's hits once they are counted. */
 enum cul_watch_wanted {
 	CUL_WATCH_ALL,      /* sent */

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sym/btf.h"
 #include "sys/bpf.h"
 #include "watch/filter.h"
 #include "watch.skel.h"
@@ -99,6 +100,48 @@ static void set_sizes(const struct cul_watch_program *p)
 		bpf_map__set_max_entries(skel->maps.process_states, PROCESS_STATES);
 }
 
+/* What the program reads kernel memory with, by its numbers in vmlinux's BTF; 0: by the helper. */
+struct direct {
+	uint32_t cast, words;
+};
+
+static struct direct find_direct(
+	const struct cul_watch_program *p, const struct cul_watch_program_config *config)
+{
+	struct cul_kernel *k = p->user ? NULL : cul_scope_kernel_names(config->scope, NULL);
+	struct cul_btf *btf = k ? cul_kernel_btf(k) : NULL;
+	struct direct d = {0};
+
+	if (!btf)
+		return d;
+	d.cast = cul_btf_func_id(btf, "bpf_rdonly_cast");
+	d.words = cul_btf_struct_id(btf, "pt_regs");
+	return d.cast && d.words ? d : (struct direct){0};
+}
+
+/* Without it the verifier never comes to the call, and takes it away. */
+static void patch(struct bpf_program *prog, const struct direct *d)
+{
+	/* Until it is loaded libbpf keeps them as they are in the object, and relocates in place.
+	 */
+	struct bpf_insn *insns = (struct bpf_insn *)bpf_program__insns(prog);
+
+	for (size_t i = 0; i < bpf_program__insn_cnt(prog); i++) {
+		switch (insns[i].imm) {
+		case CUL_WATCH_PATCH_DIRECT:
+			insns[i].imm = d->cast != 0;
+			break;
+		case CUL_WATCH_PATCH_WORDS:
+			insns[i].imm = (int32_t)d->words;
+			break;
+		case CUL_WATCH_PATCH_CAST:
+			insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+			insns[i].imm = (int32_t)d->cast;
+			break;
+		}
+	}
+}
+
 static int explain_load(int code, struct cul_error *err)
 {
 	switch (code) {
@@ -171,9 +214,27 @@ static int map_tables(struct cul_watch_program *p, struct cul_error *err)
 	return r ? cul_fail(err, r, "mapping the BPF program's tables: %s", cul_strerror(r)) : 0;
 }
 
+/* Opens the object and loads what this watch needs of it. */
+static int load_object(struct cul_watch_program *p, const struct cul_watch_program_config *config,
+	size_t ring_bytes, const struct direct *direct)
+{
+	p->skel = watch_bpf__open();
+	if (!p->skel)
+		return -ENOMEM;
+	p->hit = config->access == CUL_ACCESS_EXECUTE ? p->skel->progs.watch_execute
+		 : p->user                            ? p->skel->progs.watch_process
+						      : p->skel->progs.watch_kernel;
+	bpf_program__set_autoload(p->hit, true);
+	patch(p->hit, direct);
+	set_constants(p, config, ring_bytes);
+	set_sizes(p);
+	return cul_sys_bpf_load(p->skel->skeleton);
+}
+
 static int load(struct cul_watch_program *p, const struct cul_watch_program_config *config,
 	struct cul_error *err)
 {
+	struct direct direct = find_direct(p, config);
 	size_t ring_bytes = cul_rings_size(cul_cpus_count(&config->possible));
 	int r;
 
@@ -185,16 +246,12 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	p->writers_per_cpu = WRITERS;
 	while (p->writers_per_cpu > CUL_WATCH_PROBES && writers_size(p) > WRITER_MEMORY)
 		p->writers_per_cpu /= 2;
-	p->skel = watch_bpf__open();
-	if (!p->skel)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	p->hit = config->access == CUL_ACCESS_EXECUTE ? p->skel->progs.watch_execute
-		 : p->user                            ? p->skel->progs.watch_process
-						      : p->skel->progs.watch_kernel;
-	bpf_program__set_autoload(p->hit, true);
-	set_constants(p, config, ring_bytes);
-	set_sizes(p);
-	r = cul_sys_bpf_load(p->skel->skeleton);
+	r = load_object(p, config, ring_bytes, &direct);
+	if (direct.cast && (r == -EACCES || r == -EINVAL)) {
+		watch_bpf__destroy(p->skel);
+		direct = (struct direct){0};
+		r = load_object(p, config, ring_bytes, &direct);
+	}
 	if (r)
 		return explain_load(r, err);
 	r = map_tables(p, err);
