@@ -272,6 +272,7 @@ static void live_free(struct cul_stack_source *source)
 	cul_process_free(source->syms);
 	cul_snapshot_free(live->snapshot);
 	cul_mem_free(live->mem);
+	cul_maps_free(&live->maps);
 	cul_stop_free(&live->stop);
 	cul_tasks_close(&live->tasks);
 	free(live->before.data);
@@ -297,7 +298,6 @@ static int kernel_thread(struct cul_live *live, struct cul_error *err)
 
 static int fill(struct cul_live *live, struct cul_error *err)
 {
-	struct cul_stack_source *source = live->source;
 	int r = examine(live, live->options->pid, err);
 
 	if (r == 0 && live->is_kernel_thread) {
@@ -316,7 +316,7 @@ static int fill(struct cul_live *live, struct cul_error *err)
 		r = cul_live_take(live, err);
 	if (r < 0)
 		return r;
-	cul_snapshot_close(live->snapshot, cul_process_maps(source->syms));
+	cul_snapshot_close(live->snapshot, &live->maps);
 	conclude(live);
 	return 0;
 }

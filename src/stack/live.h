@@ -28,8 +28,10 @@ struct cul_live {
 	bool no_kernel; /* /proc/PID/stack may not be read */
 	struct cul_mem *mem;
 	struct cul_snapshot *snapshot;
+	struct cul_maps maps;                   /* while it stood still */
 	CUL_VEC(struct cul_live_before) before; /* of each thread of the source */
 	struct cul_stop stop;
+	bool is_first;       /* what stops it comes before others at the processors */
 	const char *refused; /* why ptrace says no; NULL: nobody knows */
 	/* Threads: with registers of another width, in a sleep, that somebody else traces. */
 	size_t n_narrow, n_asleep, n_refused;

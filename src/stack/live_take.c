@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 enum {
 	REGSET_MOST = 1024,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
+	COPIED_AT_ONCE = 256,         /* stacks */
 };
 
 /* Whether it is where it was when /proc was read: its kernel stack is then what it was. */
@@ -236,11 +238,56 @@ static void walk_deep(struct cul_live *live)
 	cul_unwind_process_free(code);
 }
 
+/*
+ * Whoever else wants the processors would make the stop longer, ten times where they are busy: for
+ * these milliseconds this thread comes first. Where that is not permitted it takes its turn.
+ */
+static void come_first(struct cul_live *live)
+{
+	const struct sched_param least = {.sched_priority = 1};
+
+	live->is_first = sched_getscheduler(0) == SCHED_OTHER &&
+			 sched_setscheduler(0, SCHED_RR, &least) == 0;
+}
+
+static void take_turns(struct cul_live *live)
+{
+	const struct sched_param none = {0};
+
+	if (live->is_first)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
+/* Of all that have registers. Returns whether any has a stack that was not copied whole. */
+static bool copy_stacks(struct cul_live *live)
+{
+	struct cul_stack_source *source = live->source;
+	size_t of[COPIED_AT_ONCE], n = 0;
+	uint64_t sps[COPIED_AT_ONCE];
+	bool whole[COPIED_AT_ONCE], is_deep = false;
+
+	for (size_t i = 0; i < source->threads.len; i++) {
+		const struct cul_source_thread *t = &source->threads.data[i];
+
+		if (t->has_regs) {
+			sps[n] = t->regs.regs.r[source->arch->reg_sp];
+			of[n++] = i;
+		}
+		if (n < COPIED_AT_ONCE && i + 1 < source->threads.len)
+			continue;
+		cul_snapshot_copy_all(live->snapshot, &live->maps, sps, whole, n);
+		while (n-- > 0) {
+			live->before.data[of[n]].is_deep = !whole[n];
+			is_deep |= !whole[n];
+		}
+		n = 0;
+	}
+	return is_deep;
+}
+
 static void take_threads(struct cul_live *live)
 {
 	struct cul_stack_source *source = live->source;
-	unsigned sp = source->arch->reg_sp;
-	bool is_deep = false;
 
 	for (size_t i = 0; i < source->threads.len; i++) {
 		struct cul_source_thread *t = &source->threads.data[i];
@@ -252,14 +299,11 @@ static void take_threads(struct cul_live *live)
 		else
 			not_stopped(live, t, b, s);
 	}
-	for (size_t i = 0; i < source->threads.len; i++) {
-		const struct cul_source_thread *t = &source->threads.data[i];
-
-		if (t->has_regs && !cul_snapshot_copy(live->snapshot, t->regs.regs.r[sp]))
-			is_deep = live->before.data[i].is_deep = true;
-	}
-	if (is_deep)
-		walk_deep(live);
+	if (!copy_stacks(live))
+		return;
+	take_turns(live);
+	walk_deep(live);
+	come_first(live);
 }
 
 /* Another program since it was opened. */
@@ -279,6 +323,32 @@ static int follow_exec(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static const struct cul_map *next_file(const struct cul_maps *maps, size_t *at)
+{
+	while (*at < maps->maps.len) {
+		const struct cul_map *map = &maps->maps.data[(*at)++];
+
+		if (map->inode)
+			return map;
+	}
+	return NULL;
+}
+
+static bool same_files(const struct cul_maps *a, const struct cul_maps *b)
+{
+	size_t in_a = 0, in_b = 0;
+
+	for (;;) {
+		const struct cul_map *x = next_file(a, &in_a), *y = next_file(b, &in_b);
+
+		if (!x || !y)
+			return x == y;
+		if (x->start != y->start || x->end != y->end || x->offset != y->offset ||
+			x->prot != y->prot || !cul_maps_same_file(x, y))
+			return false;
+	}
+}
+
 static int take(struct cul_live *live, struct cul_error *err)
 {
 	int r = match(live);
@@ -288,6 +358,8 @@ static int take(struct cul_live *live, struct cul_error *err)
 	forget_ended(live);
 	r = follow_exec(live, err);
 	if (r == 0)
+		r = cul_maps_read(live->alive, &live->maps, err);
+	if (r == 0 && !same_files(&live->maps, cul_process_maps(live->source->syms)))
 		r = cul_process_refresh(live->source->syms, err);
 	if (r < 0)
 		return r;
@@ -298,8 +370,10 @@ static int take(struct cul_live *live, struct cul_error *err)
 static void *tracer(void *data)
 {
 	struct cul_live *live = data;
-	int r = cul_stop_threads(live->pid, &live->stop, &live->err);
+	int r;
 
+	come_first(live);
+	r = cul_stop_threads(live->pid, &live->stop, &live->err);
 	if (r == 0)
 		r = take(live, &live->err);
 	cul_stop_release(&live->stop);

@@ -42,8 +42,8 @@ struct cul_stop {
 };
 
 /*
- * Stops the threads of process `pid`. `out` is all zero before. On failure, -ESRCH or -ENOMEM, what
- * was stopped is in `out` too and is to be released.
+ * Stops the threads of process `pid`. `out` is all zero before. On failure,
+ * -ESRCH or -ENOMEM, what was stopped is in `out` too and is to be released.
  */
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err);
 /* Lets all go on: what was stopped by SIGSTOP before stays so. Leaves the list. */
