@@ -17,7 +17,11 @@
 #include "base/str.h"
 #include "sys/file.h"
 
-enum { STACK_TEXT = 8192, STATUS_MOST = 16384 };
+enum {
+	STACK_TEXT = 8192,
+	STATUS_MOST = 16384,
+	TICK = 64, /* threads between two looks at the user */
+};
 
 static int by_number(const void *a, const void *b)
 {
@@ -136,9 +140,16 @@ static int list_threads(struct cul_live *live, struct cul_error *err)
 	struct tids tids = {0};
 	int r = list_tids(live, &tids);
 
-	for (size_t i = 0; i < tids.len && r == 0; i++)
-		r = cul_live_add(live, tids.data[i]);
+	for (size_t i = 0; i < tids.len && r == 0; i++) {
+		if (i % TICK == 0 && cul_stack_is_over(live->options))
+			r = -EINTR;
+		else
+			r = cul_live_add(live, tids.data[i]);
+	}
 	free(tids.data);
+	if (r == -EINTR)
+		return cul_fail(
+			err, r, "interrupted before process %d was stopped", (int)live->pid);
 	if (r == -ENOMEM)
 		return cul_fail(err, r, "process %d: out of memory", (int)live->pid);
 	if (r < 0 || live->source->threads.len == 0)

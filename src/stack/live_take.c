@@ -17,6 +17,7 @@
 enum {
 	REGSET_MOST = 1024,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
+	DEEP_KEPT = 2 << 20,          /* frames of such stacks in all */
 	COPIED_AT_ONCE = 256,         /* stacks */
 };
 
@@ -202,36 +203,69 @@ static void forget_ended(struct cul_live *live)
 	live->source->threads.len = kept;
 }
 
-static void walk(struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t)
+/* The user wants no more, or it has stood still for long enough. */
+static bool is_late(void *data)
 {
-	const struct cul_unwind_options options = {
-		.methods = live->options->methods, .max_frames = live->options->max_frames};
-	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+	const struct cul_live *live = data;
 
-	if (!stack)
-		return;
-	cul_stack_walk(u, &t->regs, &options, stack);
-	t->walked = stack;
-	if (cul_snapshot_is_late(live->snapshot) && stack->end.why == CUL_UNWIND_END_UNREADABLE)
-		t->user_end = "the stack is too deep to be followed while the process stands still";
+	return cul_clock_now() > live->until || cul_stack_is_over(live->options);
 }
 
-/* What is deeper than was copied is walked now, for as long as that may take. */
+static const char too_deep[] =
+	"the stack is too deep to be followed while the process stands still";
+
+/* `*kept`: frames of all of them. False: it is late. */
+static bool walk(
+	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, size_t *kept)
+{
+	const struct cul_unwind_options options = {.methods = live->options->methods,
+		.max_frames = live->options->max_frames,
+		.is_over = is_late,
+		.data = live};
+	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+	int r;
+
+	if (!stack)
+		return true;
+	r = cul_stack_walk(u, &t->regs, &options, stack);
+	*kept += stack->frames.len;
+	t->walked = stack;
+	if (r == -EINTR || (cul_snapshot_is_late(live->snapshot) &&
+				   stack->end.why == CUL_UNWIND_END_UNREADABLE))
+		t->user_end = too_deep;
+	return r != -EINTR;
+}
+
+/*
+ * What is deeper than was copied is walked now, for as long and as far as that may be. Of others
+ * the copies will do.
+ */
 static void walk_deep(struct cul_live *live)
 {
 	struct cul_stack_source *source = live->source;
 	struct cul_unwind_process *code = NULL;
 	struct cul_unwinder *u = NULL;
 	struct cul_code_space space;
+	const char *why = NULL;
+	size_t kept = 0;
 
-	cul_snapshot_until(live->snapshot, cul_clock_now() + DEEP_NS);
+	live->until = cul_clock_now() + DEEP_NS;
+	cul_snapshot_until(live->snapshot, live->until);
 	if (cul_unwind_process_new(source->syms, source->mem, &code) != 0)
 		return;
 	space = cul_unwind_process_space(code);
 	if (cul_unwinder_new(source->arch, source->mem, &space, &u) == 0) {
 		for (size_t i = 0; i < source->threads.len; i++) {
-			if (live->before.data[i].is_deep)
-				walk(live, u, &source->threads.data[i]);
+			struct cul_source_thread *t = &source->threads.data[i];
+
+			if (!live->before.data[i].is_deep)
+				continue;
+			if (!why && kept > DEEP_KEPT)
+				why = "the stack is deep, and others have millions of frames "
+				      "already (--frames N)";
+			t->cut = why;
+			if (!why && !walk(live, u, t, &kept))
+				why = too_deep;
 		}
 	}
 	cul_unwinder_free(u);
@@ -367,13 +401,22 @@ static int take(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static bool is_over(void *data)
+{
+	return cul_stack_is_over(data);
+}
+
 static void *tracer(void *data)
 {
 	struct cul_live *live = data;
 	int r;
 
+	live->stop.is_over = is_over;
+	live->stop.data = (void *)live->options;
 	come_first(live);
 	r = cul_stop_threads(live->pid, &live->stop, &live->err);
+	if (r == 0 && cul_stack_is_over(live->options))
+		r = cul_fail(&live->err, -EINTR, "interrupted before all threads were walked");
 	if (r == 0)
 		r = take(live, &live->err);
 	cul_stop_release(&live->stop);

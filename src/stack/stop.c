@@ -166,7 +166,7 @@ static void await(struct cul_stop *stop)
 
 		if (known)
 			progress = cul_clock_now();
-		if (slow && idle > patience(stop))
+		if (slow && (idle > patience(stop) || (stop->is_over && stop->is_over(stop->data))))
 			return;
 		nanosleep(slow ? &long_nap : &nap, NULL);
 		known = look_at(stop, &first, slow ? SIZE_MAX : MISSES_MOST);

@@ -105,6 +105,9 @@ struct cul_unwind_options {
 	unsigned methods;  /* bits of enum cul_unwind_method; 0: all */
 	size_t max_frames; /* 0: CUL_UNWIND_MAX_FRAMES */
 	size_t scan_bytes; /* of stack looked through for one frame; 0: 16 KiB */
+	/* Asked by cul_stack_walk() now and then: true ends the walk. NULL: never. */
+	bool (*is_over)(void *data);
+	void *data;
 };
 
 enum { CUL_UNWIND_MAX_FRAMES = 4 << 20 };
@@ -150,7 +153,7 @@ struct cul_stack {
 	struct cul_frame pending[CUL_STACK_MAX_PERIOD];
 };
 
-/* A walk into `stack` (all zero before). -ENOMEM: what was found until then is in it. */
+/* A walk into `stack` (all zero before). -ENOMEM, -EINTR: what was found until then is in it. */
 int cul_stack_walk(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	const struct cul_unwind_options *options, struct cul_stack *stack);
 void cul_stack_free(struct cul_stack *stack); /* leaves it all zero */
