@@ -60,7 +60,7 @@ static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
 	const struct copy *c = s->copies.data;
 	size_t low = 0, high = s->copies.len;
 
-	if (!s->sorted) {
+	if (!s->sorted && s->copies.len) {
 		qsort(s->copies.data, s->copies.len, sizeof(*c), by_addr);
 		s->sorted = true;
 		s->last = 0;
