@@ -7,6 +7,7 @@
  * (exact whatever happens later), then asks the filter, then sends details.
  */
 #include "bpf/helpers.h"
+#include "bpf/task.h"
 #include "bpf/watch.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -102,9 +103,14 @@ static __always_inline struct cul_watch_state *find_state(
 {
 	if (user_target) {
 		__u64 owner = shared ? 0 : here->event.in.pid;
-		__u64 key = (owner << 32) | target;
-		struct cul_watch_state *st = bpf_map_lookup_elem(&process_states, &key);
+		__u64 key;
+		struct cul_watch_state *st;
 
+		/* Nobody asks for its values by a number, but they are its own. */
+		if (!owner && !shared)
+			owner = 1ull << 31 | bpf_get_current_pid_tgid() >> 32;
+		key = (owner << 32) | target;
+		st = bpf_map_lookup_elem(&process_states, &key);
 		if (st)
 			return st;
 		__builtin_memset(&here->lone, 0, sizeof(here->lone));
@@ -353,8 +359,9 @@ static __always_inline int find_slot(const struct cul_watch_cpu *cpu, __u64 addr
 /* Who, where and when. */
 static __always_inline void identify(struct cul_perf_event_ctx *ctx, struct cul_watch_event *e)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 
+	note_outsider(id);
 	e->in.pid = id >> 32;
 	e->in.tid = (__u32)id;
 	e->in.cpu = bpf_get_smp_processor_id();

@@ -204,6 +204,8 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	int r = cul_probe_say_rate(run, run->end_ns);
 
 	cul_probe_say_children(run);
+	if (cul_probe_program_met_outsiders(&run->program))
+		cul_gaps_add_outsiders(&run->gaps);
 	if (run->users.refused)
 		cul_gaps_add(&run->gaps,
 			"user frames are named in the first %d processes alone; -p PID --kernel "

@@ -203,26 +203,26 @@ static void forget_ended(struct cul_live *live)
 	live->source->threads.len = kept;
 }
 
-/* The user wants no more, or it has stood still for long enough. */
-static bool is_late(void *data)
+static bool is_over(void *data)
 {
-	const struct cul_live *live = data;
-
-	return cul_clock_now() > live->until || cul_stack_is_over(live->options);
+	return cul_stack_is_over(data);
 }
 
 static const char too_deep[] =
 	"the stack is too deep to be followed while the process stands still";
 
-/* `*kept`: frames of all of them. False: it is late. */
+/* Until live->until; `*kept`: frames of all of them. False: it is late, or the user wants no more.
+ */
 static bool walk(
 	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, size_t *kept)
 {
 	const struct cul_unwind_options options = {.methods = live->options->methods,
 		.max_frames = live->options->max_frames,
-		.is_over = is_late,
-		.data = live};
+		.until = live->until,
+		.is_over = is_over,
+		.data = (void *)live->options};
 	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+	bool late;
 	int r;
 
 	if (!stack)
@@ -230,10 +230,12 @@ static bool walk(
 	r = cul_stack_walk(u, &t->regs, &options, stack);
 	*kept += stack->frames.len;
 	t->walked = stack;
-	if (r == -EINTR || (cul_snapshot_is_late(live->snapshot) &&
-				   stack->end.why == CUL_UNWIND_END_UNREADABLE))
+	late = stack->end.why == CUL_UNWIND_END_LATE ||
+	       (cul_snapshot_is_late(live->snapshot) &&
+		       stack->end.why == CUL_UNWIND_END_UNREADABLE);
+	if (late)
 		t->user_end = too_deep;
-	return r != -EINTR;
+	return r != -EINTR && !late;
 }
 
 /*
@@ -399,11 +401,6 @@ static int take(struct cul_live *live, struct cul_error *err)
 		return r;
 	take_threads(live);
 	return 0;
-}
-
-static bool is_over(void *data)
-{
-	return cul_stack_is_over(data);
 }
 
 static void *tracer(void *data)

@@ -16,7 +16,7 @@ enum {
 	LOOK_NS = 20000000,  /* between two looks at the user */
 	KEPT_MOST = 2 << 20, /* frames in all; then so many of each stack, up to as many again */
 	KEPT_EACH = 128,
-	CORE_SECONDS = 20, /* a hostile core would have us walk for days */
+	WALK_SECONDS = 20, /* who is hostile would have us walk for days */
 };
 
 struct run {
@@ -30,7 +30,7 @@ struct run {
 	CUL_VEC(struct cul_stack_frame_shown) shown; /* of one group */
 	CUL_VEC(struct cul_stack_thread) threads;    /* likewise */
 	struct cul_stack_summary summary;
-	uint64_t began, kept, looked;
+	uint64_t until, kept, looked;
 };
 
 static void run_free(struct run *r)
@@ -108,6 +108,7 @@ static int walk(struct run *r, struct cul_source_thread *t, struct cul_stack *st
 {
 	struct cul_unwind_options options = {.methods = r->options->methods,
 		.max_frames = r->options->max_frames,
+		.until = r->until,
 		.is_over = is_over,
 		.data = r};
 	bool few = r->kept > KEPT_MOST && (!options.max_frames || options.max_frames > KEPT_EACH);
@@ -136,14 +137,14 @@ static const char *spent(const struct run *r)
 {
 	if (r->kept > 2 * KEPT_MOST)
 		return "not walked: those before it have millions of frames (--frames N)";
-	if (r->options->core && cul_clock_now() - r->began > CORE_SECONDS * 1000000000ull)
+	if (cul_clock_now() > r->until)
 		return "not walked: those before it took too long (--frames N)";
 	return NULL;
 }
 
 static int walk_all(struct run *r, struct cul_error *err)
 {
-	r->began = cul_clock_now();
+	r->until = cul_clock_now() + WALK_SECONDS * 1000000000ull;
 	for (size_t i = 0; i < r->source.threads.len; i++) {
 		struct cul_source_thread *t = &r->source.threads.data[i];
 		const char *why = t->has_regs && !t->walked ? spent(r) : NULL;

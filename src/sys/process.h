@@ -41,6 +41,15 @@ ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t siz
  */
 ssize_t cul_sys_process_vm_readv_all(pid_t pid, const struct iovec *blocks, size_t n, void *buf);
 
+/*
+ * Our PID namespace, as bpf_get_ns_current_pid_tgid() wants it. 0, 0: the machine's own, where
+ * processes have the numbers that the kernel has for them.
+ */
+struct cul_sys_pidns {
+	uint64_t dev, ino;
+};
+struct cul_sys_pidns cul_sys_pidns(void);
+
 /* As many descriptors as we may have: probes and registers take one or two each. */
 void cul_sys_raise_file_limit(void);
 

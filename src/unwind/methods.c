@@ -238,6 +238,15 @@ static struct cached_rules *cached(struct walk *w, uint64_t flags)
 	return set;
 }
 
+/* A function that others return to without having been called: the bottom of a coroutine. */
+static bool is_entered(struct cul_unwinder *u, uint64_t pc)
+{
+	uint64_t start, target;
+
+	return !u->facts->pc_mode && function_start(u, pc, &start) == 0 && start == pc &&
+	       function_start(u, pc - 1, &start) != 0 && !cul_unwind_is_return(u, pc, &target);
+}
+
 const struct cached_rules *cul_unwind_rules(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
@@ -254,6 +263,7 @@ const struct cached_rules *cul_unwind_rules(struct walk *w)
 	c->methods = w->methods;
 	c->ret = make_rules(w, c);
 	c->trampoline = c->ret == 0 && c->rules.signal;
+	c->entered = !c->exact && !c->trampoline && is_entered(w->u, c->pc);
 	return c;
 }
 
@@ -263,6 +273,14 @@ static void only(struct walk *w, struct cul_thread_regs *next, uint64_t pc, uint
 	*next = (struct cul_thread_regs){0};
 	reg_set(next, w->u->arch->reg_ip, pc);
 	reg_set(next, w->u->arch->reg_sp, sp);
+}
+
+/* Code that a compiler has made at run time; its calls may be jumps behind a pushed address. */
+static bool is_made(struct cul_unwinder *u, uint64_t addr)
+{
+	struct cul_code_at at;
+
+	return u->code.at(u->code.data, addr, &at) == 0 && at.executable && !at.file;
 }
 
 static bool by_layout(
@@ -277,7 +295,8 @@ static bool by_layout(
 	if (cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->fp_off, &saved) != 0 ||
 		cul_unwind_read_word(u, fp + (uint64_t)(int64_t)layout->ra_off, &ra) != 0)
 		return false;
-	if (!cul_unwind_is_return(u, ra, &target))
+	if (!cul_unwind_is_return(u, ra, &target) &&
+		!(is_made(u, w->frame.pc) && is_made(u, ra) && saved > fp))
 		return false;
 	only(w, next, ra, fp + (uint64_t)(int64_t)layout->sp_off);
 	reg_set(next, layout->reg, saved);
@@ -313,7 +332,8 @@ static bool is_of_caller(struct walk *w, uint64_t ra)
 	if (!cul_unwind_is_return(u, ra, &target))
 		return false;
 	if (function_start(u, w->frame.pc, &own) != 0)
-		return target && target <= w->frame.pc; /* a call of what may be this function */
+		return (target && target <= w->frame.pc) || /* of what may be this function */
+		       is_trampoline(w->u, cul_unwind_clean_pc(w->u, ra));
 	if (target)
 		return target == own;
 	return function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) != 0 || other != own;

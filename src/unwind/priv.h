@@ -30,6 +30,7 @@ struct cached_rules {
 	int ret;          /* 0, -ENOENT: no method has any */
 	uint8_t method;
 	bool trampoline;
+	bool entered; /* the return address was put there: nothing has called */
 	struct cul_rules rules;
 	/* What the code says where `rules` are tables that may be right at calls only. */
 	bool has_code;
@@ -63,6 +64,7 @@ struct walk {
 	struct cul_thread_regs regs;
 	struct cul_frame frame;
 	bool trusted;  /* the frame is CUL_CERTAIN */
+	bool entered;  /* nothing has called its function */
 	uint64_t fail; /* the address that could not be read, or was no code */
 	unsigned n_scans, n_calls;
 };

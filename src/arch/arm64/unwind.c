@@ -49,7 +49,7 @@ static int analyse(
 	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out)
 {
 	static const struct cul_flow_arch arch = {CUL_ARM64_SP + 1, CUL_ARM64_SP, CUL_ARM64_LR,
-		CUL_ARM64_PC, CUL_NO_REG, 8, PRESERVED, cul_arm64_decode};
+		CUL_ARM64_PC, CUL_NO_REG, 4, PRESERVED, cul_arm64_decode};
 
 	return cul_flow_analyse(&arch, code, at, out);
 }
