@@ -200,6 +200,14 @@ static void forget_ended(struct cul_live *live)
 	live->source->threads.len = kept;
 }
 
+/* Once it is late code is not read either: what the walk takes that for says nothing. */
+static bool ended_late(const struct cul_live *live, enum cul_unwind_why why)
+{
+	if (why == CUL_UNWIND_END_OUTERMOST || why == CUL_UNWIND_END_LIMIT)
+		return false;
+	return why == CUL_UNWIND_END_LATE || cul_snapshot_is_late(live->snapshot);
+}
+
 static void walk(
 	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, uint64_t until)
 {
@@ -212,9 +220,7 @@ static void walk(
 		return;
 	cul_stack_walk(u, &t->regs, &options, stack);
 	t->walked = stack;
-	if (stack->end.why == CUL_UNWIND_END_LATE ||
-		(cul_snapshot_is_late(live->snapshot) &&
-			stack->end.why == CUL_UNWIND_END_UNREADABLE))
+	if (ended_late(live, stack->end.why))
 		t->user_end = "the stack is too deep to be followed while the process stands still";
 }
 
