@@ -222,6 +222,14 @@ static bool is_over(void *data)
 static const char too_deep[] =
 	"the stack is too deep to be followed while the process stands still";
 
+/* Once it is late code is not read either: what the walk takes that for says nothing. */
+static bool ended_late(const struct cul_live *live, enum cul_unwind_why why)
+{
+	if (why == CUL_UNWIND_END_OUTERMOST || why == CUL_UNWIND_END_LIMIT)
+		return false;
+	return why == CUL_UNWIND_END_LATE || cul_snapshot_is_late(live->snapshot);
+}
+
 /* Until live->until; `*kept`: frames of all of them. False: it is late, or the user wants no more.
  */
 static bool walk(
@@ -241,9 +249,7 @@ static bool walk(
 	r = cul_stack_walk(u, &t->regs, &options, stack);
 	*kept += stack->frames.len;
 	t->walked = stack;
-	late = stack->end.why == CUL_UNWIND_END_LATE ||
-	       (cul_snapshot_is_late(live->snapshot) &&
-		       stack->end.why == CUL_UNWIND_END_UNREADABLE);
+	late = ended_late(live, stack->end.why);
 	if (late)
 		t->user_end = too_deep;
 	return r != -EINTR && !late;
