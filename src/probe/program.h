@@ -56,8 +56,9 @@ struct cul_probe_program {
 	size_t n_sites;
 	unsigned n_gates, gate_cpus; /* places where gates count: sites, and CPUs rounded up */
 	bool grouped;                /* calls are counted by group, not by site alone */
-	unsigned n_by;               /* words of a group's key */
-	CUL_VEC(int) fds;            /* of the programs that were made */
+	size_t key_from;  /* where in a struct cul_probe_tally_key the table's keys begin */
+	unsigned n_by;    /* words of a group's key */
+	CUL_VEC(int) fds; /* of the programs that were made */
 };
 
 /* What the view needs; see the constants of bpf/probe.bpf.c. */
