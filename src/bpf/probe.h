@@ -135,14 +135,14 @@ struct cul_probe_open {
 
 /* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
 struct cul_probe_tally_key {
-	__u32 site;
-	__u16 bar;    /* bpf/bars.h */
-	__u16 unread; /* bit i: by[i] could not be read, and is 0 */
-	__u64 stack;  /* key in the table of stacks; 0: not asked for, or there is none */
+	__u64 stack; /* key in the table of stacks; 0: not asked for, or there is none */
 	__u64 user_stack;
 	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
 	__u32 tgid;    /* whose user_stack it is */
 	__u32 renewed; /* of a process's function: which ran another program before */
+	__u32 site;    /* a view without stacks has its keys from here on */
+	__u16 bar;     /* bpf/bars.h */
+	__u16 unread;  /* bit i: by[i] could not be read, and is 0 */
 	__u64 by[CUL_PROBE_BY]; /* of a string: its key in the table of strings */
 };
 

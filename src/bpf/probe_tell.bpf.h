@@ -90,6 +90,7 @@ static __always_inline void count_group(
 	struct cul_probe_tally_key key = {.site = site};
 	__u64 *frames = (__u64 *)s->data;
 	struct cul_probe_tally *g;
+	void *from = want_kernel_stack || want_user_stack ? (void *)&key : (void *)&key.site;
 
 	if (want_texts && e->in.faults & CUL_PROBE_NO_TEXT) {
 		ADD(sum->ungrouped, 1);
@@ -106,13 +107,13 @@ static __always_inline void count_group(
 			key.renewed = bpf_map_lookup_elem(&renewed, &key.tgid) != 0;
 	}
 	put_values(e, sum, &key);
-	g = bpf_map_lookup_elem(&groups, &key);
+	g = bpf_map_lookup_elem(&groups, from);
 	if (!g) {
 		__builtin_memset(&s->fresh, 0, sizeof(s->fresh));
-		bpf_map_update_elem(&groups, &key, &s->fresh, BPF_NOEXIST);
+		bpf_map_update_elem(&groups, from, &s->fresh, BPF_NOEXIST);
 		if (want_user_stack)
 			introduce(s, key.tgid);
-		g = bpf_map_lookup_elem(&groups, &key);
+		g = bpf_map_lookup_elem(&groups, from);
 		if (!g) {
 			ADD(sum->ungrouped, 1);
 			return;

@@ -23,8 +23,9 @@ enum {
 	CALLS_MEMORY = 4 << 20, /* of the table of calls that have not returned */
 	CALLS = 16384,
 	GROUPS = 8192,
-	GROUPS_MEMORY = 16 << 20,                       /* all CPUs */
-	KEY = offsetof(struct cul_probe_tally_key, by), /* and the words of --by */
+	GROUPS_MEMORY = 16 << 20, /* all CPUs */
+	BY = offsetof(struct cul_probe_tally_key, by),
+	NO_STACKS = offsetof(struct cul_probe_tally_key, site),
 	FOLLOWED = 16384,
 	CALLERS = 256,
 };
@@ -102,7 +103,8 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	if (groups > GROUPS)
 		groups = GROUPS;
 	if (config->groups) {
-		bpf_map__set_key_size(skel->maps.groups, KEY + config->by_words * 8);
+		bpf_map__set_key_size(
+			skel->maps.groups, (__u32)(BY - p->key_from) + config->by_words * 8);
 		bpf_map__set_max_entries(skel->maps.groups, (__u32)groups);
 	}
 	if (config->groups && stacks)
@@ -204,6 +206,7 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 
 	p->n_sites = config->n_sites;
 	p->grouped = config->groups;
+	p->key_from = config->kernel_stack || config->user_stack ? 0 : NO_STACKS;
 	p->n_by = config->by_words;
 	r = cul_cpus_possible(&p->possible, err);
 	if (r)
@@ -381,17 +384,18 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 {
 	int fd = bpf_map__fd(p->skel->maps.groups), r = 0;
 	cul_autofree struct cul_probe_tally *all = cul_calloc(p->n_possible, sizeof(*all));
-	struct cul_probe_tally_key key = {0}, *previous = NULL;
+	struct cul_probe_tally_key key = {0};
+	char *kept = (char *)&key + p->key_from, *previous = NULL;
 
 	if (!all)
 		return -ENOMEM;
 	if (!p->grouped)
 		return sites_as_groups(p, fn, data);
-	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, &key))) {
+	while (!r && !(r = cul_sys_bpf_map_next_key(fd, previous, kept))) {
 		struct cul_probe_tally sum = {0};
 
-		previous = &key;
-		r = cul_sys_bpf_map_lookup(fd, &key, all);
+		previous = kept;
+		r = cul_sys_bpf_map_lookup(fd, kept, all);
 		if (r)
 			return r;
 		for (unsigned cpu = 0; cpu < p->n_possible; cpu++) {

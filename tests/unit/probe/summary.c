@@ -92,7 +92,7 @@ static void put_totals(uint32_t site, struct cul_probe_totals one)
 
 static void put_group(struct cul_probe_tally_key key, struct cul_probe_tally one)
 {
-	put("groups", &key, &one, sizeof(one));
+	put("groups", (const char *)&key + own.run.program.key_from, &one, sizeof(one));
 }
 
 static void summary(void)
