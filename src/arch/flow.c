@@ -220,7 +220,8 @@ static bool may_leave(struct flow *f, const struct flow_state *s)
 
 static void leave(struct flow *f, const struct flow_state *s, enum cul_flow_end end)
 {
-	bool known = end == CUL_PATH_TAIL || s->regs[f->arch->lr].kind == MEMORY;
+	bool known = s->regs[f->arch->lr].kind == MEMORY || end == CUL_PATH_TAIL ||
+		     (end == CUL_PATH_JUMP && f->code->from_entry);
 
 	if (known && !f->has_tail)
 		f->tail = *s;
