@@ -1,58 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "arch/flow.h"
+#include "arch/flow_priv.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { MAX_INSNS = 6000, MAX_WAITING = 192, MAX_SLOTS = 48, MAX_CODE = 32768 };
+enum { MAX_INSNS = 12000 };
+enum { WAITING = 1, VISITED }; /* in `seen` */
 
-/* What a register holds, in words of the values at the start. */
-struct value {
-	enum { LOST, CONSTANT, INITIAL, MEMORY } kind;
-	uint8_t reg; /* INITIAL: that register + off; MEMORY: the word at that + off */
-	int64_t off;
-};
-
-struct slot {
-	struct value at; /* INITIAL: an address */
-	struct value holds;
-};
-
-struct state {
-	uint64_t pc;
-	uint8_t it;
-	struct value regs[CUL_PATH_REGS];
-	struct slot slots[MAX_SLOTS];
-	unsigned n_slots;
-};
-
-enum way {
-	TO_CALL, /* from the entry to the call that returns here */
-	TO_PC,   /* from the entry on any path */
-	ON,      /* from here to a return */
-};
-
-struct flow {
-	const struct cul_flow_arch *arch;
-	const struct cul_code *code;
-	uint64_t until, flags;
-	enum way way;
-	bool fresh;    /* the flags are those of the start still */
-	uint8_t *seen; /* a byte for each two of the code */
-	unsigned insns;
-	/* Behind a call that does not return other code can begin: `calls` wait for the branches.
-	 */
-	struct state *branches, *calls;
-	unsigned n_branches, n_calls, first_call;
-	struct state state, tail;
-	bool has_tail;
-};
-
-static void flow_free(struct flow **f)
+void cul_flow_free(struct flow **f)
 {
 	if (!*f)
 		return;
@@ -62,10 +20,17 @@ static void flow_free(struct flow **f)
 	free(*f);
 }
 
-static struct flow *flow_new(const struct cul_flow_arch *arch, const struct cul_code *code,
-	const struct cul_code_place *at, enum way way)
+void cul_flow_first(const struct flow *f, uint64_t pc, struct flow_state *s)
 {
-	cul_cleanup(flow_free) struct flow *f = cul_calloc(1, sizeof(*f));
+	*s = (struct flow_state){.pc = pc};
+	for (unsigned i = 0; i < f->arch->n_regs; i++)
+		s->regs[i] = (struct flow_value){INITIAL, (uint8_t)i, 0};
+}
+
+struct flow *cul_flow_new(const struct cul_flow_arch *arch, const struct cul_code *code,
+	const struct cul_code_place *at, enum flow_way way, uint64_t from)
+{
+	cul_cleanup(cul_flow_free) struct flow *f = cul_calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
@@ -80,61 +45,78 @@ static struct flow *flow_new(const struct cul_flow_arch *arch, const struct cul_
 	f->calls = cul_realloc_array(NULL, MAX_WAITING, sizeof(*f->calls));
 	if (!f->seen || !f->branches || !f->calls)
 		return NULL;
-	f->state.pc = way == ON ? at->pc : code->addr;
-	for (unsigned i = 0; i < arch->n_regs; i++)
-		f->state.regs[i] = (struct value){INITIAL, (uint8_t)i, 0};
+	cul_flow_first(f, way == ON ? at->pc : from, &f->state);
+	if (way == ON && !at->exact)
+		f->state.regs[arch->lr].kind = BEHIND;
 	return cul_take(f);
 }
 
-static bool same(const struct value *a, const struct value *b)
+bool cul_flow_same(const struct flow_value *a, const struct flow_value *b)
 {
 	return a->kind == b->kind && a->reg == b->reg && a->off == b->off;
 }
 
-static struct value get(struct flow *f, const struct state *s, unsigned reg)
+const struct flow_slot *cul_flow_slot_of(
+	const struct flow *f, const struct flow_state *s, unsigned reg)
 {
-	if (reg == f->arch->zero)
-		return (struct value){CONSTANT, 0, 0};
-	return reg < f->arch->n_regs ? s->regs[reg] : (struct value){LOST};
+	const struct flow_value *sp = &s->regs[f->arch->sp];
+	const struct flow_value had = {INITIAL, (uint8_t)reg, 0};
+
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		const struct flow_slot *slot = &s->slots[i];
+
+		if (cul_flow_same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
+			(sp->kind != INITIAL || slot->at.off >= sp->off))
+			return slot;
+	}
+	return NULL;
 }
 
-static struct value plus(struct value v, int64_t n)
+static struct flow_value get(struct flow *f, const struct flow_state *s, unsigned reg)
+{
+	if (reg == f->arch->zero)
+		return (struct flow_value){CONSTANT, 0, 0};
+	return reg < f->arch->n_regs ? s->regs[reg] : (struct flow_value){LOST};
+}
+
+static struct flow_value plus(struct flow_value v, int64_t n)
 {
 	if (v.kind == MEMORY && n != 0)
-		return (struct value){LOST};
+		return (struct flow_value){LOST};
 	v.off = (int64_t)((uint64_t)v.off + (uint64_t)n);
 	return v;
 }
 
 /* The first to be stored in a slot is what the caller had: compilers do not reuse it. */
-static void store(struct flow *f, struct state *s, struct value at, struct value holds)
+static void store(
+	struct flow *f, struct flow_state *s, struct flow_value at, struct flow_value holds)
 {
 	if (at.kind != INITIAL)
 		return;
 	for (unsigned i = 0; i < s->n_slots; i++) {
-		if (same(&s->slots[i].at, &at)) {
+		if (cul_flow_same(&s->slots[i].at, &at)) {
 			s->slots[i].holds = holds;
 			return;
 		}
 	}
 	if (holds.kind == INITIAL && s->n_slots < MAX_SLOTS)
-		s->slots[s->n_slots++] = (struct slot){at, holds};
+		s->slots[s->n_slots++] = (struct flow_slot){at, holds};
 }
 
-static struct value load(struct flow *f, const struct state *s, struct value at)
+static struct flow_value load(struct flow *f, const struct flow_state *s, struct flow_value at)
 {
 	if (at.kind != INITIAL)
-		return (struct value){LOST};
+		return (struct flow_value){LOST};
 	for (unsigned i = 0; i < s->n_slots; i++) {
-		if (same(&s->slots[i].at, &at))
+		if (cul_flow_same(&s->slots[i].at, &at))
 			return s->slots[i].holds;
 	}
-	return (struct value){MEMORY, at.reg, at.off};
+	return (struct flow_value){MEMORY, at.reg, at.off};
 }
 
-static void apply(struct flow *f, struct state *s, const struct cul_flow_effect *e)
+static void apply(struct flow *f, struct flow_state *s, const struct cul_flow_effect *e)
 {
-	struct value a = get(f, s, e->a), b = get(f, s, e->b), v = {LOST};
+	struct flow_value a = get(f, s, e->a), b = get(f, s, e->b), v = {LOST};
 
 	switch (e->kind) {
 	case CUL_PATH_STORE:
@@ -147,11 +129,11 @@ static void apply(struct flow *f, struct state *s, const struct cul_flow_effect 
 		v = plus(a, e->imm);
 		break;
 	case CUL_PATH_SET:
-		v = (struct value){CONSTANT, 0, e->imm};
+		v = (struct flow_value){CONSTANT, 0, e->imm};
 		break;
 	case CUL_PATH_OR:
 		if (a.kind == CONSTANT)
-			v = (struct value){CONSTANT, 0, a.off | e->imm};
+			v = (struct flow_value){CONSTANT, 0, a.off | e->imm};
 		break;
 	case CUL_PATH_SUM:
 		if (b.kind == CONSTANT)
@@ -168,7 +150,7 @@ static void apply(struct flow *f, struct state *s, const struct cul_flow_effect 
 		s->regs[e->dst] = v;
 }
 
-static bool decode(struct flow *f, uint64_t pc, uint8_t it, struct cul_flow_insn *insn)
+bool cul_flow_decode(struct flow *f, uint64_t pc, uint8_t it, struct cul_flow_insn *insn)
 {
 	uint64_t at = pc - f->code->addr;
 
@@ -179,42 +161,78 @@ static bool decode(struct flow *f, uint64_t pc, uint8_t it, struct cul_flow_insn
 	return insn->len != 0;
 }
 
-static void effects(struct flow *f, struct state *s, const struct cul_flow_insn *insn)
+void cul_flow_effects(struct flow *f, struct flow_state *s, const struct cul_flow_insn *insn)
 {
 	for (unsigned i = 0; i < insn->n_effects; i++)
 		apply(f, s, &insn->effects[i]);
 }
 
-static void later(struct state *list, unsigned *n, const struct state *s, uint64_t pc)
-{
-	if (*n == MAX_WAITING)
-		return;
-	list[*n] = *s;
-	list[*n].it = 0;
-	list[(*n)++].pc = pc;
-}
-
-static bool visit(struct flow *f, uint64_t pc)
+static bool mark(struct flow *f, uint64_t pc, uint8_t as)
 {
 	uint64_t at = pc - f->code->addr;
 
-	if (at >= f->code->size || f->seen[at / 2])
+	if (at >= f->code->size || f->seen[at / 2] >= as)
 		return false;
-	f->seen[at / 2] = 1;
+	f->seen[at / 2] = as;
+	if (pc > f->last)
+		f->last = pc;
 	return true;
 }
 
-static void after_call(struct flow *f, struct state *s)
+static void later(struct flow *f, struct flow_state *list, unsigned *n, uint64_t pc)
+{
+	struct flow_state *to = &list[*n % MAX_WAITING];
+
+	if (!mark(f, pc, WAITING))
+		return;
+	*to = f->state;
+	to->it = 0;
+	to->pc = pc;
+	++*n;
+}
+
+static void after_call(struct flow *f, struct flow_state *s)
 {
 	for (unsigned i = 0; i < f->arch->n_regs; i++) {
 		if (i != f->arch->sp && !(f->arch->preserved >> i & 1))
-			s->regs[i] = (struct value){LOST};
+			s->regs[i] = (struct flow_value){i == f->arch->lr ? BEHIND : LOST};
 	}
+}
+
+/* The link register is only stored by who has called nobody: the path has left its function. */
+static bool strays(struct flow *f, const struct flow_state *s, const struct cul_flow_insn *insn)
+{
+	unsigned lr = f->arch->lr;
+
+	for (unsigned i = 0; i < insn->n_effects && s->regs[lr].kind == BEHIND; i++)
+		if (insn->effects[i].kind == CUL_PATH_STORE && insn->effects[i].dst == lr)
+			return true;
+	return false;
+}
+
+/* As a function is left: by a return, or for another one. */
+static bool may_leave(struct flow *f, const struct flow_state *s)
+{
+	const struct flow_value *lr = &s->regs[f->arch->lr];
+
+	return s->regs[f->arch->sp].kind == INITIAL && (lr->kind == INITIAL || lr->kind == MEMORY);
+}
+
+static void leave(struct flow *f, const struct flow_state *s, enum cul_flow_end end)
+{
+	bool known = end == CUL_PATH_TAIL || s->regs[f->arch->lr].kind == MEMORY;
+
+	if (known && !f->has_tail)
+		f->tail = *s;
+	if (!known && !f->has_jump)
+		f->jump = *s;
+	f->has_tail |= known;
+	f->has_jump |= !known;
 }
 
 /* Whether the path goes on at s->pc. Where else it goes is put on the lists. */
 static bool goes_on(
-	struct flow *f, struct state *s, const struct cul_flow_insn *insn, uint64_t next)
+	struct flow *f, struct flow_state *s, const struct cul_flow_insn *insn, uint64_t next)
 {
 	bool inside = insn->target - f->code->addr < f->code->size;
 
@@ -223,11 +241,13 @@ static bool goes_on(
 	case CUL_PATH_NEXT:
 		return true;
 	case CUL_PATH_BRANCH:
-		later(f->branches, &f->n_branches, s, insn->target);
+		if (f->n_branches < MAX_WAITING)
+			later(f, f->branches, &f->n_branches, insn->target);
 		return true;
 	case CUL_PATH_CALL:
 		after_call(f, s);
-		later(f->calls, &f->n_calls, s, next);
+		if (f->n_calls - f->first_call < MAX_WAITING)
+			later(f, f->calls, &f->n_calls, next);
 		return false;
 	case CUL_PATH_JUMP:
 		if (inside) {
@@ -236,9 +256,13 @@ static bool goes_on(
 		}
 		/* fall through */
 	case CUL_PATH_TAIL:
-		if (!f->has_tail) {
-			f->tail = *s;
-			f->has_tail = true;
+	case CUL_PATH_JUMP_REG:
+		if (f->way == ON && may_leave(f, s))
+			leave(f, s, insn->end);
+		else if (f->way != ON && insn->end == CUL_PATH_JUMP_REG && !f->has_jump &&
+			 cul_flow_slot_of(f, s, f->arch->lr)) {
+			f->jump = *s;
+			f->has_jump = true;
 		}
 		return false;
 	}
@@ -252,14 +276,13 @@ static bool next_path(struct flow *f)
 		return true;
 	}
 	if (f->first_call < f->n_calls) {
-		f->state = f->calls[f->first_call++];
+		f->state = f->calls[f->first_call++ % MAX_WAITING];
 		return true;
 	}
-	f->first_call = f->n_calls = 0;
 	return false;
 }
 
-static bool moves(const struct cul_flow_insn *insn, unsigned reg)
+bool cul_flow_moves(const struct cul_flow_insn *insn, unsigned reg)
 {
 	for (unsigned i = 0; i < insn->n_effects; i++)
 		if (insn->effects[i].kind != CUL_PATH_STORE && insn->effects[i].dst == reg)
@@ -277,7 +300,7 @@ static bool leads_to(struct flow *f, const struct cul_flow_insn *insn)
 		pc += i.len;
 		if (pc == f->until)
 			return true;
-		if (!decode(f, pc, i.it, &i))
+		if (!cul_flow_decode(f, pc, i.it, &i))
 			break;
 	}
 	return false;
@@ -289,7 +312,7 @@ static bool leads_to(struct flow *f, const struct cul_flow_insn *insn)
  */
 static void may_be(struct flow *f, struct cul_flow_insn *insn)
 {
-	bool moves_sp = moves(insn, f->arch->sp);
+	bool moves_sp = cul_flow_moves(insn, f->arch->sp);
 	bool known = f->way == ON ? f->fresh : moves_sp && leads_to(f, insn);
 	bool leaves = insn->end == CUL_PATH_RETURN;
 
@@ -309,13 +332,13 @@ static void may_be(struct flow *f, struct cul_flow_insn *insn)
 /* One instruction, with the one in its delay slot. 1: the place that is looked for; -1: no more. */
 static int step(struct flow *f)
 {
-	struct state *s = &f->state;
+	struct flow_state *s = &f->state;
 	struct cul_flow_insn insn, slot;
 	uint64_t next;
 
 	if (f->way == TO_PC && s->pc == f->until)
 		return 1;
-	if (f->insns++ > MAX_INSNS || !decode(f, s->pc, s->it, &insn))
+	if (f->insns++ > MAX_INSNS || !cul_flow_decode(f, s->pc, s->it, &insn))
 		return -1;
 	next = s->pc + insn.len;
 	s->it = insn.it;
@@ -323,19 +346,21 @@ static int step(struct flow *f)
 		may_be(f, &insn);
 	else
 		f->fresh = false;
-	effects(f, s, &insn);
+	if (strays(f, s, &insn))
+		return -1;
+	cul_flow_effects(f, s, &insn);
 	if (insn.delay) {
 		if (f->way == TO_PC && next == f->until) {
 			if (insn.end == CUL_PATH_CALL) /* it holds the address behind the call */
 				s->regs[f->arch->lr].kind = LOST;
 			return 1;
 		}
-		if (!decode(f, next, 0, &slot))
+		if (!cul_flow_decode(f, next, 0, &slot) || strays(f, s, &slot))
 			return -1;
-		effects(f, s, &slot);
+		cul_flow_effects(f, s, &slot);
 		next += slot.len;
 	}
-	if (f->way == ON && insn.end == CUL_PATH_RETURN && s->regs[f->arch->sp].kind == INITIAL)
+	if (f->way == ON && insn.end == CUL_PATH_RETURN && may_leave(f, s))
 		return 1;
 	if (f->way == TO_CALL && insn.end == CUL_PATH_CALL && next == f->until) {
 		after_call(f, s);
@@ -344,10 +369,10 @@ static int step(struct flow *f)
 	return goes_on(f, s, &insn, next) ? 0 : -1;
 }
 
-static bool follow(struct flow *f)
+bool cul_flow_follow(struct flow *f)
 {
 	do {
-		while (visit(f, f->state.pc)) {
+		while (mark(f, f->state.pc, VISITED)) {
 			int ret = step(f);
 
 			if (ret > 0)
@@ -356,139 +381,49 @@ static bool follow(struct flow *f)
 				break;
 		}
 	} while (f->insns < MAX_INSNS && next_path(f));
-	if (f->way == ON && f->has_tail && f->tail.regs[f->arch->sp].kind == INITIAL) {
+	if (f->has_tail)
 		f->state = f->tail;
-		return true;
-	}
-	return false;
+	return f->has_tail;
 }
 
-/* A register that holds the stack pointer of the start, and how far from it. */
-static int find_cfa(struct flow *f, struct cul_rules *out)
+void cul_flow_jump(struct flow *f)
 {
-	const struct cul_flow_arch *arch = f->arch;
-	const struct value *sp = &f->state.regs[arch->sp];
-
-	if (f->way == ON) { /* the stack pointer that the caller gets */
-		cul_rules_cfa(out, sp->reg, sp->off);
-		return 0;
-	}
-	if (sp->kind == INITIAL && sp->reg == arch->sp) {
-		cul_rules_cfa(out, arch->sp, -sp->off);
-		return 0;
-	}
-	for (unsigned i = 0; i < arch->n_regs; i++) {
-		const struct value *v = &f->state.regs[i];
-
-		if (v->kind == INITIAL && v->reg == arch->sp && arch->preserved >> i & 1) {
-			cul_rules_cfa(out, i, -v->off);
-			return 0;
-		}
-	}
-	return -ENOENT;
+	f->state = f->jump;
+	if (f->way == TO_CALL)
+		after_call(f, &f->state);
 }
 
-/* Going forward a register's last value is what the caller gets. */
-static struct cul_rule rule_forward(struct flow *f, unsigned reg, const struct cul_rules *out)
+bool cul_flow_straight(struct flow *f, struct flow_state *s, unsigned most, uint64_t end)
 {
-	const struct value *v = &f->state.regs[reg];
-	struct cul_rule rule = {.kind = CUL_RULE_UNKNOWN};
+	struct cul_flow_insn insn, slot;
 
-	if (v->kind == INITIAL && v->off == 0) {
-		rule.kind = CUL_RULE_REG;
-		rule.reg = v->reg;
-	} else if (v->kind == MEMORY && v->reg == out->cfa.reg) {
-		rule.kind = CUL_RULE_AT;
-		rule.off = v->off - out->cfa.off;
-	}
-	return rule;
-}
-
-/*
- * From the entry: where the value that the register had then is now. Its slot goes before the
- * register as long as it is part of the stack: on another path to here the register may have been
- * used.
- */
-static struct cul_rule rule_back(struct flow *f, unsigned reg)
-{
-	const struct value *sp = &f->state.regs[f->arch->sp];
-	const struct value had = {INITIAL, (uint8_t)reg, 0};
-	struct cul_rule rule = {.kind = CUL_RULE_UNKNOWN};
-
-	for (unsigned i = 0; i < f->state.n_slots; i++) {
-		const struct slot *slot = &f->state.slots[i];
-
-		if (same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
-			(sp->kind != INITIAL || slot->at.off >= sp->off)) {
-			rule.kind = CUL_RULE_AT;
-			rule.off = slot->at.off;
-			return rule;
-		}
-	}
-	for (unsigned i = 0; i < f->arch->n_regs; i++) {
-		if (!same(&f->state.regs[i], &had))
-			continue;
-		rule.kind = CUL_RULE_REG;
-		rule.reg = (uint8_t)i;
-		if (i == reg)
+	for (; most && s->pc != end && cul_flow_decode(f, s->pc, s->it, &insn); most--) {
+		if (insn.conditional && insn.end != CUL_PATH_BRANCH)
 			break;
+		if (strays(f, s, &insn))
+			return false;
+		cul_flow_effects(f, s, &insn);
+		s->it = insn.it;
+		if (insn.end != CUL_PATH_NEXT && insn.end != CUL_PATH_BRANCH)
+			break;
+		s->pc += insn.len;
+		if (!insn.delay || s->pc == end)
+			continue;
+		if (!cul_flow_decode(f, s->pc, 0, &slot))
+			break;
+		if (strays(f, s, &slot))
+			return false;
+		cul_flow_effects(f, s, &slot);
+		s->pc += slot.len;
 	}
-	return rule;
+	return true;
 }
 
-static int rules_of(struct flow *f, struct cul_rules *out)
-{
-	const struct cul_flow_arch *arch = f->arch;
-	struct cul_rules rules = {0};
-
-	if (find_cfa(f, &rules) != 0)
-		return -ENOENT;
-	for (unsigned i = 0; i < CUL_MAX_REGS; i++) {
-		rules.reg[i].kind = CUL_RULE_UNKNOWN;
-		if (i < arch->n_regs && arch->preserved >> i & 1)
-			rules.reg[i] = f->way == ON ? rule_forward(f, i, &rules) : rule_back(f, i);
-	}
-	rules.reg[arch->sp].kind = CUL_RULE_SAME;
-	rules.reg[arch->ip] =
-		f->way == ON ? rule_forward(f, arch->lr, &rules) : rule_back(f, arch->lr);
-	if (rules.reg[arch->ip].kind == CUL_RULE_UNKNOWN)
-		return -ENOENT;
-	*out = rules;
-	return 0;
-}
-
-/* In a delay slot what comes next was said by the instruction before. */
-static void leave_slot(struct flow *f)
+void cul_flow_leave_slot(struct flow *f)
 {
 	struct cul_flow_insn before;
 
-	if (f->state.pc - f->code->addr >= 4 && decode(f, f->state.pc - 4, 0, &before) &&
+	if (f->state.pc - f->code->addr >= 4 && cul_flow_decode(f, f->state.pc - 4, 0, &before) &&
 		before.delay && !before.n_effects)
 		f->state.pc -= 4;
-}
-
-static int analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
-	const struct cul_code_place *at, enum way way, struct cul_rules *out)
-{
-	cul_cleanup(flow_free) struct flow *f = flow_new(arch, code, at, way);
-
-	if (!f)
-		return -ENOMEM;
-	if (way == ON)
-		leave_slot(f);
-	return follow(f) ? rules_of(f, out) : -ENOENT;
-}
-
-int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
-	const struct cul_code_place *at, struct cul_rules *out)
-{
-	int ret = -ENOENT;
-
-	if (code->size > MAX_CODE || at->pc < code->addr || at->pc - code->addr >= code->size)
-		return -ENOENT;
-	if (code->from_entry && !at->exact)
-		ret = analyse(arch, code, at, TO_CALL, out);
-	if (code->from_entry && ret == -ENOENT)
-		ret = analyse(arch, code, at, TO_PC, out);
-	return ret == -ENOENT ? analyse(arch, code, at, ON, out) : ret;
 }

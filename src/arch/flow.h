@@ -2,9 +2,9 @@
 /*
  * How a function's instructions move its stack pointer and save its caller's
  * registers: from the entry along every path to a pc, or, where the entry is
- * not known, from the pc on to a return. For architectures with a link
- * register. An architecture says what each instruction does in the few words
- * below; what they do not cover is a register whose value is lost.
+ * not known, from the pc on to a return, or from the nearest code before it that
+ * makes a frame. For architectures with a link register. An architecture says what each instruction
+ * does in the few words below; what they do not cover is a register whose value is lost.
  *
  * Compilers keep the frame the same at an instruction, whichever way leads to
  * it, and calls return with what they were entered with: this is used and
@@ -61,8 +61,8 @@ struct cul_flow_insn {
 
 struct cul_flow_arch {
 	uint8_t n_regs, sp, lr, ip;
-	uint8_t zero; /* a register that is always 0; CUL_NO_REG */
-	uint8_t word;
+	uint8_t zero;       /* a register that is always 0; CUL_NO_REG */
+	uint8_t align;      /* of an instruction */
 	uint64_t preserved; /* through calls; with the stack pointer */
 	/* `*out` is all zero before, but for `it`. */
 	void (*decode)(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow_insn *out);

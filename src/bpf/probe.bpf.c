@@ -11,6 +11,7 @@
 #include "bpf/probe_fetch.bpf.h"
 #include "bpf/probe_maps.bpf.h"
 #include "bpf/probe_tell.bpf.h"
+#include "bpf/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -26,11 +27,17 @@ static __always_inline void note_task(struct cul_probe_event *e, __u64 id, int t
 		bpf_get_current_comm(e->in.comm, sizeof(e->in.comm));
 }
 
+/* The process that is followed, which in a PID namespace has another number to the kernel. */
+static __always_inline int is_first(__u64 id)
+{
+	return pidns_ino && id >> 32 == only_followed;
+}
+
 static __always_inline int is_others(__u64 id)
 {
-	__u32 tgid = id >> 32;
+	__u32 tgid = task_key(id) >> 32;
 
-	return only_followed && !bpf_map_lookup_elem(&followed, &tgid);
+	return only_followed && !is_first(id) && !bpf_map_lookup_elem(&followed, &tgid);
 }
 
 static __always_inline int is_elsewhere(void)
@@ -179,14 +186,18 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 		return 0;
 	}
 	ADD(sum->calls, 1);
+	note_outsider(id);
 	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
+	if (want_texts)
+		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
 	/* What never comes back is no error and not slow. */
 	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
 		ADD(sum->filtered, 1);
 		return 0;
 	}
+	take_texts(s);
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.ret = e->in.dur = 0;
@@ -208,7 +219,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 		return 0;
 	}
 	if (user_target)
-		key.tgid = id >> 32;
+		key.tgid = task_key(id) >> 32;
 	remember(s, sum, recipe, &key);
 	return 0;
 }
@@ -234,6 +245,8 @@ static __always_inline void recall(
 	e->ns = c->ns;
 	e->in.caller = c->caller;
 	e->in.faults = c->faults;
+	if (want_texts)
+		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
 	if (keep) {
 		__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
 		__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
@@ -263,7 +276,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	if (id >> 32 == own_tgid)
 		return 0;
 	if (user_target)
-		key.tgid = id >> 32;
+		key.tgid = task_key(id) >> 32;
 	c = bpf_map_lookup_elem(&calls, &key);
 	if (!c || !c->ns) {
 		ADD(sum->strays, 1);
@@ -287,6 +300,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		ADD(sum->filtered_late, 1);
 		return 0;
 	}
+	take_texts(s);
 	if (want_events)
 		note_task(e, id, !want_task, !want_comm);
 	if (carry)
@@ -321,7 +335,7 @@ static __always_inline void words_of_regs(struct scratch *s, const struct cul_pt
 SEC("culprit/entry")
 int probe_entry(struct cul_pt_regs *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 	__u64 caller = 0;
 
@@ -342,7 +356,7 @@ int probe_entry(struct cul_pt_regs *ctx)
 SEC("culprit/inject")
 int probe_inject(struct cul_pt_regs *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), caller = 0;
+	__u64 id = task_id(), caller = 0;
 	struct scratch *s;
 
 	if (!live || is_others(id))
@@ -360,7 +374,7 @@ int probe_inject(struct cul_pt_regs *ctx)
 SEC("culprit/return")
 int probe_return(struct cul_pt_regs *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 
 	if (!live || is_others(id))
@@ -374,7 +388,7 @@ int probe_return(struct cul_pt_regs *ctx)
 /* One task, whatever the instruction did to its stack; idle tasks have a number for all CPUs. */
 static __always_inline __u64 instruction_key(__u64 id)
 {
-	__u32 tid = id;
+	__u32 tid = task_key(id);
 
 	return tid ? tid : 1ull << 32 | bpf_get_smp_processor_id();
 }
@@ -383,7 +397,7 @@ static __always_inline __u64 instruction_key(__u64 id)
 SEC("culprit/after")
 int probe_after(struct cul_pt_regs *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 
 	if (!live || is_others(id))
@@ -399,7 +413,7 @@ int probe_after(struct cul_pt_regs *ctx)
 SEC("culprit/before")
 int probe_before(struct cul_pt_regs *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 
 	if (!live || is_others(id))
@@ -417,7 +431,7 @@ int probe_before(struct cul_pt_regs *ctx)
 SEC("culprit/fentry")
 int probe_fentry(__u64 *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
@@ -467,7 +481,7 @@ int probe_gate(void *ctx)
 SEC("culprit/fexit")
 int probe_fexit(__u64 *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 	__u64 ret = 0;
 
@@ -483,7 +497,7 @@ int probe_fexit(__u64 *ctx)
 SEC("culprit/tracepoint")
 int probe_tracepoint(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 	struct scratch *s;
 	__u64 n = PATCHED(CUL_PATCH_ARGS);
 
@@ -510,7 +524,7 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
 
 	bpf_probe_read_kernel(&parent, sizeof(parent), (void *)(ctx->args[0] + offsets.task_tgid));
 	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
-	if (child != parent && bpf_map_lookup_elem(&followed, &parent))
+	if (child != parent && (is_first(task_id()) || bpf_map_lookup_elem(&followed, &parent)))
 		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
 	return 0;
 }
@@ -521,7 +535,7 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
  */
 static __always_inline int is_kin(__u64 task)
 {
-	return bpf_get_current_pid_tgid() >> 32 == parent_tgid || bpf_map_lookup_elem(&kin, &task);
+	return task_id() >> 32 == parent_tgid || bpf_map_lookup_elem(&kin, &task);
 }
 
 /* task_newtask(task, clone_flags): without CLONE_VM it has memory of its own. */
@@ -542,7 +556,7 @@ int probe_child(struct bpf_raw_tracepoint_args *ctx)
 SEC("culprit/exec")
 int probe_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = task_id() >> 32;
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!is_kin(ctx->args[0]))

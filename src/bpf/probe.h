@@ -26,6 +26,7 @@ enum {
 	CUL_PROBE_BY = 4,         /* words of a group's key */
 	CUL_PROBE_MEASURE_AT = 0, /* among the values: of --hist, */
 	CUL_PROBE_BY_AT = 1,      /* and the first word of --by */
+	CUL_PROBE_TEXT = 128,     /* of a string that tells groups apart, with its end */
 	CUL_PROBE_STACK_DEPTH = 32,     /* frames that tell groups apart */
 	CUL_PROBE_TRACEPOINT_ARGS = 12, /* kernel/trace/bpf_trace.c: bpf_trace_run12 */
 	CUL_PROBE_REGS = 21,            /* x86_64 pt_regs, in its order */
@@ -109,8 +110,13 @@ struct cul_probe_inputs {
 	__u64 caller;        /* the return address */
 	char comm[CUL_PROBE_COMM];
 	__u64 fault;  /* set by generated code when an expression met unreadable memory */
-	__u64 faults; /* bit i: values[i] was not readable */
+	__u64 faults; /* bit i: values[i] was not readable; CUL_PROBE_NO_TEXT */
+	__u8 texts[CUL_PROBE_VALUES]; /* values[i] is where a string of so many bytes lies; 0: none
+				       */
 };
+
+/* In `faults`: there was no room for a string. */
+#define CUL_PROBE_NO_TEXT (1ull << 63)
 
 /*
  * No longer than what a view needs at the return: the time alone, the inputs too, all of it. When
@@ -137,7 +143,7 @@ struct cul_probe_tally_key {
 	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
 	__u32 tgid;    /* whose user_stack it is */
 	__u32 renewed; /* of a process's function: which ran another program before */
-	__u64 by[CUL_PROBE_BY];
+	__u64 by[CUL_PROBE_BY]; /* of a string: its key in the table of strings */
 };
 
 struct cul_probe_tally {

@@ -13,7 +13,7 @@ const volatile __u32 user_target; /* a process's functions: all memory is user m
 const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
 const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
 const volatile __u64 cpus[64];
-const volatile __u32 only_followed; /* calls of the processes in `followed`; 0: of all */
+const volatile __u32 only_followed; /* calls of this process, and of those in `followed`; 0: all */
 const volatile __u32 returns;       /* a call is told when it returns */
 const volatile __u32 keep;          /* words and values of the entry are kept until the return */
 const volatile __u32 carry;         /* and what was fetched there */
@@ -24,7 +24,8 @@ const volatile __u32 want_events, want_groups, want_bars;
 const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
-const volatile __u32 n_by; /* words of a group's key */
+const volatile __u32 n_by;       /* words of a group's key */
+const volatile __u32 want_texts; /* among them are strings */
 const volatile __s64 linear_min, linear_max;
 const volatile __u64 linear_step; /* 0: bars are powers of two */
 const volatile __u64 ring_bytes;  /* of one CPU's ring */
@@ -41,7 +42,7 @@ __u64 execs;       /* of those */
 __u64 inject_seen; /* calls that --inject may choose from */
 __u64 places_kept; /* in `calls`, after a return */
 
-/* By tgid: the process that was asked for, and what it has forked since. */
+/* By the kernel's tgid: the process that was asked for, and what it has forked since. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -115,6 +116,13 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64[CUL_PROBE_STACK_DEPTH]);
 } stacks SEC(".maps"); /* of groups; shorter ones end with 0 */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64[CUL_PROBE_TEXT / 8]);
+} texts SEC(".maps"); /* of groups; what lies behind their end is 0 */
 
 enum {
 	DATA = 2 * CUL_PROBE_PAYLOAD + CUL_PROBE_REGS * 8 + 2 * CUL_PROBE_FRAMES * 8,

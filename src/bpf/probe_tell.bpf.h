@@ -8,6 +8,8 @@
 
 #include "bpf/bars.h"
 #include "bpf/probe_maps.bpf.h"
+#include "bpf/probe_texts.bpf.h"
+#include "bpf/task.h"
 
 /* What could not be read is no 0: it is told apart. */
 static __always_inline void put_values(
@@ -62,10 +64,8 @@ static __always_inline __u64 take_stack(void *ctx, __u64 *frames, __u64 flags)
 	if (n <= 0)
 		return 0;
 	n /= 8;
-	for (long i = 0; i < CUL_PROBE_STACK_DEPTH && i < n; i++) {
-		key = (key ^ frames[i]) * 0x9e3779b97f4a7c15;
-		key ^= key >> 32;
-	}
+	for (long i = 0; i < CUL_PROBE_STACK_DEPTH && i < n; i++)
+		key = mix(key, frames[i]);
 	OPAQUE(n);
 	if (n < CUL_PROBE_STACK_DEPTH)
 		frames[n & (CUL_PROBE_STACK_DEPTH - 1)] = 0;
@@ -91,11 +91,15 @@ static __always_inline void count_group(
 	__u64 *frames = (__u64 *)s->data;
 	struct cul_probe_tally *g;
 
+	if (want_texts && e->in.faults & CUL_PROBE_NO_TEXT) {
+		ADD(sum->ungrouped, 1);
+		return;
+	}
 	if (want_kernel_stack)
 		key.stack = take_stack(ctx, frames, 0);
 	if (want_user_stack) {
 		key.user_stack = take_stack(ctx, frames + USER_AT, BPF_F_USER_STACK);
-		key.tgid = bpf_get_current_pid_tgid() >> 32;
+		key.tgid = task_id() >> 32;
 		if (user_target && want_caller && !returns)
 			key.caller = e->in.caller;
 		if (user_target)

@@ -7,6 +7,7 @@
  * (exact whatever happens later), then asks the filter, then sends details.
  */
 #include "bpf/helpers.h"
+#include "bpf/task.h"
 #include "bpf/watch.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -15,7 +16,7 @@ const volatile __u32 want_kernel_stack;
 const volatile __u32 want_user_stack;
 const volatile __u64 ring_bytes; /* of one CPU's ring */
 
-/* Each hit needs it, from here and not from a page of constants (see struct cul_watch_here). */
+/* Each hit needs it: in the page that is read anyway (see struct cul_watch_here). */
 struct cul_watch_shape shapes[CUL_WATCH_SLOTS];
 struct cul_watch_state states[CUL_WATCH_SLOTS]; /* of kernel targets that all CPUs share */
 __u32 want_comm;   /* a filter asks for it; who emits a hit has it anyway */
@@ -100,10 +101,16 @@ static __always_inline struct cul_watch_here *find_here(void)
 static __always_inline struct cul_watch_state *find_process_state(
 	struct cul_watch_here *here, __u32 target)
 {
-	__u64 owner = shapes[bounded(target)].shared ? 0 : here->event.in.pid;
-	__u64 key = (owner << 32) | target;
-	struct cul_watch_state *st = bpf_map_lookup_elem(&process_states, &key);
+	__u64 shared = shapes[bounded(target)].shared;
+	__u64 owner = shared ? 0 : here->event.in.pid;
+	struct cul_watch_state *st;
+	__u64 key;
 
+	/* Nobody asks for its values by a number, but they are its own. */
+	if (!owner && !shared)
+		owner = 1ull << 31 | bpf_get_current_pid_tgid() >> 32;
+	key = (owner << 32) | target;
+	st = bpf_map_lookup_elem(&process_states, &key);
 	if (st)
 		return st;
 	__builtin_memset(&here->lone, 0, sizeof(here->lone));
@@ -397,8 +404,9 @@ static __always_inline int find_slot(const struct cul_watch_cpu *cpu, __u64 addr
 /* Who, where and when. */
 static __always_inline void identify(struct cul_perf_event_ctx *ctx, struct cul_watch_event *e)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = task_id();
 
+	note_outsider(id);
 	e->in.pid = id >> 32;
 	e->in.tid = (__u32)id;
 	e->in.cpu = bpf_get_smp_processor_id();

@@ -164,7 +164,7 @@ static int check(struct request *r)
 	const struct cul_stack_options *s = &r->stack;
 	int status;
 
-	if (!r->target && !s->all_tasks)
+	if ((!r->target || !*r->target) && !s->all_tasks)
 		return cul_cmd_usage(&cul_cmd_stack,
 			"whose? name a process by its number, or a core file, or --all-tasks");
 	if (r->target && s->all_tasks)

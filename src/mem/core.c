@@ -138,7 +138,9 @@ static int fail_open(const char *path, int code, struct cul_error *err)
 {
 	switch (code) {
 	case -ENOENT:
-		return cul_fail(err, code, "%s: there is no such file", path);
+		return cul_fail(err, code, "%s: there is no such file%s%s", path,
+			strchr(path, '/') ? "" : "; a process is named by its number: pidof ",
+			strchr(path, '/') ? "" : path);
 	case -EACCES:
 	case -EPERM:
 		return cul_fail(err, code,

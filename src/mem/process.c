@@ -92,10 +92,11 @@ static int fail_open(pid_t pid, int code, struct cul_error *err)
 			err, -ESRCH, "memory of process %d: there is no such process", (int)pid);
 	case -EACCES:
 	case -EPERM:
-		return cul_fail(err, -EPERM,
-			"memory of process %d: not permitted; run as root or with CAP_SYS_PTRACE "
-			"(your own processes: see kernel.yama.ptrace_scope)",
-			(int)pid);
+		return cul_fail(err, -EPERM, "memory of process %d: not permitted%s", (int)pid,
+			geteuid() == 0 ? ", though this is root: CAP_SYS_PTRACE is missing here "
+					 "(a container?), or a security module forbids it"
+				       : "; run as root or with CAP_SYS_PTRACE (your own "
+					 "processes: see kernel.yama.ptrace_scope)");
 	default:
 		return cul_fail(err, code, "memory of process %d: cannot open /proc/%d/mem: %s",
 			(int)pid, (int)pid, cul_strerror(code));

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "probe/run.h"
+#include "sys/bpf.h"
 #include "trace/kprobe_events.h"
 
 enum { WAITED_FOR = 8 }; /* links, when a run is given up */
@@ -465,12 +466,16 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 	return 0;
 }
 
-void cul_probe_disarm(struct cul_probe_run *run)
+int cul_probe_disarm(struct cul_probe_run *run, struct cul_error *err)
 {
-	if (run->end_ns || !run->opened)
-		return;
+	int r;
+
 	cul_probe_program_go_live(&run->program, false);
 	run->end_ns = cul_clock_now();
+	/* One that began before may still count. */
+	r = cul_sys_bpf_wait_for_programs();
+	return r ? cul_fail(err, r, "waiting for the programs that still run: %s", cul_strerror(r))
+		 : 0;
 }
 
 void cul_probe_detach(struct cul_probe_run *run)

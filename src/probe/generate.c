@@ -431,6 +431,21 @@ static int add_measure(struct generating *g, struct cul_error *err)
 	return 0;
 }
 
+/* A string stands for itself among the groups, not for where it lies. */
+static void tell_text(struct generating *g, struct cul_generated_value *v)
+{
+	const struct cul_type *type = v->object ? v->object : v->type;
+	/* Not characters that are among the values themselves, as those of comm. */
+	uint64_t room = v->n == 1 && v->type->kind == CUL_KIND_PTR ? cul_plan_text(type) : 0;
+
+	if (!room)
+		return;
+	v->text_room = room < CUL_PROBE_TEXT ? (unsigned)room : CUL_PROBE_TEXT;
+	g->out->has_texts = true;
+	emit(v->at_return ? &g->out->back : &g->out->entry, BPF_ST | BPF_MEM | BPF_B, 6, 0,
+		(int16_t)(INPUT(texts) + v->at), (int32_t)v->text_room);
+}
+
 static int add_by(struct generating *g, struct cul_error *err)
 {
 	size_t before = g->out->n_values;
@@ -440,6 +455,8 @@ static int add_by(struct generating *g, struct cul_error *err)
 	r = add_list(g, "--by", g->options->by, err);
 	if (r)
 		return r;
+	for (size_t i = before; i < g->out->n_values; i++)
+		tell_text(g, &g->out->values[i]);
 	g->out->n_by = g->out->n_values - before;
 	g->out->by_words = g->next - CUL_PROBE_BY_AT;
 	if (g->out->by_words > CUL_PROBE_BY)

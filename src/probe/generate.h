@@ -22,6 +22,8 @@ struct cul_generated_value {
 	const struct cul_type *type;
 	const struct cul_type *object; /* the value is the address of such a thing */
 	unsigned at, n;                /* among CUL_PROBE_VALUES */
+	unsigned text_room; /* of --by: there lies a string, of as many bytes with its end; 0: none
+			     */
 	bool at_return;
 };
 
@@ -42,6 +44,7 @@ struct cul_generated {
 	unsigned by_words; /* that those have */
 	unsigned words;    /* of the arguments, that they use */
 	bool uses_caller, uses_comm;
+	bool has_texts; /* among --by */
 	bool uses_task; /* pid, tid, cpu */
 	bool uses_late; /* what only the return knows */
 	bool keeps;     /* the return needs what the entry had */

@@ -20,6 +20,16 @@ static bool is_text(const struct cul_type *t)
 	return t->kind == CUL_KIND_CHAR && t->name && !strcmp(t->name, "char");
 }
 
+uint64_t cul_plan_text(const struct cul_type *type)
+{
+	const struct cul_type *to;
+
+	if ((type->kind != CUL_KIND_PTR && type->kind != CUL_KIND_ARRAY) ||
+		cul_type_to(type, &to, NULL) || !is_text(to))
+		return 0;
+	return type->kind == CUL_KIND_PTR || !type->count ? UINT64_MAX : type->count + 1;
+}
+
 static bool is_named(const struct cul_type *t, const char *name)
 {
 	return t->kind == CUL_KIND_STRUCT && t->name && !strcmp(t->name, name);

@@ -214,6 +214,7 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 		config->task |= g->uses_task;
 		config->comm |= g->uses_comm;
 		config->caller |= g->uses_caller;
+		config->texts |= g->has_texts;
 		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;

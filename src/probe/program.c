@@ -78,7 +78,7 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	size_t calls = CALLS_MEMORY / call;
 	size_t groups = GROUPS_MEMORY / (sizeof(struct cul_probe_tally) * p->n_possible);
 	size_t stacks = (size_t)config->kernel_stack + config->user_stack;
-	size_t refusals = config->n_gates * p->gate_cpus * sizeof(struct cul_probe_refusals);
+	size_t refusals = p->n_gates * p->gate_cpus * sizeof(struct cul_probe_refusals);
 
 	bpf_map__set_max_entries(skel->maps.totals, (__u32)config->n_sites);
 	bpf_map__set_max_entries(skel->maps.recipes, (__u32)config->n_sites);
@@ -107,16 +107,22 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	}
 	if (config->groups && stacks)
 		bpf_map__set_max_entries(skel->maps.stacks, (__u32)(stacks * groups));
+	if (config->texts)
+		bpf_map__set_max_entries(skel->maps.texts, (__u32)(config->by_words * groups));
 	if (config->groups && config->user_stack)
 		bpf_map__set_max_entries(skel->maps.callers, CALLERS);
 }
 
-static void set_constants(
-	struct probe_bpf *skel, const struct cul_probe_program_config *config, size_t ring_bytes)
+static void set_constants(const struct cul_probe_program *p,
+	const struct cul_probe_program_config *config, size_t ring_bytes)
 {
+	struct probe_bpf *skel = p->skel;
+
 	skel->rodata->user_target = config->user_target;
 	skel->rodata->own_tgid = (__u32)getpid();
-	skel->rodata->only_followed = config->only_pid != 0;
+	skel->rodata->pidns_dev = p->pidns.dev;
+	skel->rodata->pidns_ino = p->pidns.ino;
+	skel->rodata->only_followed = (__u32)config->only_pid;
 	if (config->cpus) {
 		skel->rodata->some_cpus = 1;
 		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
@@ -136,6 +142,7 @@ static void set_constants(
 	skel->rodata->want_events = config->events;
 	skel->rodata->want_groups = config->groups;
 	skel->rodata->want_bars = config->bars;
+	skel->rodata->want_texts = config->texts;
 	skel->rodata->want_task = config->task;
 	skel->rodata->want_comm = config->comm;
 	skel->rodata->want_caller = config->caller;
@@ -177,7 +184,7 @@ static int load_templates(struct cul_probe_program *p,
 
 	p->skel = id >= 0 ? probe_bpf__open() : NULL;
 	if (p->skel) {
-		set_constants(p->skel, config, ring_bytes);
+		set_constants(p, config, ring_bytes);
 		set_sizes(p->skel, p, config);
 		r = cul_sys_bpf_load(p->skel->skeleton);
 	} else {
@@ -206,7 +213,9 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	}
 	for (p->gate_cpus = 1; p->gate_cpus < p->n_possible;)
 		p->gate_cpus *= 2;
-	p->n_gates = config->n_gates;
+	p->pidns = cul_sys_pidns();
+	/* A gate knows us by the kernel's number. */
+	p->n_gates = p->pidns.ino ? 0 : config->n_gates;
 	ring_bytes = cul_rings_size(cul_cpus_count(&p->possible));
 	r = load_templates(p, config, ring_bytes, err);
 	if (r || !config->events)
@@ -252,10 +261,17 @@ uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)
 	return __atomic_load_n(&p->skel->bss->crowded, __ATOMIC_RELAXED);
 }
 
+bool cul_probe_program_met_outsiders(const struct cul_probe_program *p)
+{
+	return __atomic_load_n(&p->skel->bss->outsiders, __ATOMIC_RELAXED);
+}
+
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid)
 {
 	__u32 tgid = (__u32)pid;
 
+	if (p->pidns.ino) /* the program knows it by its number here, and its children by theirs */
+		return 0;
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.followed), &tgid, &tgid);
 }
 
@@ -319,6 +335,7 @@ int cul_probe_program_totals(
 		out->returns += all[cpu].returns;
 		out->strays += all[cpu].strays;
 		out->filtered += all[cpu].filtered + all[cpu].filtered_late;
+		out->filtered_late += all[cpu].filtered_late;
 		out->lone += all[cpu].lone;
 		out->emitted += all[cpu].emitted;
 		out->dropped += all[cpu].dropped;
@@ -392,6 +409,11 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 		r = fn(data, &key, &sum);
 	}
 	return r == -ENOENT ? 0 : r;
+}
+
+bool cul_probe_program_text(struct cul_probe_program *p, uint64_t key, uint8_t text[CUL_PROBE_TEXT])
+{
+	return !cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.texts), &key, text);
 }
 
 size_t cul_probe_program_stack(

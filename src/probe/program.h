@@ -18,6 +18,7 @@
 #include "bpf/probe.h"
 #include "expr/bpf.h"
 #include "probe/probe.h"
+#include "sys/process.h"
 #include "trace/cpus.h"
 #include "trace/rings.h"
 
@@ -55,9 +56,10 @@ struct cul_probe_program {
 	unsigned n_possible;
 	size_t n_sites;
 	unsigned n_gates, gate_cpus; /* places where gates count: sites, and CPUs rounded up */
-	bool grouped;                /* calls are counted by group, not by site alone */
-	unsigned n_by;               /* words of a group's key */
-	CUL_VEC(int) fds;            /* of the programs that were made */
+	struct cul_sys_pidns pidns;
+	bool grouped;     /* calls are counted by group, not by site alone */
+	unsigned n_by;    /* words of a group's key */
+	CUL_VEC(int) fds; /* of the programs that were made */
 };
 
 /* What the view needs; see the constants of bpf/probe.bpf.c. */
@@ -70,7 +72,7 @@ struct cul_probe_program_config {
 	pid_t parent;                /* whose functions are probed; 0: nobody's */
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
-	bool events, groups, bars, task, comm, caller, regs;
+	bool events, groups, bars, texts, task, comm, caller, regs;
 	unsigned by_words;
 	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
@@ -110,6 +112,8 @@ struct cul_probe_instance {
 int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err);
 
+/* Tasks called that have no number in our PID namespace: theirs is 0. */
+bool cul_probe_program_met_outsiders(const struct cul_probe_program *p);
 /* With config.only_pid: calls of this process count too. */
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
@@ -137,6 +141,9 @@ int cul_probe_program_groups(struct cul_probe_program *p,
 /* A process that has a new group with a user stack, and its name; each once. False: none. */
 bool cul_probe_program_next_caller(
 	struct cul_probe_program *p, pid_t *pid, char comm[CUL_PROBE_COMM + 1]);
+/* A string of a group's key; false when it was not kept. */
+bool cul_probe_program_text(
+	struct cul_probe_program *p, uint64_t key, uint8_t text[CUL_PROBE_TEXT]);
 /* Frames of a group's stack; 0 when it was not kept. */
 size_t cul_probe_program_stack(
 	struct cul_probe_program *p, uint64_t key, uint64_t frames[CUL_PROBE_STACK_DEPTH]);

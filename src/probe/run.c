@@ -136,10 +136,9 @@ static int loop(struct cul_probe_run *run)
 
 static int finish(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r = 0;
+	int r = cul_probe_disarm(run, err);
 
-	cul_probe_disarm(run);
-	if (run->program.rings)
+	if (!r && run->program.rings)
 		r = cul_rings_read(run->program.rings, true);
 	if (!r)
 		r = cul_probe_summary(run, err);

@@ -122,9 +122,9 @@ static inline bool cul_probe_is_paired(const struct cul_probe_run *run, const st
 /* ways.c: how site `i` is to be attached; what the kernel says to it is arm.c's. */
 enum cul_attach_kind cul_probe_way(const struct cul_probe_run *run, size_t i);
 
-/* arm.c: programs and attachments; and back. */
+/* arm.c: programs and attachments; and back. After disarm nothing counts any more. */
 int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err);
-void cul_probe_disarm(struct cul_probe_run *run);
+int cul_probe_disarm(struct cul_probe_run *run, struct cul_error *err);
 /* Closes all that was attached, which may take the kernel seconds. */
 void cul_probe_detach(struct cul_probe_run *run);
 void cul_probe_arm_free(struct cul_probe_run *run);

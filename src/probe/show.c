@@ -26,7 +26,7 @@ static const uint8_t *fetched(const struct cul_plan *plan, const struct cul_prob
 	return data + f->pos;
 }
 
-static void print_string(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room)
+void cul_plan_show_text(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room)
 {
 	cul_str_add(out, "\"");
 	cul_familiar_text(out, bytes, size);
@@ -139,7 +139,7 @@ static bool show_pointee(
 		return false;
 	switch (arg->form) {
 	case CUL_FORM_STRING:
-		print_string(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);
+		cul_plan_show_text(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);
 		break;
 	case CUL_FORM_PATH:
 		print_path(out, bytes, size, t->plan->recipe.fetch[arg->fetch].size);

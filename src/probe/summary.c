@@ -27,6 +27,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->returns += one->returns;
 	sum->strays += one->strays;
 	sum->filtered += one->filtered;
+	sum->filtered_late += one->filtered_late;
 	sum->lone += one->lone;
 	sum->emitted += one->emitted;
 	sum->dropped += one->dropped;
@@ -43,7 +44,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->timed = returns && t->waited;
+	f->timed = returns ? t->returns - t->filtered_late : 0;
 	/* Those that were filtered at the entry are not waited for. */
 	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;
@@ -204,6 +205,8 @@ int cul_probe_summary(struct cul_probe_run *run, struct cul_error *err)
 	int r = cul_probe_say_rate(run, run->end_ns);
 
 	cul_probe_say_children(run);
+	if (cul_probe_program_met_outsiders(&run->program))
+		cul_gaps_add_outsiders(&run->gaps);
 	if (run->users.refused)
 		cul_gaps_add(&run->gaps,
 			"user frames are named in the first %d processes alone; -p PID --kernel "

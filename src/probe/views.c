@@ -38,18 +38,21 @@ static bool same_values(const struct cul_generated *a, const struct cul_generate
 	bool same = a->n_values == b->n_values;
 
 	for (size_t i = 0; same && i < a->n_values; i++)
-		same = a->values[i].type == b->values[i].type;
+		same = a->values[i].type == b->values[i].type &&
+		       a->values[i].text_room == b->values[i].text_room;
 	return same;
 }
 
-/* The first site of the same function that has values of the same types. */
+/* The first site of the same function that has values of the same types, and times or none. */
 static unsigned first_alike(const struct cul_probe_run *run, unsigned site)
 {
 	const struct cul_site *sites = run->sites.sites.data;
 	unsigned first = site;
 
 	for (unsigned i = site; i && cul_probe_same_function(&sites[i - 1], &sites[site]); i--)
-		if (same_values(&run->generated[i - 1], &run->generated[site]))
+		if (same_values(&run->generated[i - 1], &run->generated[site]) &&
+			cul_probe_is_paired(run, &sites[i - 1]) ==
+				cul_probe_is_paired(run, &sites[site]))
 			first = i - 1;
 	return first;
 }
@@ -144,6 +147,7 @@ static void name_values(
 {
 	const struct cul_generated *g = &run->generated[key->site];
 	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
+	uint8_t text[CUL_PROBE_TEXT];
 
 	for (size_t i = 0; i < g->n_by && i < CUL_PROBE_BY; i++) {
 		const struct cul_generated_value *v = &g->values[g->n_values - g->n_by + i];
@@ -159,7 +163,15 @@ static void name_values(
 			arg->why = "unreadable";
 			continue;
 		}
-		cul_print_value(&out->texts[out->n_by - 1], &value, &names);
+		if (v->text_room && !cul_probe_program_text(&run->program, key->by[word], text)) {
+			arg->why = "not kept";
+			continue;
+		}
+		if (v->text_room)
+			cul_plan_show_text(&out->texts[out->n_by - 1], text,
+				strnlen((char *)text, sizeof(text) - 1) + 1, sizeof(text));
+		else
+			cul_print_value(&out->texts[out->n_by - 1], &value, &names);
 		arg->value.text = cul_str_text(&out->texts[out->n_by - 1]);
 		arg->value.is_number = cul_print_is_number(v->type, value.size);
 	}
@@ -238,7 +250,7 @@ static void name_group(struct cul_probe_run *run, const struct entry *e, struct 
 		.n_frames = out->n - skip,
 		.calls = e->g.count,
 		.errors = e->g.errors,
-		.timed = run->returns,
+		.timed = cul_probe_is_paired(run, site),
 		.sum_ns = e->g.sum,
 		.max_ns = e->g.max};
 }

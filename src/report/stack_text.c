@@ -289,7 +289,7 @@ int cul_text_stack_summary(struct cul_sink *s, const struct cul_stack_summary *m
 	cul_str_add(&t->lines.text, "\n");
 	for (size_t i = 0; i < t->unnamed.len; i++) {
 		cul_lines_begin(&t->lines, 0, INDENT);
-		cul_text_say(t, CUL_INK_DIM, "no symbols for %s", t->unnamed.data[i]);
+		cul_text_say(t, CUL_INK_DIM, "unnamed code in %s", t->unnamed.data[i]);
 		cul_lines_end(&t->lines);
 	}
 	cul_lines_begin(&t->lines, 0, INDENT);

@@ -16,7 +16,7 @@
 enum {
 	TICK = 64,           /* threads between two looks at the user */
 	KEPT_MOST = 4 << 20, /* frames in all */
-	CORE_SECONDS = 20,   /* a hostile core would have us walk for days */
+	WALK_SECONDS = 20,   /* who is hostile would have us walk for days */
 };
 
 struct run {
@@ -30,7 +30,7 @@ struct run {
 	CUL_VEC(struct cul_stack_frame_shown) shown; /* of one group */
 	CUL_VEC(struct cul_stack_thread) threads;    /* likewise */
 	struct cul_stack_summary summary;
-	uint64_t began, kept;
+	uint64_t until, kept;
 };
 
 static void run_free(struct run *r)
@@ -97,8 +97,9 @@ static bool wants_end(const struct run *r)
 
 static int walk(struct run *r, const struct cul_source_thread *t, struct cul_stack *stack)
 {
-	const struct cul_unwind_options options = {
-		.methods = r->options->methods, .max_frames = r->options->max_frames};
+	const struct cul_unwind_options options = {.methods = r->options->methods,
+		.max_frames = r->options->max_frames,
+		.until = r->until};
 	int ret = 0;
 
 	if (t->walked) {
@@ -117,17 +118,17 @@ static const char *spent(const struct run *r)
 {
 	if (r->kept > KEPT_MOST)
 		return "not walked: those before it have millions of frames (--frames N)";
-	if (r->options->core && cul_clock_now() - r->began > CORE_SECONDS * 1000000000ull)
+	if (cul_clock_now() > r->until)
 		return "not walked: those before it took too long (--frames N)";
 	return NULL;
 }
 
 static int walk_all(struct run *r, struct cul_error *err)
 {
-	r->began = cul_clock_now();
+	r->until = cul_clock_now() + WALK_SECONDS * 1000000000ull;
 	for (size_t i = 0; i < r->source.threads.len; i++) {
 		struct cul_source_thread *t = &r->source.threads.data[i];
-		const char *why = t->has_regs ? spent(r) : NULL;
+		const char *why = t->has_regs && !t->walked ? spent(r) : NULL;
 		size_t groups = r->groups.groups.len, frames;
 		struct cul_stack stack = {0};
 		int ret = 0;

@@ -16,7 +16,10 @@ enum {
 	/* Memory that is there before it is wanted: most stacks are smaller. */
 	READY_EACH = 2 * PAGE,
 	READY_MOST = 32 << 20,
+	RED_ZONE = 128, /* x86_64: a function that calls nobody may use that much below its stack */
 };
+
+#define SS_FLAGS (1u | 1u << 31) /* SS_ONSTACK, SS_AUTODISARM (include/uapi/linux/signal.h) */
 
 struct copy {
 	uint64_t addr, size;
@@ -49,19 +52,17 @@ static bool covers(const struct copy *c, uint64_t addr)
 	return addr >= c->addr && addr - c->addr < c->size;
 }
 
-/* Copies may overlap where stacks lie in one mapping. */
-static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
+/* How many begin at `addr` or before. */
+static size_t up_to(struct cul_snapshot *s, uint64_t addr)
 {
 	const struct copy *c = s->copies.data;
 	size_t low = 0, high = s->copies.len;
 
-	if (!s->sorted) {
-		qsort(s->copies.data, s->copies.len, sizeof(*c), by_addr);
+	if (!s->sorted && high) {
+		qsort(s->copies.data, high, sizeof(*c), by_addr);
 		s->sorted = true;
 		s->last = 0;
 	}
-	if (s->last < s->copies.len && covers(&c[s->last], addr))
-		return &c[s->last];
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -70,6 +71,18 @@ static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
 		else
 			high = mid;
 	}
+	return low;
+}
+
+/* Copies may overlap where stacks lie in one mapping. */
+static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
+{
+	const struct copy *c = s->copies.data;
+	size_t low;
+
+	if (s->sorted && s->last < s->copies.len && covers(&c[s->last], addr))
+		return &c[s->last];
+	low = up_to(s, addr);
 	while (low-- > 0 && addr - c[low].addr < CUL_SNAPSHOT_STACK) {
 		if (!covers(&c[low], addr))
 			continue;
@@ -79,12 +92,19 @@ static const struct copy *find(struct cul_snapshot *s, uint64_t addr)
 	return NULL;
 }
 
+/* Where a compiler at run time puts its code, but no stack: frames there are never certain. */
+static bool is_code(struct cul_snapshot *s, const struct cul_map *map)
+{
+	/* A copy begins in the mapping of its stack. */
+	return map->prot & CUL_MAP_EXEC && up_to(s, map->start - 1) == up_to(s, map->end - 1);
+}
+
 static bool may_read(struct cul_snapshot *s, uint64_t addr)
 {
 	const struct cul_map *map = s->maps ? cul_maps_at(s->maps, addr) : NULL;
 
 	if (s->maps)
-		return map && !(map->prot & CUL_MAP_WRITE);
+		return map && (!(map->prot & CUL_MAP_WRITE) || is_code(s, map));
 	s->late |= s->until && cul_clock_now() > s->until;
 	return !s->late;
 }
@@ -163,17 +183,42 @@ void cul_snapshot_free(struct cul_snapshot *s)
 	free(s);
 }
 
+/*
+ * Whether it is the alternate stack of a signal handler, from where a walk goes on to another one.
+ * The kernel puts a stack_t there (sigaltstack(2): pointer, flags, size) that says so.
+ */
+static bool is_alternate(const uint8_t *bytes, size_t size, uint64_t sp)
+{
+	for (size_t at = 0; at + 3 * sizeof(uint64_t) <= size; at += sizeof(uint64_t)) {
+		struct {
+			uint64_t start;
+			uint32_t flags, unused;
+			uint64_t size;
+		} s;
+
+		memcpy(&s, bytes + at, sizeof(s));
+		if (s.start <= sp && sp - s.start < s.size && !(s.flags & ~SS_FLAGS))
+			return true;
+	}
+	return false;
+}
+
 bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr)
 {
 	size_t room = s->size - s->used;
 	size_t want = room < CUL_SNAPSHOT_STACK ? room : CUL_SNAPSHOT_STACK;
-	uint64_t start = addr & ~(uint64_t)(PAGE - 1);
+	uint64_t start = (addr > RED_ZONE ? addr - RED_ZONE : 0) & ~(uint64_t)(PAGE - 1);
+	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
 	struct copy *c;
 	ssize_t n;
 
 	if (start > UINT64_MAX - want || want == 0)
 		return false;
 	n = cul_sys_process_vm_readv(s->pid, start, s->room + s->used, want);
+	if (n == -EFAULT && start < page) {
+		start = page;
+		n = cul_sys_process_vm_readv(s->pid, start, s->room + s->used, want);
+	}
 	if (n <= 0)
 		return n == -EFAULT;
 	c = cul_vec_push(&s->copies);
@@ -182,7 +227,7 @@ bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr)
 	*c = (struct copy){.addr = start, .size = (uint64_t)n, .bytes = s->room + s->used};
 	s->used += ((size_t)n + PAGE - 1) & ~(size_t)(PAGE - 1);
 	s->sorted = false;
-	return (size_t)n < want;
+	return (size_t)n < want && !is_alternate(c->bytes, (size_t)n, addr);
 }
 
 void cul_snapshot_of(struct cul_snapshot *s, struct cul_mem *live)

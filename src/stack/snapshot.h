@@ -2,7 +2,7 @@
 /*
  * Memory of a process as it was at one instant: copies of the used parts of its stacks, taken while
  * it stood still. Until cul_snapshot_close() what was not copied is read from the process; then
- * only what it cannot write: code, and constants of its files.
+ * only code, also where it may be written to, and constants of its files.
  */
 #ifndef CUL_STACK_SNAPSHOT_H
 #define CUL_STACK_SNAPSHOT_H
@@ -24,8 +24,9 @@ int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snaps
 void cul_snapshot_free(struct cul_snapshot *s); /* accepts NULL */
 
 /*
- * Copies from the page of `addr` up to where memory ends, CUL_SNAPSHOT_STACK bytes at most.
- * Returns whether that was all of it.
+ * Copies from the page of `addr`, and of the red zone below it, up to where memory ends,
+ * CUL_SNAPSHOT_STACK bytes at most. Returns whether that was all of the stack, and it does not lead
+ * to another one, as that of a signal handler may.
  */
 bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr);
 

@@ -247,17 +247,6 @@ void cul_objfile_debug_ahead(struct cul_objfile *o)
 		free(a);
 }
 
-void cul_objfile_debug_await(struct cul_objfile *o)
-{
-	if (!o->ahead)
-		return;
-	pthread_join(o->ahead->thread, NULL);
-	o->dwarf = o->ahead->dwarf;
-	o->inflated = o->ahead->inflated;
-	o->debug_sought = o->dwarf; /* else it fails again, with words */
-	free(cul_take(o->ahead));
-}
-
 Elf *cul_objfile_debug_elf(struct cul_objfile *o)
 {
 	cul_objfile_debug_await(o);
@@ -314,6 +303,19 @@ static int open_alt(struct cul_objfile *o)
 		"%s: its debug information needs another file, \"%s\", which is not there or is "
 		"another's; install the debug package that has it",
 		o->name, len > 0 ? name : "?");
+}
+
+void cul_objfile_debug_await(struct cul_objfile *o)
+{
+	if (!o->ahead)
+		return;
+	pthread_join(o->ahead->thread, NULL);
+	o->dwarf = o->ahead->dwarf;
+	o->inflated = o->ahead->inflated;
+	o->debug_sought = o->dwarf; /* else it fails again, with words */
+	free(cul_take(o->ahead));
+	if (o->dwarf)
+		open_alt(o);
 }
 
 static int open_dwarf(struct cul_objfile *o)

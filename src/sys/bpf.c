@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/cleanup.h"
 #include "sys/fault.h"
 
 /* libbpf 1.x sets errno as well as returning it; older ones set errno alone. */
@@ -36,6 +37,19 @@ int cul_sys_bpf_map_update_batch(int fd, const void *keys, const void *values, u
 	__u32 count = n;
 
 	return r ? r : result(bpf_map_update_batch(fd, keys, values, &count, NULL));
+}
+
+int cul_sys_bpf_wait_for_programs(void)
+{
+	cul_autoclose int inner =
+		cul_sys_bpf_map_create(BPF_MAP_TYPE_ARRAY, "culprit_inner", 4, 4, 1);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (__u32)inner);
+	cul_autoclose int outer = inner < 0 ? inner
+					    : result(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS,
+						      "culprit_wait", 4, 4, 1, &opts));
+	__u32 first = 0;
+
+	return outer < 0 ? outer : cul_sys_bpf_map_update(outer, &first, &inner);
 }
 
 int cul_sys_bpf_map_delete(int fd, const void *key)

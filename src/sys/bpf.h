@@ -27,6 +27,13 @@ int cul_sys_bpf_map_next_key(int fd, const void *key, void *next);
 /* Maps the first `size` bytes of an array map made for it, to read and write; munmap() ends it. */
 int cul_sys_bpf_map_mmap(int fd, size_t size, void **out);
 
+/*
+ * Returns when every program that runs now, and may not sleep, has come to its end: the kernel
+ * waits for that after each change of a map of maps (kernel/bpf/syscall.c,
+ * maybe_wait_bpf_programs(); 6.1 and 6.12), for which one is made here.
+ */
+int cul_sys_bpf_wait_for_programs(void);
+
 int cul_sys_bpf_prog_load(
 	enum bpf_prog_type type, const char *name, const struct bpf_insn *insns, size_t n);
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +53,17 @@ int cul_sys_ptrace_stop(pid_t tid, int *stop)
 	return 0;
 }
 
+void cul_sys_ptrace_reap(pid_t tid)
+{
+	const int options = WEXITED | WNOHANG | __WALL;
+	siginfo_t info = {0};
+
+	/* Without WNOWAIT a tracee's stop would be taken too, whatever the options say. */
+	if (waitid(P_PID, (id_t)tid, &info, options | WNOWAIT) == 0 && info.si_pid &&
+		info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+		waitid(P_PID, (id_t)tid, NULL, options);
+}
+
 int cul_sys_pidfd_open(pid_t pid)
 {
 	long fd = cul_sys_faulted(CUL_SYS_PIDFD_OPEN);
@@ -81,4 +94,17 @@ void cul_sys_raise_file_limit(void)
 		return;
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+struct cul_sys_pidns cul_sys_pidns(void)
+{
+	enum { MACHINES = 0xeffffffcu, MINOR_BITS = 20 }; /* PROC_PID_INIT_INO; linux/kdev_t.h */
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == MACHINES)
+		return (struct cul_sys_pidns){0};
+	return (struct cul_sys_pidns){
+		.dev = (uint64_t)major(st.st_dev) << MINOR_BITS | minor(st.st_dev),
+		.ino = st.st_ino,
+	};
 }

@@ -28,11 +28,23 @@ int cul_sys_ptrace_regset(pid_t tid, unsigned type, void *buf, size_t *size);
  */
 int cul_sys_ptrace_stop(pid_t tid, int *stop);
 
+/* Lets go of a tracee, of any thread of ours, that has ended; of no other. */
+void cul_sys_ptrace_reap(pid_t tid);
+
 /* A descriptor (close-on-exec) that is readable when the process has ended (kernel 5.3). */
 int cul_sys_pidfd_open(pid_t pid);
 
 /* process_vm_readv(2) of one block: the bytes that came, which may be fewer at an unmapped page. */
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size);
+
+/*
+ * Our PID namespace, as bpf_get_ns_current_pid_tgid() wants it. 0, 0: the machine's own, where
+ * processes have the numbers that the kernel has for them.
+ */
+struct cul_sys_pidns {
+	uint64_t dev, ino;
+};
+struct cul_sys_pidns cul_sys_pidns(void);
 
 /* As many descriptors as we may have: probes and registers take one or two each. */
 void cul_sys_raise_file_limit(void);

@@ -23,6 +23,13 @@ void cul_gaps_add(struct cul_gaps *gaps, const char *fmt, ...)
 		cul_str_free(&text);
 }
 
+void cul_gaps_add_outsiders(struct cul_gaps *gaps)
+{
+	cul_gaps_add(gaps,
+		"processes outside of the PID namespace (container) that culprit runs "
+		"in, or with one of their own, have no number here: theirs is shown as 0");
+}
+
 void cul_gaps_free(struct cul_gaps *gaps)
 {
 	for (size_t i = 0; i < gaps->texts.len; i++)

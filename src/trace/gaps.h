@@ -14,6 +14,8 @@ struct cul_gaps {
 /* Out of memory: the sentence is lost, not the run. */
 void cul_gaps_add(struct cul_gaps *gaps, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Of tasks that have no number in our PID namespace. */
+void cul_gaps_add_outsiders(struct cul_gaps *gaps);
 void cul_gaps_free(struct cul_gaps *gaps);
 
 #endif

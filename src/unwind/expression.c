@@ -199,12 +199,19 @@ static int step(struct machine *m, const Dwarf_Op *op)
 static int target(const Dwarf_Op *ops, size_t n, size_t from, size_t *to)
 {
 	uint64_t offset = ops[from].offset + 3 + (uint64_t)(int64_t)(int16_t)ops[from].number;
+	size_t low = 0, high = n;
 
-	for (size_t i = 0; i < n; i++) {
-		if (ops[i].offset == offset) {
-			*to = i;
-			return 0;
-		}
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (ops[mid].offset < offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < n && ops[low].offset == offset) {
+		*to = low;
+		return 0;
 	}
 	/* Behind the last operation, of which only the end of the list is known. */
 	if (offset > ops[n - 1].offset && offset < UINT32_MAX) {

@@ -11,7 +11,8 @@
 
 static bool same(const struct cul_frame *a, const struct cul_frame *b)
 {
-	return a->pc == b->pc && a->exact == b->exact && a->trampoline == b->trampoline;
+	return a->pc == b->pc && a->exact == b->exact && a->trampoline == b->trampoline &&
+	       a->certainty == b->certainty;
 }
 
 static int keep(struct cul_stack *s, const struct cul_frame *frame)

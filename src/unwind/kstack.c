@@ -123,7 +123,6 @@ static int to_caller_by_record(struct walk *w, enum cul_unwind_method *method)
 {
 	struct cul_records_frame f = {.pc = w->frame.pc, .fp = w->frame.bp};
 	uint64_t fail = 0, record = w->frame.bp;
-	bool entry = w->code->is_entry && w->code->is_entry(w->code->data, w->frame.pc);
 	int ret;
 
 	note_end(w, 0, 0);
@@ -139,11 +138,12 @@ static int to_caller_by_record(struct walk *w, enum cul_unwind_method *method)
 	}
 	/* What was interrupted may not have had a record yet: its caller would be missing. */
 	w->trusted = w->trusted && !w->frame.exact;
+	f.exact = f.exact || (w->code->is_entry && w->code->is_entry(w->code->data, w->frame.pc));
 	return arrive(w, &(struct cul_orc_frame){.pc = f.pc,
 				 .sp = record + 16,
 				 .bp = f.fp,
-				 .slot = f.exact ? 0 : record + 8,
-				 .exact = f.exact || entry});
+				 .slot = f.exact ? 0 : f.fp,
+				 .exact = f.exact});
 }
 
 void cul_kstack_walk(const struct cul_arch *arch, const struct cul_kstack_code *code,

@@ -24,8 +24,10 @@ struct cul_kstack_code {
 	/* -ENOENT: no table tells of that code. NULL: there are no tables. */
 	int (*orc)(void *data, uint64_t addr, struct cul_orc_entry *out);
 	/*
-	 * The return address in whose place, at `slot`, the kernel has put `pc` to be called when a
-	 * function returns (kretprobes, the function graph tracer); pc itself when it did not.
+	 * The return address in whose place the kernel has put `pc` to be called when a function
+	 * returns (kretprobes, the function graph tracer); pc itself when it did not. `slot` tells
+	 * which: on x86_64 its place on the stack, on arm64 the caller's frame pointer
+	 * (arch/arm64/kernel/ftrace.c, probes/kprobes.c).
 	 */
 	uint64_t (*original)(void *data, uint64_t pc, uint64_t slot);
 	/* arm64: whether what this code returns to was interrupted. NULL: never. */

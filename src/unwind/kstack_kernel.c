@@ -18,7 +18,7 @@ enum {
 	MAX_HOOKS = 4096,           /* functions of one task that will return to a hook */
 	RETURN_STACK = 4096,        /* bytes: SHADOW_STACK_SIZE of kernel/trace/fgraph.c */
 	NAME = 64,                  /* MODULE_NAME_LEN is 64 minus a word */
-	MAX_NODE = 256,             /* of struct rethook_node */
+	MAX_NODE = 256,             /* of struct rethook_node, kretprobe_instance */
 	MAX_CALL = 16,
 };
 
@@ -30,7 +30,8 @@ struct named_table {
 /* What a kretprobe or the graph tracer has put in the place of a return address. */
 struct hooks {
 	uint64_t rethook, graph; /* where functions return to instead; 0: there is none */
-	struct cul_extent list, node, original, frame; /* task_struct, then struct rethook_node */
+	struct cul_extent list;  /* in task_struct; then in its elements */
+	struct cul_extent node, original, frame;
 	struct cul_extent stack, graph_ret, graph_slot;
 };
 
@@ -201,7 +202,7 @@ static bool code_is_entry(void *data, uint64_t pc)
 	return pc > s->entry_start && pc <= s->entry_end;
 }
 
-/* struct task_struct.rethooks: a list of those that wait for their functions, the latest first. */
+/* A list of those that wait for their functions to return, the latest first. */
 static uint64_t rethook_original(struct cul_kstack *s, uint64_t pc, uint64_t slot)
 {
 	const struct hooks *h = &s->hooks;
@@ -261,18 +262,38 @@ static uint64_t code_original(void *data, uint64_t pc, uint64_t slot)
 	return pc == s->hooks.rethook ? rethook_original(s, pc, slot) : pc;
 }
 
+/* include/linux/rethook.h; include/linux/kprobes.h, where kretprobes do without (arm64, 6.12). */
+static const struct hook_names {
+	const char *list, *node, *original, *frame, *trampoline;
+} hook_names[] = {
+	{"rethooks", "rethook_node", "ret_addr", "frame", "arch_rethook_trampoline"},
+	{"kretprobe_instances", "kretprobe_instance", "ret_addr", "fp", "__kretprobe_trampoline"},
+};
+
+static bool find_list(
+	struct cul_kstack *s, const struct cul_type *task, const struct hook_names *names)
+{
+	const struct cul_type *node = cul_kernel_type(s->k, CUL_KIND_STRUCT, names->node);
+	struct hooks *h = &s->hooks;
+
+	if (!node || cul_type_extent(task, names->list, &h->list, NULL) ||
+		cul_type_extent(node, "llist", &h->node, NULL) ||
+		cul_type_extent(node, names->original, &h->original, NULL) ||
+		cul_type_extent(node, names->frame, &h->frame, NULL) ||
+		h->original.at + 8 > MAX_NODE || h->frame.at + 8 > MAX_NODE)
+		return false;
+	h->rethook = address(s->k, names->trampoline);
+	return h->rethook != 0;
+}
+
 static void find_hooks(struct cul_kstack *s, const struct cul_type *task)
 {
-	const struct cul_type *node = cul_kernel_type(s->k, CUL_KIND_STRUCT, "rethook_node");
 	const struct cul_type *ret = cul_kernel_type(s->k, CUL_KIND_STRUCT, "ftrace_ret_stack");
 	struct hooks *h = &s->hooks;
 
-	if (node && !cul_type_extent(task, "rethooks", &h->list, NULL) &&
-		!cul_type_extent(node, "llist", &h->node, NULL) &&
-		!cul_type_extent(node, "ret_addr", &h->original, NULL) &&
-		!cul_type_extent(node, "frame", &h->frame, NULL) &&
-		h->original.at + 8 <= MAX_NODE && h->frame.at + 8 <= MAX_NODE)
-		h->rethook = address(s->k, "arch_rethook_trampoline");
+	for (size_t i = 0; i < sizeof(hook_names) / sizeof(hook_names[0]); i++)
+		if (find_list(s, task, &hook_names[i]))
+			break;
 	if (ret && !cul_type_extent(task, "ret_stack", &h->stack, NULL) &&
 		!cul_type_extent(ret, "ret", &h->graph_ret, NULL) &&
 		!cul_type_extent(ret, "retp", &h->graph_slot, NULL))

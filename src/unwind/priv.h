@@ -24,17 +24,18 @@ struct memory_line {
 
 /* The rules at one pc, whichever method made them. */
 struct cached_rules {
-	uint64_t pc, flags;
+	uint64_t pc, flags, lr;
 	bool valid, exact;
 	unsigned methods; /* that were allowed */
 	int ret;          /* 0, -ENOENT: no method has any */
 	uint8_t method;
 	bool trampoline;
+	bool entered; /* the return address was put there: nothing has called */
 	struct cul_rules rules;
 	/* What the code says where `rules` are tables that may be right at calls only. */
 	bool has_code;
 	struct cul_rules code;
-	bool no_entry; /* the code was analysed without knowing where its function begins */
+	bool no_entry; /* the code was analysed without knowing where its function begins, by lr */
 };
 
 /* Whether there is code at an address. */
@@ -63,6 +64,7 @@ struct walk {
 	struct cul_thread_regs regs;
 	struct cul_frame frame;
 	bool trusted;  /* the frame is CUL_CERTAIN */
+	bool entered;  /* nothing has called its function */
 	uint64_t fail; /* the address that could not be read, or was no code */
 	unsigned n_scans, n_calls;
 };

@@ -64,11 +64,12 @@ enum cul_unwind_method {
 const char *cul_unwind_method_name(enum cul_unwind_method method); /* "CFI", "frame pointer" */
 
 struct cul_frame {
-	uint64_t pc;     /* without mode bits and signatures; of a caller its return address */
-	uint64_t sp;     /* at pc */
-	bool exact;      /* pc is where it stopped (innermost, interrupted): not a return address */
-	bool trampoline; /* this is the code that a signal handler returns to */
-	uint8_t method;  /* how this frame was found: enum cul_unwind_method */
+	uint64_t pc;       /* without mode bits and signatures; of a caller its return address */
+	uint64_t sp;       /* at pc */
+	bool exact;        /* pc is where it stopped (innermost, interrupted) or is to begin: not a
+			      return address */
+	bool trampoline;   /* this is the code that a signal handler returns to */
+	uint8_t method;    /* how this frame was found: enum cul_unwind_method */
 	uint8_t certainty; /* enum cul_certainty, of this frame and all before it */
 };
 
@@ -86,6 +87,7 @@ enum cul_unwind_why {
 	CUL_UNWIND_END_LOOP,  /* frames would repeat: the caller's frame is not above, at `addr` */
 	CUL_UNWIND_END_LIMIT, /* as many frames as the options allow */
 	CUL_UNWIND_END_STOPPED, /* the visitor wanted no more */
+	CUL_UNWIND_END_LATE,    /* it took longer than the options allow */
 };
 
 struct cul_unwind_end {
@@ -105,6 +107,7 @@ struct cul_unwind_options {
 	unsigned methods;  /* bits of enum cul_unwind_method; 0: all */
 	size_t max_frames; /* 0: CUL_UNWIND_MAX_FRAMES */
 	size_t scan_bytes; /* of stack looked through for one frame; 0: 16 KiB */
+	uint64_t until;    /* user space: the time (base/clock.h) it is to end at; 0: none */
 };
 
 enum { CUL_UNWIND_MAX_FRAMES = 4 << 20 };

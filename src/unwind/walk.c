@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 enum {
 	DEFAULT_SCAN = 16 << 10,
@@ -14,6 +15,7 @@ enum {
 	MAX_DOWNWARD = 64,
 	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
+	CLOCK_EVERY = 16,  /* frames */
 	START_MOST = 64,   /* bytes of the function a program starts with, where it has no symbol */
 };
 
@@ -81,6 +83,7 @@ const char *cul_unwind_end_text(const struct cul_unwind_end *end, char *buf, siz
 		[CUL_UNWIND_END_LOOP] = "the stack loops at",
 		[CUL_UNWIND_END_LIMIT] = "more frames than are followed, at",
 		[CUL_UNWIND_END_STOPPED] = "stopped at",
+		[CUL_UNWIND_END_LATE] = "it took too long to go on from",
 	};
 
 	if (end->why == CUL_UNWIND_END_OUTERMOST)
@@ -301,7 +304,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
-	if (ret != 0 && ret != -ENOENT && is_start(w)) {
+	if (ret != 0 && ret != -ENOENT && (w->entered || is_start(w))) {
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
 		return -ENOENT;
 	}
@@ -325,6 +328,7 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 		.methods = options && options->methods ? options->methods : ~0u,
 		.scan_bytes = options && options->scan_bytes ? options->scan_bytes : DEFAULT_SCAN};
 	size_t max = options && options->max_frames ? options->max_frames : CUL_UNWIND_MAX_FRAMES;
+	uint64_t until = options ? options->until : 0;
 	unsigned downward = 0;
 
 	cul_unwind_memory_forget(u);
@@ -338,14 +342,24 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	for (size_t n = 1;; n++) {
 		struct found f;
 
-		w.frame.trampoline =
-			cul_unwind_is_code(u, w.frame.pc) && cul_unwind_rules(&w)->trampoline;
+		w.entered = false;
+		if (cul_unwind_is_code(u, w.frame.pc)) {
+			const struct cached_rules *c = cul_unwind_rules(&w);
+
+			w.frame.trampoline = c->trampoline;
+			w.entered = c->entered;
+			w.frame.exact |= c->entered;
+		}
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_STOPPED, w.frame.pc};
 		if (visit(data, &w.frame, &w.regs) != 0)
 			return;
 		end->why = CUL_UNWIND_END_LIMIT;
 		if (n >= max)
 			return;
+		if (until && n % CLOCK_EVERY == 0 && cul_clock_now() > until) {
+			end->why = CUL_UNWIND_END_LATE;
+			return;
+		}
 		if (caller(&w, &f, end) != 0)
 			return;
 		downward += f.downward;

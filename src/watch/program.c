@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "sym/btf.h"
 #include "sys/bpf.h"
+#include "sys/process.h"
 #include "watch/filter.h"
 #include "watch.skel.h"
 
@@ -77,6 +78,7 @@ static void set_constants(const struct cul_watch_program *p,
 {
 	struct watch_bpf *skel = p->skel;
 	bool filtered = config->condition || config->expect;
+	const struct cul_sys_pidns pidns = cul_sys_pidns();
 
 	for (size_t i = 0; i < config->n_targets; i++)
 		set_shape(&config->targets[i], filtered, &skel->bss->shapes[i]);
@@ -86,6 +88,8 @@ static void set_constants(const struct cul_watch_program *p,
 	skel->bss->want_comm = (config->condition && strstr(config->condition, "comm")) ||
 			       (config->expect && strstr(config->expect, "comm"));
 	skel->bss->writer_mask = p->writers_per_cpu - 1;
+	skel->rodata->pidns_dev = pidns.dev;
+	skel->rodata->pidns_ino = pidns.ino;
 	skel->rodata->ring_bytes = ring_bytes;
 }
 

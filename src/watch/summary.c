@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "watch/run.h"
+#include "watch.skel.h"
 
 /* One instruction's doings at one target, over all processes. */
 struct writer {
@@ -235,6 +236,8 @@ int cul_watch_summary(struct cul_watch_run *run, struct cul_error *err)
 	if (share < 99)
 		cul_gaps_add(
 			&run->gaps, "a debug register was on for %u %% of the time only", share);
+	if (__atomic_load_n(&run->program.skel->bss->outsiders, __ATOMIC_RELAXED))
+		cul_gaps_add_outsiders(&run->gaps);
 	add_up(run, &loss);
 	r = show_writers(run, &loss, err);
 	if (r)

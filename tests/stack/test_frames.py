@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from stacks import BUILD, Program, look, names, run, threads
-from support.case import check, equal, test, until
+from support.case import Skip, check, equal, test, until
 
 CHAIN = [f"link_{i}" for i in range(1, 21)]
 
@@ -125,6 +125,38 @@ def handler():
         check("(signal handler called)" in run(p.pid).text, "the mark")
 
 
+@test("frames: a handler on a stack of its own, and what it interrupted on the other")
+def alternate():
+    with Program("odd", "alternate") as p:
+        where = until(lambda: "until_told" in (found := names(look(p.pid).of(p.pid))) and found, 10,
+                      "that it waits")
+        equal([n for n in where if n in ("until_told", "handling", "interrupted", "main")],
+              ["until_told", "handling", "interrupted", "main"], "frames")
+
+
+@test("frames: code that was made at run time and can still be written, each call of it")
+def made():
+    if os.uname().machine != "x86_64":
+        raise Skip("the code made is x86_64's")
+    with Program("odd", "made", 7) as p:
+        frames = look(p.pid).of(p.pid)["frames"]
+        where = [f["function"] for f in frames]
+        made_ = [f for f in frames if f["user"] and not f["function"] and not f.get("build_id")]
+        equal(sum(f.get("times", 1) for f in made_), 7, "frames of made code")
+        equal(sum(f.get("times", 1) for f in made_ if f["certain"]), 1, "those that are certain")
+        check(where.index("bottom") < where.index(None) < where.index("main"), where)
+
+
+@test("frames: a coroutine ends where its stack begins")
+def coroutine():
+    if os.uname().machine != "x86_64":
+        raise Skip("elsewhere makecontext() leaves it in a register")
+    with Program("odd", "coroutine") as p:
+        said = look(p.pid)
+        equal(names(said.of(p.pid))[-3:], ["bottom", "in_coroutine", "__start_context"], "frames")
+        equal(said.summary["complete"], 1, "complete")
+
+
 @test("frames: a deep recursion is one line with its count")
 def recursion():
     with Program("odd", "deep", 50000) as p:
@@ -163,6 +195,18 @@ def gigabyte():
         times = max(int(n) for n in re.findall(r'"times":(\d+)', deep))
         check('"end":null' in deep and times > calls - 10 or
               '"end":"' in deep and times > 10000, f"{times} of {calls}: {deep[-200:]}")
+
+
+@test("frames: tables that take for ever end the walk, and hold the process no longer", alone=True)
+def costly():
+    if os.uname().machine != "x86_64":
+        raise Skip("the program is x86_64's")
+    with Program("costly") as p:
+        said = look(p.pid)
+        check(said.process["stopped"] < 3, said.process)
+        stack = said.of(p.pid)
+        check(stack["depth"] > 10000, stack["depth"])
+        check("stands still" in stack["end"], stack["end"])
 
 
 @test("frames: a file without symbols is named by offset and build id")

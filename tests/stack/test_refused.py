@@ -16,7 +16,9 @@ def has(text, *words):
 @test("refused: no such process, none at all, too many")
 def usage():
     has(run(2147483647, expected=1).errors, "no process 2147483647")
-    for arguments in [[], ["0"], ["99999999999"], ["1", "2"], ["--json", "--folded", "1"],
+    has(run("bash", expected=1).errors, "pidof bash")
+    check("pidof" not in run("./bash", expected=1).errors, "a path is no process")
+    for arguments in [[], [""], ["0"], ["99999999999"], ["1", "2"], ["--json", "--folded", "1"],
                       ["--frames", "0", "1"], ["--frames", "x", "1"], ["--exe", "x", "1"],
                       ["--all-tasks", "1"], ["--kernel", "./core"], ["--bogus", "1"],
                       ["1", "--", "true"]]:
@@ -73,6 +75,16 @@ def other_user():
         equal(result.returncode, 1, "exit status")
         has(result.stderr, str(p.pid), "root")
         equal(result.stdout, "", "output")
+
+
+@test("refused: a process that has a capability more than we")
+def more_capabilities():
+    with Program("chain", 1, "pause") as p:
+        result = subprocess.run(["setpriv", "--inh-caps=-sys_ptrace", "--bounding-set=-sys_ptrace",
+                                 CULPRIT, "stack", str(p.pid)],
+                                capture_output=True, text=True, timeout=20, check=False)
+        equal(result.returncode, 1, "exit status")
+        has(result.stderr, str(p.pid), "though this is root", "CAP_SYS_PTRACE")
 
 
 @test("refused: one's own process is shown without rights, but for the kernel's frames")

@@ -107,3 +107,13 @@ def orphan():
     said = watch("touched", "--", program("actor"), "write=1", "fork=2", "write=1")
     equal(sorted(h["new"] for h in said.hits), [1, 2, 1000, 1001], "values")
     equal(int(book_of(said, "touch")["writes"]), 2, "the parent's writes")
+
+
+@test("processes: numbers are those of the PID namespace that one is in")
+def in_a_namespace():
+    within = ["unshare", "--pid", "--fork", "--mount-proc"]
+    said = watch("inherited", "--", program("forks"), 3, 3, within=within)
+    compare_forks(said, books_of(said.rest))
+    said = watch("inherited", "--if", "pid == 1 || pid == 2", "--", program("forks"), 3, 3, within=within)
+    equal({h["pid"] for h in said.hits}, {2}, "whose hits")
+    check(said.loss["filtered"] and len(said.hits) == 6, "those of the others are filtered")

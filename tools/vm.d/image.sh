@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The two programs of a guest (host.c, guest.c) and the initramfs that brings it up. Sourced by tools/vm.
+# The host's end of a guest (host.c) and the initramfs, of one program (guest.c), that brings it up. Sourced by tools/vm.
 # shellcheck shell=sh
 
 programs_key() {
 	cat "$parts"/*.[ch] | sha256sum | cut -c1-12
 }
 
-programs_compile() { # DIR
-	warn='-Wall -Wextra -Wshadow -Wno-unused-result'
-	# shellcheck disable=SC2086 # lists of words
-	${CC:-cc} -std=gnu11 -O2 $warn -o "$1/host" "$parts/host.c" "$parts/log.c" &&
-		${CC:-cc} -std=gnu11 -Os -s $warn -static -o "$1/guest" "$parts/guest.c"
+compile() { # COMPILER ARGS...
+	compiler=$1
+	shift
+	"$compiler" -std=gnu11 -Wall -Wextra -Wshadow -Wno-unused-result "$@" ||
+		die "cannot compile the programs of the guest (tools/deps installs a compiler)"
 }
 
 programs_want() { # prints the directory that holds them
@@ -18,7 +18,7 @@ programs_want() { # prints the directory that holds them
 	if [ ! -d "$dir" ]; then
 		mkdir -p "$cache/programs"
 		new=$(mktemp -d "$cache/programs/new.XXXXXX")
-		programs_compile "$new" || die "cannot compile the programs of the guest (tools/deps installs a compiler)"
+		compile "${CC:-cc}" -O2 -o "$new/host" "$parts/host.c" "$parts/log.c"
 		# Whoever comes second finds the name taken by the same programs.
 		mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
 	fi
@@ -32,10 +32,17 @@ image_modules() { # DIR RELEASE
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
 
-image_build() { # DIR PROGRAMS IMAGE
+image_compiler() {
+	case $arch in
+	arm64) echo aarch64-linux-gnu-gcc ;;
+	*) echo "${CC:-cc}" ;;
+	esac
+}
+
+image_build() { # DIR IMAGE
 	tree=$(mktemp -d "$1/new.XXXXXX")
 	mkdir "$tree/modules"
-	cp "$2/guest" "$tree/init"
+	compile "$(image_compiler)" -Os -s -static -o "$tree/init" "$parts/guest.c"
 	for path in $(image_modules "$1" "$(cat "$1/release")"); do
 		name=${path##*/}
 		case $name in
@@ -45,13 +52,13 @@ image_build() { # DIR PROGRAMS IMAGE
 		echo "${name%.xz}" >>"$tree/modules/order"
 	done
 	(cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tree.cpio" || die "cannot write the initramfs"
-	mv "$tree.cpio" "$3"
+	mv "$tree.cpio" "$2"
 	rm -rf "$tree"
 	find "$1" -maxdepth 1 -name 'initrd-*.cpio' -mtime +30 -delete
 }
 
 image_want() { # DIR PROGRAMS: prints the initramfs
 	image=$1/initrd-${2##*/}.cpio
-	[ -e "$image" ] || image_build "$1" "$2" "$image"
+	[ -e "$image" ] || image_build "$1" "$image"
 	echo "$image"
 }

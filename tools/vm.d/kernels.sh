@@ -10,19 +10,8 @@
 # initrd-*.cpio, and where they exist System.map and vmlinux with DWARF.
 # shellcheck shell=sh
 
-kernel_names='debian-6.1 debian-6.12 debian-6.12-rt debug-6.12'
+kernel_names='debian-6.1 debian-6.12 debian-6.12-rt debug-6.12 debian-6.12-arm64'
 kernel_default=debian-6.12
-
-cache=${CULPRIT_CACHE:-${XDG_CACHE_HOME:-${HOME:?vm: HOME is not set}/.cache}/culprit}
-
-say() {
-	echo "vm: $*" >&2
-}
-
-die() {
-	say "$*"
-	exit 125
-}
 
 kernel_check_name() {
 	case " $kernel_names " in
@@ -31,6 +20,13 @@ kernel_check_name() {
 		say "no kernel $1; there are: $kernel_names"
 		exit 2
 		;;
+	esac
+}
+
+# Kernels of another architecture run in emulation, without headers, and only programs of that one run on them.
+kernel_arch() { # NAME: as Debian calls it; nothing for this machine's
+	case $1 in
+	*-arm64) echo arm64 ;;
 	esac
 }
 
@@ -55,52 +51,12 @@ kernel_complete() { # NAME DIR VERSION RELEASE: now it counts
 	find "$cache/kernels/$1" -mindepth 1 -maxdepth 1 -type d ! -path "$2" -mtime +30 -exec rm -rf {} +
 }
 
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		say "need root for: $*"
-		return 1
-	fi
-}
-
-package_depends() { # PACKAGE: names it depends on, first of each alternative
-	apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *|\{0,1\}Depends: \([^<]*\)$/\1/p'
-}
-
-package_version() {
-	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p'
-}
-
-packages_refresh() { # PACKAGE: make sure that the package lists know it
-	[ -n "$(package_version "$1")" ] && return
-	say "refreshing the package lists"
-	as_root apt-get update -q >/dev/null || die "apt-get update failed; the package $1 is not known here"
-	[ -n "$(package_version "$1")" ] || die "no package $1: is this Debian 12 with its security updates?"
-}
-
-packages_download() { # DIR PACKAGE...: the .deb files, nothing installed
-	(
-		cd "$1" && shift
-		# Files that a cache keeps for root are not readable by apt's own user; that is only a warning.
-		apt-get download -q -o APT::Sandbox::User="$(id -un)" "$@" >download.log 2>&1 || {
-			# Lists that are older than the archive name files that are gone.
-			say "refreshing the package lists"
-			as_root apt-get update -q >/dev/null && apt-get download -q "$@" >download.log 2>&1
-		} || {
-			tail -n 5 download.log >&2
-			exit 1
-		}
-	) || die "cannot download $*"
-}
-
 debian_metapackage() { # NAME
 	case $1 in
 	debian-6.1) echo linux-image-amd64 ;;
 	debian-6.12) echo linux-image-6.12-amd64 ;;
 	debian-6.12-rt) echo linux-image-6.12-rt-amd64 ;;
+	debian-6.12-arm64) echo linux-image-6.12-arm64 ;;
 	esac
 }
 
@@ -148,6 +104,17 @@ debian_btfids() { # DIR
 	chmod +x "$1/resolve_btfids"
 }
 
+debian_lay_headers() { # DIR RELEASE
+	ln -s "usr/src/linux-headers-$2" "$1/headers"
+	sed -i "s,^include /usr/src/,include $1/usr/src/," "$1/headers/Makefile"
+	# Absolute: the guest sees this directory as /lib/modules/RELEASE too.
+	ln -sfn "$1/headers" "$1/lib/modules/$2/build"
+	ln -sfn "$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$1/headers/Makefile")" "$1/lib/modules/$2/source"
+	# Newer headers bring the kernel's types along, so that modules get theirs.
+	[ -e "$1/headers/vmlinux" ] || image_extract "$1/vmlinuz" "$1/headers/vmlinux"
+	debian_btfids "$1/headers/tools/bpf/resolve_btfids"
+}
+
 debian_unpack() { # DIR RELEASE
 	for deb in "$1"/debs/*.deb; do
 		dpkg -x "$deb" "$1" || die "cannot unpack $deb"
@@ -162,18 +129,12 @@ debian_unpack() { # DIR RELEASE
 	ln -s "boot/config-$2" "$1/config"
 	# Debian ships the real one with the debug symbols and here a file that says so.
 	grep -q 'real System.map' "$1/boot/System.map-$2" || ln -s "boot/System.map-$2" "$1/System.map"
-	ln -s "usr/src/linux-headers-$2" "$1/headers"
-	sed -i "s,^include /usr/src/,include $1/usr/src/," "$1/headers/Makefile"
-	# Absolute: the guest sees this directory as /lib/modules/RELEASE too.
-	ln -sfn "$1/headers" "$1/lib/modules/$2/build"
-	ln -sfn "$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$1/headers/Makefile")" "$1/lib/modules/$2/source"
-	# Newer headers bring the kernel's types along, so that modules get theirs.
-	[ -e "$1/headers/vmlinux" ] || image_extract "$1/vmlinuz" "$1/headers/vmlinux"
-	debian_btfids "$1/headers/tools/bpf/resolve_btfids"
+	[ -n "$package_arch" ] || debian_lay_headers "$1" "$2"
 	depmod -b "$1" "$2" || die "depmod failed for $2"
 }
 
 debian_fetch() { # NAME
+	package_arch=$(kernel_arch "$1")
 	meta=$(debian_metapackage "$1")
 	packages_refresh "$meta"
 	image=$(package_depends "$meta" | grep -m1 '^linux-image-')
@@ -186,7 +147,7 @@ debian_fetch() { # NAME
 	rm -rf "$dir"
 	mkdir -p "$dir/debs"
 	# shellcheck disable=SC2046 # a list of words
-	packages_download "$dir/debs" "$image" $(debian_headers "$release")
+	packages_download "$dir/debs" "$image" $([ -n "$package_arch" ] || debian_headers "$release")
 	say "unpacking $1"
 	debian_unpack "$dir" "$release"
 	kernel_complete "$1" "$dir" "$version" "$release"

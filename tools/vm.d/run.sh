@@ -5,6 +5,10 @@
 # /dev/kvm may be there and no guest get anywhere with it: believe it only after a guest has run a command.
 # The answer holds until this machine boots again.
 accel_want() { # prints kvm or tcg
+	if [ -n "$arch" ]; then
+		echo tcg
+		return
+	fi
 	if [ -n "${CULPRIT_VM_ACCEL-}" ]; then
 		echo "$CULPRIT_VM_ACCEL"
 		return
@@ -32,19 +36,34 @@ accel_want() { # prints kvm or tcg
 # What stands here is about the emulated machine: timers that need no proof, a delay loop that need not be
 # measured, no workarounds for flaws of CPUs, no self-tests of ciphers, and patience where a host is busy.
 kernel_arguments() {
-	echo "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable no_timer_check lpj=10000000" \
+	case $arch in
+	arm64) machine_arguments='console=ttyAMA0' ;;
+	*) machine_arguments='console=ttyS0 tsc=reliable no_timer_check' ;;
+	esac
+	echo "$machine_arguments loglevel=5 panic=-1 mitigations=off lpj=10000000" \
 		"cryptomgr.notests rcupdate.rcu_cpu_stall_timeout=60 $append"
+}
+
+# QEMU and its machine: words without spaces.
+machine_want() {
+	case $arch in
+	# Return addresses are signed by a cheap function: the architecture's own is slow to emulate.
+	arm64) echo qemu-system-aarch64 -M virt -accel tcg,thread=multi -cpu max,pauth-impdef=on ;;
+	*)
+		case $accel in
+		kvm) set -- kvm host ;;
+		# Five levels of page tables cost a seventh of the boot in emulation, and no guest has the memory.
+		*) set -- tcg,thread=multi max,la57=off ;;
+		esac
+		echo qemu-system-x86_64 -M "${CULPRIT_VM_MACHINE:-q35}" -accel "$1" -cpu "$2"
+		;;
+	esac
 }
 
 # Does not return: tools/vm becomes the host's end of the guest, so that whoever kills it, kills the guest.
 run_guest() { # CMD...
 	scratch=$(mktemp -d "${TMPDIR:-/tmp}/culprit-vm.XXXXXX") || die 'no temporary directory'
-	path=$top/build:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-	case $accel in
-	kvm) cpu=host accel_args=kvm ;;
-	# Five levels of page tables cost a seventh of the boot in emulation, and no guest has the memory.
-	*) cpu=max,la57=off accel_args=tcg,thread=multi ;;
-	esac
+	path=$top/build${arch:+-$arch}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	if [ -n "$gdb_serial" ]; then
 		second=socket,id=second,path=$gdb_serial,server=on,wait=off
 	else
@@ -52,7 +71,7 @@ run_guest() { # CMD...
 	fi
 
 	set -- -- "$@"
-	set -- -chardev "$second" -serial chardev:second "$@"
+	[ -n "$arch" ] || set -- -chardev "$second" -serial chardev:second "$@"
 	set -- -chardev "file,id=log,path=$scratch/kernel.log" -serial chardev:log "$@"
 	set -- -device virtserialport,nr=1,chardev=link,name=culprit "$@"
 	set -- -device virtio-serial-pci,max_ports=2 -chardev socket,id=link,fd=3 "$@"
@@ -60,7 +79,8 @@ run_guest() { # CMD...
 	set -- -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap "$@"
 	set -- -kernel "$kernel/vmlinuz" -initrd "$image" -append "$(kernel_arguments)" "$@"
 	set -- -nodefaults -no-user-config -display none -no-reboot -nic none "$@"
-	set -- qemu-system-x86_64 -M "$machine" -accel "$accel_args" -cpu "$cpu" -smp "$smp" -m "$mem" "$@"
+	# shellcheck disable=SC2046 # words
+	set -- $(machine_want) -smp "$smp" -m "$mem" "$@"
 
 	set -- -k "$kernel" -c "$cwd" -d "$scratch" -s "$timeout" -- "$@"
 	set -- -e "PATH=$path" -e "HOME=$(getent passwd 0 | cut -d: -f6)" -e "TERM=${TERM:-dumb}" -e "LANG=${LANG:-C.UTF-8}" -e USER=root "$@"

@@ -5,6 +5,8 @@
 
 #include "arch/arm/arm.h"
 
+enum { FINISH = 0xb0 };
+
 uint32_t cul_exidx_prel31(uint32_t word, uint32_t at)
 {
 	return at + (uint32_t)((int32_t)(word << 1) >> 1);
@@ -112,8 +114,8 @@ static int step_b(struct machine *m, uint8_t op)
 	uint8_t arg;
 
 	switch (op) {
-	case 0xb0:
-		m->at = m->n; /* finish */
+	case FINISH:
+		m->at = m->n;
 		return 0;
 	case 0xb1: /* pop r0-r3 under a mask */
 		if (!next(m, &arg) || arg == 0 || arg & 0xf0)
@@ -242,8 +244,8 @@ int cul_exidx_rules(const uint8_t *code, size_t n, struct cul_rules *out)
 
 		if (ret != 0)
 			return ret;
-		if (m.sp_popped)
-			break; /* what follows would use it; none does */
+		if (m.sp_popped) /* what follows would use it */
+			return next(&m, &op) && op != FINISH ? -ENOTSUP : make(&m, out);
 	}
 	return make(&m, out);
 }

@@ -36,7 +36,8 @@ int cul_exidx_code(const uint32_t *words, size_t n, uint8_t code[CUL_EXIDX_MAX_C
 
 /*
  * The rules that the instructions mean. -ENOENT: the function refuses to be unwound; -EBADMSG: an
- * instruction that is reserved; -ENOTSUP: the stack pointer comes from a register that was popped.
+ * instruction that is reserved; -ENOTSUP: the stack pointer comes from a register that was popped,
+ * or is popped before others are.
  */
 int cul_exidx_rules(const uint8_t *code, size_t n, struct cul_rules *out);
 

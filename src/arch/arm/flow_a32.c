@@ -56,7 +56,7 @@ void cul_arm_single(
 		cul_flow_effect(out, CUL_PATH_ADD, at->base, at->base, at->off);
 }
 
-static void data(uint32_t w, bool immediate, struct cul_flow_insn *out)
+static void data(uint32_t w, bool immediate, uint64_t pc, struct cul_flow_insn *out)
 {
 	unsigned op = arm_bits(w, 21, 4), rn = arm_bits(w, 16, 4), rd = arm_bits(w, 12, 4);
 	unsigned rm = w & 15, turn = arm_bits(w, 8, 4) * 2;
@@ -65,6 +65,11 @@ static void data(uint32_t w, bool immediate, struct cul_flow_insn *out)
 
 	if (op >= OP_TST && op <= OP_CMN)
 		return;
+	if (rd == PC && rn == PC && op == OP_ADD) { /* a table of code, behind the next */
+		out->end = out->conditional ? CUL_PATH_BRANCH : CUL_PATH_JUMP;
+		out->target = (pc + 8) & UINT32_MAX;
+		return;
+	}
 	if (rd == PC) {
 		out->end = op == OP_MOV && !immediate && rm == LR ? CUL_PATH_RETURN
 								  : CUL_PATH_JUMP_REG;
@@ -224,7 +229,7 @@ void cul_arm_a32(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow
 		else if ((w & 0x90) == 0x90 || (w & 0x01900000) == 0x01000000)
 			others(w, out);
 		else
-			data(w, false, out);
+			data(w, false, pc, out);
 		break;
 	case 1:
 		if ((w & 0x0fb00000) == 0x03000000) /* movw, movt */
@@ -233,7 +238,7 @@ void cul_arm_a32(const uint8_t *bytes, size_t size, uint64_t pc, struct cul_flow
 				(int32_t)((arm_bits(w, 16, 4) << 12 | (w & 0xfff))
 					  << (w >> 22 & 1) * 16));
 		else if ((w & 0x0fb00000) != 0x03200000) /* msr, hints */
-			data(w, true, out);
+			data(w, true, pc, out);
 		break;
 	case 2:
 		word_or_byte(w, bytes, size, out);

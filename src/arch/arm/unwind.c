@@ -91,7 +91,7 @@ static int analyse(
 	static const struct cul_flow_arch a32 = {CUL_ARM_PC, CUL_ARM_SP, CUL_ARM_LR, CUL_ARM_PC,
 		CUL_NO_REG, 4, CUL_ARM_PRESERVED, cul_arm_a32, cul_arm_holds};
 	static const struct cul_flow_arch t32 = {CUL_ARM_PC, CUL_ARM_SP, CUL_ARM_LR, CUL_ARM_PC,
-		CUL_NO_REG, 4, CUL_ARM_PRESERVED, cul_arm_t32, cul_arm_holds};
+		CUL_NO_REG, 2, CUL_ARM_PRESERVED, cul_arm_t32, cul_arm_holds};
 
 	return cul_flow_analyse(at->flags & CPSR_T ? &t32 : &a32, code, at, out);
 }

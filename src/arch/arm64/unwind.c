@@ -49,7 +49,7 @@ static int analyse(
 	const struct cul_code *code, const struct cul_code_place *at, struct cul_rules *out)
 {
 	static const struct cul_flow_arch arch = {CUL_ARM64_SP + 1, CUL_ARM64_SP, CUL_ARM64_LR,
-		CUL_ARM64_PC, CUL_NO_REG, 8, PRESERVED, cul_arm64_decode};
+		CUL_ARM64_PC, CUL_NO_REG, 4, PRESERVED, cul_arm64_decode};
 
 	return cul_flow_analyse(&arch, code, at, out);
 }
@@ -81,6 +81,8 @@ static const char *const reg_names[CUL_ARM64_N_REGS] = {
 };
 /* clang-format on */
 
+static const unsigned syscall_regs[] = {8, 0, 1, 2, 3, 4, 5};
+
 const struct cul_arch cul_arch_aarch64 = {
 	.name = "aarch64",
 	.word = 8,
@@ -90,6 +92,8 @@ const struct cul_arch cul_arch_aarch64 = {
 	.reg_ip = CUL_ARM64_PC,
 	.reg_sp = CUL_ARM64_SP,
 	.reg_flags = CUL_ARM64_PSTATE,
+	.syscall_regs = syscall_regs,
+	.syscall_back = 4, /* do_signal() of arch/arm64/kernel/signal.c, before it stops */
 	.stub = cul_arm64_stub,
 	.unwind = &unwind,
 	.core = &cul_arm64_core,

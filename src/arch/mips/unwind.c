@@ -104,7 +104,7 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 		struct cul_rules *out)                                                             \
 	{                                                                                          \
 		static const struct cul_flow_arch arch = {32, CUL_MIPS_SP, CUL_MIPS_RA,            \
-			CUL_MIPS_EPC, CUL_MIPS_ZERO, bytes, PRESERVED, name##_decode};             \
+			CUL_MIPS_EPC, CUL_MIPS_ZERO, 4, PRESERVED, name##_decode};                 \
 		return cul_flow_analyse(&arch, code, at, out);                                     \
 	}                                                                                          \
 	const struct cul_arch_unwind cul_##name##_unwind = {                                       \

@@ -7,10 +7,14 @@
  *     ended       the first thread has ended, another pauses
  *     storm       threads come and go all the time
  *     exec N      becomes itself again N times
+ *     replaced N  the same by a thread, with others that pause
  *     deep N      N calls of dive() within one another, on a stack of N * 256 bytes
  *     mutual N    N calls of even() and odd() in turn
  *     signals     counts SIGRTMIN; all are to arrive
  *     handler     pauses in the handler of a signal that interrupted interrupted()
+ *     alternate   the same, on a stack of the handler's own with nothing beside it
+ *     made N      pauses below N calls of code made at run time, whose calls are jumps
+ *     coroutine   pauses on a stack that makecontext() has made
  *     beats N     N threads that count
  */
 #include <pthread.h>
@@ -20,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static atomic_long counted;
@@ -140,6 +145,24 @@ static void *diving(void *unused)
 	return NULL;
 }
 
+static void become_again(char **argv)
+{
+	char left[32];
+
+	usleep(2000);
+	snprintf(left, sizeof(left), "%ld", n - 1);
+	execl(argv[0], argv[0], argv[1], left, NULL);
+}
+
+static void *replacing(void *argv)
+{
+	if (n > 0)
+		become_again(argv);
+	ready();
+	until_told();
+	return NULL;
+}
+
 static void count_signal(int number)
 {
 	counted++;
@@ -158,6 +181,63 @@ static __attribute__((noinline)) void interrupted(void)
 		__asm__ volatile("ud2a" ::: "memory");
 }
 
+static void take_own_stack(void)
+{
+	const size_t page = 4096, size = 16 * page;
+	char *room = mmap(NULL, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const stack_t own = {.ss_sp = room + page, .ss_size = size};
+	const struct sigaction action = {.sa_handler = handling, .sa_flags = SA_ONSTACK};
+
+	if (room == MAP_FAILED || mprotect(room + page, size, PROT_READ | PROT_WRITE) ||
+		sigaltstack(&own, NULL) || sigaction(SIGILL, &action, NULL))
+		abort();
+}
+
+#ifdef __x86_64__
+/* Calls itself as often as its second argument says, then the first; a frame each. */
+__asm__(".pushsection .rodata\n"
+	"made_begin: push %rbp; mov %rsp, %rbp\n"
+	"	lea 2f(%rip), %rax; push %rax\n"
+	"	dec %rsi; jnz made_begin\n"
+	"	jmp *%rdi\n"
+	"2:	pop %rbp; ret\n"
+	"made_end: .popsection\n");
+extern const char made_begin[], made_end[];
+
+static void call_made(void)
+{
+	void *room = mmap(
+		NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room == MAP_FAILED)
+		abort();
+	memcpy(room, made_begin, (size_t)(made_end - made_begin));
+	((void (*)(long (*)(void), long))room)(bottom, n);
+}
+#else
+static void call_made(void)
+{
+	abort();
+}
+#endif
+
+static void in_coroutine(void)
+{
+	bottom();
+}
+
+static void resume(void)
+{
+	static ucontext_t back, own_context;
+	static char own[256 << 10];
+
+	getcontext(&own_context);
+	own_context.uc_stack = (stack_t){.ss_sp = own, .ss_size = sizeof(own)};
+	own_context.uc_link = &back;
+	makecontext(&own_context, in_coroutine, 0);
+	swapcontext(&back, &own_context);
+}
+
 static void go_deep(void)
 {
 	pthread_attr_t large;
@@ -173,7 +253,7 @@ static void go_deep(void)
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	char left[32];
+	pthread_t one;
 
 	n = argc > 2 ? atol(argv[2]) : 0;
 	if (!strcmp(how, "vfork")) {
@@ -189,11 +269,13 @@ int main(int argc, char **argv)
 		start(starting);
 		start(starting);
 	} else if (!strcmp(how, "exec")) {
-		if (n > 0) {
-			usleep(500);
-			snprintf(left, sizeof(left), "%ld", n - 1);
-			execl(argv[0], argv[0], how, left, NULL);
-		}
+		if (n > 0)
+			become_again(argv);
+	} else if (!strcmp(how, "replaced")) {
+		for (int i = 0; i < 20; i++)
+			start(pausing);
+		pthread_create(&one, NULL, replacing, argv);
+		pause();
 	} else if (!strcmp(how, "deep")) {
 		go_deep();
 	} else if (!strcmp(how, "mutual")) {
@@ -203,6 +285,13 @@ int main(int argc, char **argv)
 	} else if (!strcmp(how, "handler")) {
 		signal(SIGILL, handling);
 		interrupted();
+	} else if (!strcmp(how, "alternate")) {
+		take_own_stack();
+		interrupted();
+	} else if (!strcmp(how, "made")) {
+		call_made();
+	} else if (!strcmp(how, "coroutine")) {
+		resume();
 	} else if (!strcmp(how, "beats")) {
 		for (long i = 0; i < n; i++)
 			start(beating);

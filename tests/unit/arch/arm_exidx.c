@@ -91,6 +91,8 @@ static void registers_are_popped_under_masks(void **state)
 	assert_at(R7, -4);
 	assert_int_equal(RULES(0x82, 0x01), 0); /* r4 and the stack pointer itself */
 	assert_at(SP, -4);
+	assert_int_equal(RULES(0x82, 0x01, 0xb0, 0xb0), 0);
+	assert_int_equal(RULES(0x82, 0x01, 0x84, 0x00), -ENOTSUP); /* lr, from where sp then is */
 	assert_int_equal(RULES(0x80, 0x00), -ENOENT);
 	assert_int_equal(RULES(0xb1, 0x00), -EBADMSG);
 	assert_int_equal(RULES(0xb1, 0x10), -EBADMSG);

@@ -155,6 +155,28 @@ static void groups_and_a_measure(void **state)
 	assert_non_null(strstr(err.text, "comm counts as two"));
 }
 
+static void strings_are_told_by_their_text(void **state)
+{
+	static const struct bpf_insn tells = {.code = BPF_ST | BPF_MEM | BPF_B,
+		.dst_reg = 6,
+		.off = offsetof(struct cul_probe_inputs, texts) + CUL_PROBE_BY_AT + 1,
+		.imm = CUL_PROBE_TEXT};
+	unsigned told = 0;
+
+	own.options.by = "n, name, (void *)name, p";
+	assert_int_equal(generate(OWN_PLAIN, true), 0);
+	assert_true(g.has_texts);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(g.values[i].text_room, i == 1 ? CUL_PROBE_TEXT : 0);
+	for (size_t i = 0; i < g.entry.len; i++)
+		told += !memcmp(&g.entry.insns[i], &tells, sizeof(tells));
+	assert_int_equal(told, 1);
+	/* The characters themselves, which no pointer leads to. */
+	own.options.by = "comm";
+	assert_int_equal(generate(OWN_PLAIN, true), 0);
+	assert_false(g.has_texts);
+}
+
 /* Each function's words lie in the same places, and those that it has not are no leftovers. */
 static void places_do_not_depend_on_types(void **state)
 {
@@ -329,6 +351,7 @@ int main(void)
 		TEST(a_gate_asks_for_arguments_alone),
 		TEST(values_have_places),
 		TEST(groups_and_a_measure),
+		TEST(strings_are_told_by_their_text),
 		TEST(places_do_not_depend_on_types),
 		TEST(a_measure_is_one_number),
 		TEST(struct_bytes_are_copied),

@@ -118,6 +118,10 @@ static void test_shared_debug(void **state)
 	o = open_with(fixture_path("dwz-fifo/gcc4"), NULL);
 	assert_false(cul_objfile_has_dwarf(o));
 	cul_objfile_free(o);
+	o = open_with(fixture_path("dwz-fifo/apart"), NULL);
+	cul_objfile_debug_ahead(o);
+	assert_false(cul_objfile_has_dwarf(o));
+	cul_objfile_free(o);
 }
 
 /* Each symbol of nm, by name and by address. */

@@ -285,6 +285,14 @@ static void arm64_goes_by_records(void **state)
 	assert_int_equal(
 		got.f[3].certainty, CUL_LIKELY); /* it may have had a caller without record */
 	assert_int_equal(got.end.why, CUL_UNWIND_END_OUTERMOST);
+	k->hook = 0x4000, k->hooked_slot = at(20), k->original = 0x4400;
+	got = walk(k, &cul_arch_aarch64, &first, &s, NULL);
+	assert_int_equal(got.f[2].pc, 0x4000); /* interrupted there: no address to return to */
+	k->interrupts = 0;
+	got = walk(k, &cul_arch_aarch64, &first, &s, NULL);
+	assert_int_equal(got.f[2].pc, 0x4400); /* known by the caller's frame pointer */
+	assert_int_equal(got.f[2].certainty, CUL_CERTAIN);
+	k->hook = 0;
 	words[21] = 0xdead0000;
 	got = walk(k, &cul_arch_aarch64, &first, &s, NULL);
 	assert_int_equal(got.n, 3);

@@ -20,8 +20,8 @@ class Run:
     """`culprit COMMAND --json ARGS`, started. Its records are in `records` once end() was called."""
     command = ready = None  # ready: the type of the record that says it is at work
 
-    def __init__(self, test, *args, debug=True, preexec=None):
-        self.args = ["culprit", self.command, "--json"] + (["--debug", DEBUG] if debug else [])
+    def __init__(self, test, *args, debug=True, preexec=None, within=()):
+        self.args = [*within, "culprit", self.command, "--json"] + (["--debug", DEBUG] if debug else [])
         self.args += args
         self.errors = tempfile.TemporaryFile("w+")
         self.lines = []

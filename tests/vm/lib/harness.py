@@ -142,7 +142,8 @@ def failures(name, seconds, function, kernel, expected_skips):
 
 
 def run_case(name, seconds, function, kernel, expected_skips):
-    """Says how it went: passed, failed or skipped."""
+    """Says how it went: passed, failed or skipped; before, for tests/vm/run, which one it is."""
+    say(f"@ {name}")
     first = None
     while True:
         start = time.monotonic()

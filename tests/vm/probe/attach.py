@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import machine
 from harness import case
 
 UNIT = os.path.dirname(os.environ.get("CULPRIT_TEST_SCHEMA_CHECK", "."))
@@ -37,4 +38,5 @@ def some_symbols(test):
 def runs(test):
     if test.kernel.endswith("-rt"):
         test.skip("each attachment takes a second or more there; walked on the other kernels")
+    machine.one_cpu(test)
     unit(test, "probe-run", "*" if test.kernel == "debian-6.12" else "*_in_the_kernel")

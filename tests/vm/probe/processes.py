@@ -216,6 +216,26 @@ def killed(test):
     test.matches(done.stderr, str(victim.pid), "a process that is gone: stderr")
 
 
+@case("probe, processes: numbers are those of the PID namespace that one is in")
+def in_a_namespace(test):
+    inside = ["unshare", "--pid", "--fork", "--mount-proc"]
+    script = "echo $$; for n in 1 2; do : >/tmp/inside; done; /bin/sh -c 'echo $$; : >/tmp/inside'"
+    run = culprit.Probe(test, "do_sys_openat2", "--kernel", "--if", 'filename == "/tmp/inside"',
+                        "--", "sh", "-c", script, within=inside).wait()
+    pids = [int(line) for line in run.said]
+    test.same([c["pid"] for c in run.calls()], [pids[0], pids[0], pids[1]], "who opened it")
+    test.same((len(set(pids)), run.loss["gaps"]), (2, []), "two processes, gaps")
+    run = culprit.Probe(test, "call_numbers", "--if", f"pid == {pids[0]}", "--", CALLS, "3", "2",
+                        within=inside).wait()
+    test.same((len(run.calls()), {c["pid"] for c in run.calls()}), (3, {pids[0]}), "a process's function")
+    with subprocess.Popen(["sh", "-c", "while :; do : >/tmp/outside; sleep 0.01; done"]) as outside:
+        run = culprit.Probe(test, "do_sys_openat2", "--if", 'filename == "/tmp/outside"', "--count", "2",
+                            within=inside).wait()
+        outside.kill()
+    test.same({c["pid"] for c in run.calls()}, {0}, "one that has no number here")
+    test.check("PID namespace" in str(run.loss["gaps"]), f"the ledger: {run.loss['gaps']}")
+
+
 @case("probe, processes: names that are not there")
 def unknown(test):
     for spec, pattern in (("call_nubers", r"call_nubers.*call_numbers"), ("nolib.so:f", r"nolib\.so"),

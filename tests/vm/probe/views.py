@@ -121,6 +121,42 @@ def unreadable(test):
     test.same((by_value.loss["unread"], measured.loss["unread"]), (bad, bad), "the ledger")
 
 
+def is_there(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        return True
+    except OSError:
+        return False
+
+
+@case("probe, views: --by of a string: one group for each text, wherever it lies")
+def texts(test):
+    long = "/no/" + "x" * 200
+    wanted = collections.Counter()
+    run = culprit.probe(test, "do_sys_openat2", "--count", "--by", "filename, ret", "--if", f'comm == "{comm()}"')
+    place = culprit.probe(test, "do_sys_openat2", "--count", "--by", "(void *)filename",
+                          "--if", f'comm == "{comm()}" && filename ~ "/no/*"')
+    for n in range(60):
+        path = ("/no/where", "/no/where/else", "/etc/passwd", '/no/"quoted"', long)[n % 5]
+        there = is_there((path + "\0" * n).rstrip("\0"))
+        wanted[path, there] += 1
+    run.end()
+    place.end()
+    seen = collections.Counter()
+    for g in run.of("group"):
+        seen[g["by"][0]["value"], g["by"][1]["value"] not in (-2, -36)] += g["calls"]
+    shown = {long: f'"{long[:127]}"...', '/no/"quoted"': '"/no/\\"quoted\\""'}
+    wanted = {(shown.get(path, f'"{path}"'), there): n for (path, there), n in wanted.items()}
+    test.same({key: n for key, n in seen.items() if key in wanted or "/no/" in key[0]}, wanted, "groups")
+    test.same((run.loss["unread"], run.loss["ungrouped"]), (0, 0), "ledger")
+    test.check(all(g["by"][0]["value"].startswith("0x") for g in place.of("group")), "a place is a place")
+    run = culprit.probe(test, "wake_up_new_task", "--count", "--by", "p->comm", "--if", f'comm == "{comm()}"')
+    for _ in range(3):
+        subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+    run.end()
+    test.same([(g["by"][0]["value"], g["calls"]) for g in run.of("group")], [(f'"{comm()}"', 3)], "an array")
+
+
 @case("probe, views: several functions: each by its own argument of that name, whatever its type")
 def several(test):
     run = culprit.probe(test, "victim:victim_args_*", "--count", "--by", "arg0")

@@ -58,10 +58,10 @@ def scratch_file():
 class Watch:
     """A run of culprit that is under way."""
 
-    def __init__(self, *arguments, json_lines=True, expected=None, **popen):
+    def __init__(self, *arguments, json_lines=True, expected=None, within=(), **popen):
         self.out = scratch_file()
         self.err = scratch_file()
-        command = [CULPRIT, "watch"] + (["--json"] if json_lines else []) + list(arguments)
+        command = [*within, CULPRIT, "watch"] + (["--json"] if json_lines else []) + list(arguments)
         self.process = subprocess.Popen(
             command, stdin=popen.pop("stdin", subprocess.DEVNULL),
             stdout=popen.pop("stdout", self.append(self.out)), stderr=self.err, **popen)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Strings that tell groups of calls apart. A part of probe.bpf.c.
+ */
+#ifndef CUL_BPF_PROBE_TEXTS_H
+#define CUL_BPF_PROBE_TEXTS_H
+
+#include "bpf/probe_fetch.bpf.h"
+
+/* A key of many words. */
+static __always_inline __u64 mix(__u64 key, __u64 word)
+{
+	key = (key ^ word) * 0x9e3779b97f4a7c15;
+	return key ^ key >> 32;
+}
+
+/* A string has a place in the table of strings, and groups are told apart by its key there. */
+static __always_inline void take_text(struct scratch *s, __u32 at, __u64 room)
+{
+	struct cul_probe_inputs *in = &s->event.in;
+	__u64 *words = (__u64 *)s->data;
+	__u64 key = 0;
+
+	__builtin_memset(words, 0, CUL_PROBE_TEXT);
+	OPAQUE(room);
+	if (room > CUL_PROBE_TEXT)
+		room = CUL_PROBE_TEXT;
+	if (read_string(words, room, in->values[at]) <= 0) {
+		in->faults |= 1ull << at;
+		return;
+	}
+	for (__u32 i = 0; i < CUL_PROBE_TEXT / 8; i++)
+		key = mix(key, words[i]);
+	in->values[at] = key;
+	if (bpf_map_lookup_elem(&texts, &key))
+		return;
+	bpf_map_update_elem(&texts, &key, words, BPF_NOEXIST);
+	if (!bpf_map_lookup_elem(&texts, &key))
+		in->faults |= CUL_PROBE_NO_TEXT;
+}
+
+/* What stands in the values of --by now. Such views have nothing else in the data yet. */
+static __always_inline void take_texts(struct scratch *s)
+{
+	for (__u32 i = 0; want_texts && i < CUL_PROBE_BY; i++) {
+		__u32 at = CUL_PROBE_BY_AT + i;
+		__u64 room = s->event.in.texts[at];
+
+		if (i < n_by && room && !(s->event.in.faults >> at & 1))
+			take_text(s, at, room);
+	}
+}
+
+#endif

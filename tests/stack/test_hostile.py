@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stacks and files that were made to mislead: a bounded time, bounded memory, and an end that is told."""
+import json
+import os
+import pathlib
+import resource
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+from stacks import CULPRIT, Program, threads, untouched
+from support.case import check, equal, test
+from test_cores import CORES
+
+ADDRESS_SPACE = 1 << 30
+RESIDENT_KB = 200 << 10
+ABSURD = [1 << 31, 1 << 40, 1 << 63, (1 << 64) - 1]
+
+
+def bounded(*arguments, seconds=15, memory=RESIDENT_KB, expected=(0,)):
+    """Its output as JSON, line by line; it had so much memory (KB) and time, and no more."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        # pylint: disable-next=consider-using-with
+        p = subprocess.Popen([CULPRIT, "stack", "--json"] + [str(a) for a in arguments], stdout=out,
+                             stderr=errors, preexec_fn=limit)
+        end = time.monotonic() + seconds
+        while (done := os.wait4(p.pid, os.WNOHANG))[0] == 0:
+            if time.monotonic() > end:
+                p.kill()
+                p.wait()
+                raise AssertionError(f"more than {seconds} s: {arguments}")
+            time.sleep(0.002)
+        p.returncode = os.waitstatus_to_exitcode(done[1])
+        out.seek(0)
+        errors.seek(0)
+        said = errors.read()
+        check(p.returncode in expected, f"{p.returncode} of {arguments}: {said[:300]}")
+        check(done[2].ru_maxrss < memory, f"{done[2].ru_maxrss} KB of {arguments}")
+        if p.returncode:
+            check(said.startswith("culprit: ") and said.count("\n") == 1, said)
+        return [json.loads(line) for line in out]
+
+
+def misled(how, *size):
+    """The stack of the thread that hostile has made; which was not held for long."""
+    with Program("hostile", how, *size) as p:
+        said = bounded(p.pid)
+        check(said[0]["stopped"] < 4, f"stopped for {said[0]['stopped']} s")
+        tid = [t for t in threads(p.pid) if t != p.pid][0]
+        untouched(p.pid)
+    return next(s for s in said if s["type"] == "stack" and s["threads"][0]["tid"] == tid)
+
+
+@test("hostile: frames that are each other's callers end, and that is said")
+def loops():
+    for how in ["loop", "self", "down"]:
+        stack = misled(how)
+        check(stack["end"], f"{how}: no end is told")
+        user = [f for f in stack["frames"] if f["user"]]
+        check(1 < len(user) < 5 or how != "loop", f"{how}: {len(user)} frames")
+        check(len(user) < 1200, f"{how}: {len(user)} frames")
+        check(not any(f["certain"] for f in user[1:]), f"{how}: certain")
+
+
+@test("hostile: a stack that is nothing but return addresses is looked through only so far")
+def words():
+    stack = misled("words", 64)
+    check(stack["end"], "no end is told")
+    user = [f for f in stack["frames"] if f["user"]]
+    check(500 < len(user) < 1200, len(user))
+    check(all(f["method"] == "stack scan" and not f["certain"] for f in user[1:]), user[1])
+
+
+@test("hostile: a tall stack without two frames alike: what is shown is bounded", alone=True)
+def tall():
+    stack = misled("tall", 256)
+    check(stack["end"], "no end is told")
+    # As many as were followed in a second.
+    check(100 < len(stack["frames"]) <= 65537, len(stack["frames"]))
+
+
+class Copy:
+    """A file whose bytes are changed in turn, and put back."""
+
+    def __init__(self, source, path):
+        self.whole = pathlib.Path(source).read_bytes()
+        self.path = path
+        pathlib.Path(path).write_bytes(self.whole)
+
+    def write(self, at, data):
+        with open(self.path, "r+b") as file:
+            file.seek(at)
+            file.write(data)
+
+    def with_(self, at, size, value):
+        self.write(at, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
+
+    def restore(self, at, size):
+        self.write(at, self.whole[at:at + size])
+
+
+def table(image, where, count):
+    """Offsets of the headers of one kind, of a 64-bit file; `where`: of e_phoff or e_shoff."""
+    start, = struct.unpack_from("<Q", image, where)
+    size, n = struct.unpack_from("<HH", image, count)
+    return [start + i * size for i in range(n)]
+
+
+def each_absurd(copy, headers, fields, look):
+    runs = 0
+    for header in headers:
+        for field in fields:
+            for value in ABSURD:
+                copy.with_(header + field, 8, value)
+                look()
+                runs += 1
+            copy.restore(header + field, 8)
+    return runs
+
+
+@test("hostile: a core whose headers have absurd sizes", seconds=200)
+def core_headers():
+    core = Copy(CORES / "chain-x86_64.core", os.environ["TEST_SCRATCH"] + "/core")
+    look = lambda: bounded(core.path, "--exe", CORES / "chain-x86_64", expected=(0, 1))
+    headers = table(core.whole, 32, 54)
+    # p_offset, p_vaddr, p_filesz, p_memsz
+    check(each_absurd(core, headers, [8, 16, 32, 40], look) > 100, "runs")
+    for n in [0, 1, 0xfffe, 0xffff]: # 0xffff: the first section header has the number
+        core.with_(56, 2, n)
+        look()
+    core.restore(56, 2)
+    for field in [32, 40]: # e_phoff, e_shoff
+        for value in ABSURD:
+            core.with_(field, 8, value)
+            look()
+        core.restore(field, 8)
+    notes, = struct.unpack_from("<Q", core.whole, headers[0] + 8)
+    for field in [0, 4]: # n_namesz, n_descsz
+        for value in [0, 5, 0x7fffffff, 0xfffffffc, 0xffffffff]:
+            core.with_(notes + field, 4, value)
+            look()
+        core.restore(notes + field, 4)
+    equal(len(look()), len(bounded(CORES / "chain-x86_64.core", "--exe", CORES / "chain-x86_64")),
+          "lines of what was put back")
+
+
+@test("hostile: a program whose sections have absurd sizes", seconds=200)
+def program_sections():
+    exe = Copy(CORES / "chain-x86_64", os.environ["TEST_SCRATCH"] + "/exe")
+    core = CORES / "chain-x86_64.core"
+    headers = table(exe.whole, 40, 58)
+    # sh_addr, sh_offset, sh_size, sh_entsize; and of its segments p_offset, p_filesz, p_memsz
+    runs = each_absurd(exe, headers, [16, 24, 32, 56], lambda: bounded(core, "--exe", exe.path))
+    runs += each_absurd(exe, table(exe.whole, 32, 54), [8, 32, 40],
+                        lambda: bounded(core, "--exe", exe.path))
+    check(runs > 100, runs)
+
+
+def made_core(path, headers, size, notes=b""):
+    """A core of x86_64 with these program headers (type, flags, offset, vaddr, filesz, memsz)."""
+    behind = 64 + 64 + 56 * len(headers)
+    counted = min(len(headers), 0xffff)
+    with open(path, "wb") as file:
+        file.write(b"\x7fELF\2\1\1" + bytes(9) + struct.pack(
+            "<HHIQQQIHHHHHH", 4, 62, 1, 0, 128, 64, 0, 64, 56, counted, 64, 1, 0))
+        # The first section header: how many program headers there are, when it is too many.
+        file.write(struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, len(headers), 0, 0))
+        for kind, flags, offset, vaddr, filesz, memsz in headers:
+            file.write(struct.pack("<IIQQQQQQ", kind, flags, behind + offset, vaddr, 0, filesz, memsz, 1))
+        file.write(notes)
+        file.truncate(behind + size)
+
+
+def status_note(pc, sp):
+    """NT_PRSTATUS of x86_64."""
+    status = bytearray(336)
+    struct.pack_into("<H", status, 12, signal.SIGSEGV)
+    struct.pack_into("<i", status, 32, 7)
+    struct.pack_into("<Q", status, 112 + 16 * 8, pc)
+    struct.pack_into("<Q", status, 112 + 19 * 8, sp)
+    return struct.pack("<III", 5, len(status), 1) + b"CORE\0\0\0\0" + bytes(status)
+
+
+PT_LOAD, PT_NOTE = 1, 4
+
+
+@test("hostile: a core of a terabyte that is mostly a hole", seconds=60)
+def terabyte():
+    path = os.environ["TEST_SCRATCH"] + "/core"
+    note, tera = status_note(0x400000, 0x10000), 1 << 40
+    made_core(path, [(PT_NOTE, 0, 0, 0, tera, 0), (PT_LOAD, 6, 0, 0x1000, tera, tera)], tera, note)
+    said = bounded(path)
+    equal(said[0]["threads"], 1, "threads")
+    check(said[0]["notes"], "that notes are missing is told")
+
+
+@test("hostile: a core of a million segments", seconds=60)
+def segments():
+    path = os.environ["TEST_SCRATCH"] + "/core"
+    note, n = status_note(0x400000, 0x10000), 1 << 20
+    made_core(path, [(PT_NOTE, 0, 0, 0, len(note), 0)] +
+              [(PT_LOAD, 6, 0, 0x10000 + (i * 0x9e3779b1 % n << 12), 4096, 4096) for i in range(n)],
+              1 << 16, note)
+    equal(bounded(path, memory=512 << 10)[0]["threads"], 1, "threads")
