@@ -101,10 +101,10 @@ static __always_inline struct cul_watch_here *find_here(void)
 static __always_inline struct cul_watch_state *find_process_state(
 	struct cul_watch_here *here, __u32 target)
 {
-	__u64 shared = shapes[bounded(target)].shared;
+	__u32 shared = shapes[bounded(target)].shared;
 	__u64 owner = shared ? 0 : here->event.in.pid;
-	struct cul_watch_state *st;
 	__u64 key;
+	struct cul_watch_state *st;
 
 	/* Nobody asks for its values by a number, but they are its own. */
 	if (!owner && !shared)
