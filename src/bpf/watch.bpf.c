@@ -16,7 +16,7 @@ const volatile __u32 want_kernel_stack;
 const volatile __u32 want_user_stack;
 const volatile __u64 ring_bytes; /* of one CPU's ring */
 
-/* Each hit needs it, from here and not from a page of constants (see struct cul_watch_here). */
+/* Each hit needs it: in the page that is read anyway (see struct cul_watch_here). */
 struct cul_watch_shape shapes[CUL_WATCH_SLOTS];
 struct cul_watch_state states[CUL_WATCH_SLOTS]; /* of kernel targets that all CPUs share */
 __u32 want_comm;   /* a filter asks for it; who emits a hit has it anyway */
