@@ -16,6 +16,7 @@ enum {
 	/* Memory that is there before it is wanted: most stacks are smaller. */
 	READY_EACH = 2 * PAGE,
 	READY_MOST = 32 << 20,
+	ALTERNATE_MOST = 1 << 28, /* more is no size: nothing, no flags and an address are common */
 	RED_ZONE = 128, /* x86_64: a function that calls nobody may use that much below its stack */
 };
 
@@ -197,7 +198,8 @@ static bool is_alternate(const uint8_t *bytes, size_t size, uint64_t sp)
 		} s;
 
 		memcpy(&s, bytes + at, sizeof(s));
-		if (s.start <= sp && sp - s.start < s.size && !(s.flags & ~SS_FLAGS))
+		if (s.size <= ALTERNATE_MOST && s.start <= sp && sp - s.start < s.size &&
+			!(s.flags & ~SS_FLAGS))
 			return true;
 	}
 	return false;
