@@ -37,16 +37,7 @@ static int status_number(pid_t pid, const char *field, int *out)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	r = cul_sys_read_file(path, STATUS_MOST, &text, &size);
-	if (r < 0)
-		return r;
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':') {
-			*out = atoi(line + strlen(field) + 1);
-			return 0;
-		}
-	}
-	return -ENOENT;
+	return r < 0 ? r : cul_task_parse_status(text, field, out);
 }
 
 static int read_stat(pid_t pid, struct cul_task_stat *out)

@@ -28,8 +28,13 @@ enum {
 static bool is_where_it_was(const struct cul_arch *arch, const struct cul_thread_regs *regs,
 	const struct cul_live_before *b)
 {
-	return b->is_blocked && b->at.pc == regs->regs.r[arch->reg_ip] &&
-	       b->at.sp == regs->regs.r[arch->reg_sp] &&
+	uint64_t pc = regs->regs.r[arch->reg_ip];
+
+	if (!b->is_blocked || b->at.sp != regs->regs.r[arch->reg_sp])
+		return false;
+	if (b->at.nr < 0) /* not in a call: a fault */
+		return b->at.pc == pc;
+	return (b->at.pc == pc || b->at.pc == pc + arch->syscall_back) &&
 	       (!arch->syscall_regs || regs->regs.r[arch->syscall_regs[0]] == (uint64_t)b->at.nr);
 }
 
