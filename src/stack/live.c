@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -21,6 +22,7 @@ enum {
 	STACK_TEXT = 8192,
 	STATUS_MOST = 16384,
 	TRIES = 8,
+	NAP_NS = 4000000,
 	TICK = 64, /* threads between two looks at the user */
 };
 
@@ -356,13 +358,14 @@ static int from_process(const struct cul_stack_options *options, struct cul_stac
 int cul_stack_from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
 	struct cul_error *err)
 {
+	const struct timespec nap = {.tv_nsec = NAP_NS};
 	int r = from_process(options, out, err);
 
+	/* The first thread is a zombie until the one that executes has its number. */
 	for (unsigned i = 1; i < TRIES && r == -ESRCH; i++) {
-		char state = cul_task_state(options->pid, options->pid);
-
-		if (!state || is_dead(state))
+		if (!cul_task_state(options->pid, options->pid))
 			return r;
+		nanosleep(&nap, NULL);
 		r = from_process(options, out, err);
 	}
 	return r;

@@ -20,6 +20,7 @@ enum {
 	READY_EACH = 2 * PAGE,
 	LEAST = 2 * PAGE, /* of one stack, where there are very many */
 	READY_MOST = 32 << 20,
+	ALTERNATE_MOST = 1 << 28, /* more is no size: nothing, no flags and an address are common */
 	RED_ZONE = 128, /* x86_64: a function that calls nobody may use that much below its stack */
 };
 
@@ -208,7 +209,8 @@ static bool is_alternate(const uint8_t *bytes, size_t size, uint64_t sp)
 		} s;
 
 		memcpy(&s, bytes + at, sizeof(s));
-		if (s.start <= sp && sp - s.start < s.size && !(s.flags & ~SS_FLAGS))
+		if (s.size <= ALTERNATE_MOST && s.start <= sp && sp - s.start < s.size &&
+			!(s.flags & ~SS_FLAGS))
 			return true;
 	}
 	return false;

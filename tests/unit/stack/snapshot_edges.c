@@ -100,6 +100,10 @@ static void test_alternate(void **state)
 	stack = (stack_t){.ss_sp = p.bytes + 56 * PAGE, .ss_size = 8 * PAGE};
 	memcpy(p.bytes + 63 * PAGE + 16, &stack, sizeof(stack));
 	assert_false(copy(&p, p.bytes + 60 * PAGE));
+	stack = (stack_t){.ss_size = (uintptr_t)p.bytes}; /* what lies on many stacks */
+	memcpy(p.bytes + 63 * PAGE + 16, &stack, sizeof(stack));
+	assert_true(copy(&p, p.bytes + 60 * PAGE));
+	stack.ss_sp = p.bytes + 56 * PAGE;
 	stack.ss_size = 4 * PAGE; /* of another thread: not where it is */
 	memcpy(p.bytes + 63 * PAGE + 16, &stack, sizeof(stack));
 	assert_true(copy(&p, p.bytes + 60 * PAGE));
