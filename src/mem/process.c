@@ -93,9 +93,8 @@ static int fail_open(pid_t pid, int code, struct cul_error *err)
 	case -EACCES:
 	case -EPERM:
 		return cul_fail(err, -EPERM, "memory of process %d: not permitted%s", (int)pid,
-			geteuid() == 0 ? ", though this is root: it has capabilities that are "
-					 "missing here (a container?), or a security module "
-					 "forbids it"
+			geteuid() == 0 ? ", though this is root: CAP_SYS_PTRACE is missing here "
+					 "(a container?), or a security module forbids it"
 				       : "; run as root or with CAP_SYS_PTRACE (your own "
 					 "processes: see kernel.yama.ptrace_scope)");
 	default:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * remote ARCH QEMU [--methods NAMES] [--show N] PROGRAM: as step, for a static program of another
- * architecture under qemu-user. Its signal handlers are the functions whose names begin with "on_".
+ * remote ARCH QEMU [--methods NAMES] [--show N] [--every N] PROGRAM: as step, for a static program
+ * of another architecture under qemu-user. Its signal handlers are the functions whose names begin
+ * with "on_".
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ struct run {
 	struct cul_thread_regs regs;
 	struct shadow shadow;
 	struct score score;
-	unsigned show;
+	unsigned show, every;
 	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
 	uint64_t handlers[MAX_HANDLERS];
@@ -300,6 +301,8 @@ int main(int argc, char **argv)
 			r.options.methods = methods_of(argv[i + 1]);
 		if (!strcmp(argv[i], "--show"))
 			r.show = (unsigned)atoi(argv[i + 1]);
+		if (!strcmp(argv[i], "--every"))
+			r.every = (unsigned)atoi(argv[i + 1]);
 		if (!strcmp(argv[i], "--symbols"))
 			symbols = argv[i + 1];
 	}
@@ -322,7 +325,8 @@ int main(int argc, char **argv)
 		uint64_t pc = pc_of(&r), sp = r.regs.regs.r[r.arch->reg_sp];
 		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
-		check(&r);
+		if (!r.every || i % r.every == 0)
+			check(&r);
 		if (signal) {
 			deliver(&r, signal);
 			signal = 0;

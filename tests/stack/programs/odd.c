@@ -7,6 +7,7 @@
  *     ended       the first thread has ended, another pauses
  *     storm       threads come and go all the time
  *     exec N      becomes itself again N times
+ *     replaced N  the same by a thread, with others that pause
  *     deep N      N calls of dive() within one another, on a stack of N * 256 bytes
  *     mutual N    N calls of even() and odd() in turn
  *     signals     counts SIGRTMIN; all are to arrive
@@ -144,6 +145,24 @@ static void *diving(void *unused)
 	return NULL;
 }
 
+static void become_again(char **argv)
+{
+	char left[32];
+
+	usleep(2000);
+	snprintf(left, sizeof(left), "%ld", n - 1);
+	execl(argv[0], argv[0], argv[1], left, NULL);
+}
+
+static void *replacing(void *argv)
+{
+	if (n > 0)
+		become_again(argv);
+	ready();
+	until_told();
+	return NULL;
+}
+
 static void count_signal(int number)
 {
 	counted++;
@@ -234,7 +253,7 @@ static void go_deep(void)
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	char left[32];
+	pthread_t one;
 
 	n = argc > 2 ? atol(argv[2]) : 0;
 	if (!strcmp(how, "vfork")) {
@@ -250,11 +269,13 @@ int main(int argc, char **argv)
 		start(starting);
 		start(starting);
 	} else if (!strcmp(how, "exec")) {
-		if (n > 0) {
-			usleep(500);
-			snprintf(left, sizeof(left), "%ld", n - 1);
-			execl(argv[0], argv[0], how, left, NULL);
-		}
+		if (n > 0)
+			become_again(argv);
+	} else if (!strcmp(how, "replaced")) {
+		for (int i = 0; i < 20; i++)
+			start(pausing);
+		pthread_create(&one, NULL, replacing, argv);
+		pause();
 	} else if (!strcmp(how, "deep")) {
 		go_deep();
 	} else if (!strcmp(how, "mutual")) {
