@@ -17,7 +17,12 @@
 #include "base/str.h"
 #include "sys/file.h"
 
-enum { STACK_TEXT = 8192, STATUS_MOST = 16384, TRIES = 8 };
+enum {
+	STACK_TEXT = 8192,
+	STATUS_MOST = 16384,
+	TRIES = 8,
+	TICK = 64, /* threads between two looks at the user */
+};
 
 static int by_number(const void *a, const void *b)
 {
@@ -127,9 +132,16 @@ static int list_threads(struct cul_live *live, struct cul_error *err)
 	struct tids tids = {0};
 	int r = list_tids(live, &tids);
 
-	for (size_t i = 0; i < tids.len && r == 0; i++)
-		r = cul_live_add(live, tids.data[i]);
+	for (size_t i = 0; i < tids.len && r == 0; i++) {
+		if (i % TICK == 0 && cul_stack_is_over(live->options))
+			r = -EINTR;
+		else
+			r = cul_live_add(live, tids.data[i]);
+	}
 	free(tids.data);
+	if (r == -EINTR)
+		return cul_fail(
+			err, r, "interrupted before process %d was stopped", (int)live->pid);
 	if (r == -ENOMEM)
 		return cul_fail(err, r, "process %d: out of memory", (int)live->pid);
 	if (r < 0 || live->source->threads.len == 0)
@@ -263,6 +275,7 @@ static void live_free(struct cul_stack_source *source)
 	cul_process_free(source->syms);
 	cul_snapshot_free(live->snapshot);
 	cul_mem_free(live->mem);
+	cul_maps_free(&live->maps);
 	cul_stop_free(&live->stop);
 	cul_tasks_close(&live->tasks);
 	free(live->before.data);
@@ -288,7 +301,6 @@ static int kernel_thread(struct cul_live *live, struct cul_error *err)
 
 static int fill(struct cul_live *live, struct cul_error *err)
 {
-	struct cul_stack_source *source = live->source;
 	int r = examine(live, live->options->pid, err);
 
 	if (r == 0 && live->is_kernel_thread) {
@@ -307,7 +319,7 @@ static int fill(struct cul_live *live, struct cul_error *err)
 		r = cul_live_take(live, err);
 	if (r < 0)
 		return r;
-	cul_snapshot_close(live->snapshot, cul_process_maps(source->syms));
+	cul_snapshot_close(live->snapshot, &live->maps);
 	conclude(live);
 	return 0;
 }

@@ -28,8 +28,11 @@ struct cul_live {
 	bool no_kernel; /* /proc/PID/stack may not be read */
 	struct cul_mem *mem;
 	struct cul_snapshot *snapshot;
+	struct cul_maps maps;                   /* while it stood still */
 	CUL_VEC(struct cul_live_before) before; /* of each thread of the source */
 	struct cul_stop stop;
+	uint64_t until;      /* deep stacks are walked until then */
+	bool is_first;       /* what stops it comes before others at the processors */
 	const char *refused; /* why ptrace says no; NULL: nobody knows */
 	/* Threads: with registers of another width, in a sleep, that somebody else traces. */
 	size_t n_narrow, n_asleep, n_refused;
@@ -45,7 +48,7 @@ void cul_live_check(struct cul_live *live, pid_t tid);
 
 /*
  * live_take.c: all stand still, registers, stacks and mappings are taken, all go on.
- * -ESRCH, -EPERM, -ENOMEM, -EAGAIN.
+ * -ESRCH, -EPERM, -ENOMEM, -EAGAIN, -EINTR.
  */
 int cul_live_take(struct cul_live *live, struct cul_error *err);
 

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@ enum {
 	EXEC_NS = 200 * 1000 * 1000,
 	REAP_NS = 100 * 1000 * 1000,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
+	DEEP_KEPT = 2 << 20,          /* frames of such stacks in all */
+	COPIED_AT_ONCE = 256,         /* stacks */
 };
 
 /* Whether it is where it was when /proc was read: its kernel stack is then what it was. */
@@ -211,52 +214,127 @@ static void forget_ended(struct cul_live *live)
 	live->source->threads.len = kept;
 }
 
-static void walk(
-	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, uint64_t until)
+static bool is_over(void *data)
+{
+	return cul_stack_is_over(data);
+}
+
+static const char too_deep[] =
+	"the stack is too deep to be followed while the process stands still";
+
+/* Until live->until; `*kept`: frames of all of them. False: it is late, or the user wants no more.
+ */
+static bool walk(
+	struct cul_live *live, struct cul_unwinder *u, struct cul_source_thread *t, size_t *kept)
 {
 	const struct cul_unwind_options options = {.methods = live->options->methods,
 		.max_frames = live->options->max_frames,
-		.until = until};
+		.until = live->until,
+		.is_over = is_over,
+		.data = (void *)live->options};
 	struct cul_stack *stack = cul_calloc(1, sizeof(*stack));
+	bool late;
+	int r;
 
 	if (!stack)
-		return;
-	cul_stack_walk(u, &t->regs, &options, stack);
+		return true;
+	r = cul_stack_walk(u, &t->regs, &options, stack);
+	*kept += stack->frames.len;
 	t->walked = stack;
-	if (stack->end.why == CUL_UNWIND_END_LATE ||
-		(cul_snapshot_is_late(live->snapshot) &&
-			stack->end.why == CUL_UNWIND_END_UNREADABLE))
-		t->user_end = "the stack is too deep to be followed while the process stands still";
+	late = stack->end.why == CUL_UNWIND_END_LATE ||
+	       (cul_snapshot_is_late(live->snapshot) &&
+		       stack->end.why == CUL_UNWIND_END_UNREADABLE);
+	if (late)
+		t->user_end = too_deep;
+	return r != -EINTR && !late;
 }
 
-/* What is deeper than was copied is walked now, for as long as that may take. */
+/*
+ * What is deeper than was copied is walked now, for as long and as far as that may be. Of others
+ * the copies will do.
+ */
 static void walk_deep(struct cul_live *live)
 {
 	struct cul_stack_source *source = live->source;
-	uint64_t until = cul_clock_now() + DEEP_NS;
 	struct cul_unwind_process *code = NULL;
 	struct cul_unwinder *u = NULL;
 	struct cul_code_space space;
+	const char *why = NULL;
+	size_t kept = 0;
 
-	cul_snapshot_until(live->snapshot, until);
+	live->until = cul_clock_now() + DEEP_NS;
+	cul_snapshot_until(live->snapshot, live->until);
 	if (cul_unwind_process_new(source->syms, source->mem, &code) != 0)
 		return;
 	space = cul_unwind_process_space(code);
 	if (cul_unwinder_new(source->arch, source->mem, &space, &u) == 0) {
 		for (size_t i = 0; i < source->threads.len; i++) {
-			if (live->before.data[i].is_deep)
-				walk(live, u, &source->threads.data[i], until);
+			struct cul_source_thread *t = &source->threads.data[i];
+
+			if (!live->before.data[i].is_deep)
+				continue;
+			if (!why && kept > DEEP_KEPT)
+				why = "the stack is deep, and others have millions of frames "
+				      "already (--frames N)";
+			t->cut = why;
+			if (!why && !walk(live, u, t, &kept))
+				why = too_deep;
 		}
 	}
 	cul_unwinder_free(u);
 	cul_unwind_process_free(code);
 }
 
+/*
+ * Whoever else wants the processors would make the stop longer, ten times where they are busy: for
+ * these milliseconds this thread comes first. Where that is not permitted it takes its turn.
+ */
+static void come_first(struct cul_live *live)
+{
+	const struct sched_param least = {.sched_priority = 1};
+
+	live->is_first = sched_getscheduler(0) == SCHED_OTHER &&
+			 sched_setscheduler(0, SCHED_RR, &least) == 0;
+}
+
+static void take_turns(struct cul_live *live)
+{
+	const struct sched_param none = {0};
+
+	if (live->is_first)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
+/* Of all that have registers. Returns whether any has a stack that was not copied whole. */
+static bool copy_stacks(struct cul_live *live)
+{
+	struct cul_stack_source *source = live->source;
+	size_t of[COPIED_AT_ONCE], n = 0;
+	uint64_t sps[COPIED_AT_ONCE];
+	bool whole[COPIED_AT_ONCE], is_deep = false;
+
+	for (size_t i = 0; i < source->threads.len; i++) {
+		const struct cul_source_thread *t = &source->threads.data[i];
+
+		if (t->has_regs) {
+			sps[n] = t->regs.regs.r[source->arch->reg_sp];
+			of[n++] = i;
+		}
+		if (n < COPIED_AT_ONCE && i + 1 < source->threads.len)
+			continue;
+		cul_snapshot_copy_all(live->snapshot, &live->maps, sps, whole, n);
+		while (n-- > 0) {
+			live->before.data[of[n]].is_deep = !whole[n];
+			is_deep |= !whole[n];
+		}
+		n = 0;
+	}
+	return is_deep;
+}
+
 static void take_threads(struct cul_live *live)
 {
 	struct cul_stack_source *source = live->source;
-	unsigned sp = source->arch->reg_sp;
-	bool is_deep = false;
 
 	for (size_t i = 0; i < source->threads.len; i++) {
 		struct cul_source_thread *t = &source->threads.data[i];
@@ -268,14 +346,11 @@ static void take_threads(struct cul_live *live)
 		else
 			not_stopped(live, t, b, s);
 	}
-	for (size_t i = 0; i < source->threads.len; i++) {
-		const struct cul_source_thread *t = &source->threads.data[i];
-
-		if (t->has_regs && !cul_snapshot_copy(live->snapshot, t->regs.regs.r[sp]))
-			is_deep = live->before.data[i].is_deep = true;
-	}
-	if (is_deep)
-		walk_deep(live);
+	if (!copy_stacks(live))
+		return;
+	take_turns(live);
+	walk_deep(live);
+	come_first(live);
 }
 
 /* Another program since it was opened. */
@@ -295,6 +370,32 @@ static int follow_exec(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static const struct cul_map *next_file(const struct cul_maps *maps, size_t *at)
+{
+	while (*at < maps->maps.len) {
+		const struct cul_map *map = &maps->maps.data[(*at)++];
+
+		if (map->inode)
+			return map;
+	}
+	return NULL;
+}
+
+static bool same_files(const struct cul_maps *a, const struct cul_maps *b)
+{
+	size_t in_a = 0, in_b = 0;
+
+	for (;;) {
+		const struct cul_map *x = next_file(a, &in_a), *y = next_file(b, &in_b);
+
+		if (!x || !y)
+			return x == y;
+		if (x->start != y->start || x->end != y->end || x->offset != y->offset ||
+			x->prot != y->prot || !cul_maps_same_file(x, y))
+			return false;
+	}
+}
+
 static int take(struct cul_live *live, struct cul_error *err)
 {
 	int r = match(live);
@@ -304,6 +405,8 @@ static int take(struct cul_live *live, struct cul_error *err)
 	forget_ended(live);
 	r = follow_exec(live, err);
 	if (r == 0)
+		r = cul_maps_read(live->alive, &live->maps, err);
+	if (r == 0 && !same_files(&live->maps, cul_process_maps(live->source->syms)))
 		r = cul_process_refresh(live->source->syms, err);
 	if (r < 0)
 		return r;
@@ -350,9 +453,18 @@ static bool is_held(struct cul_live *live)
 static void *tracer(void *data)
 {
 	struct cul_live *live = data;
-	int r = is_held(live) ? cul_stop_nobody(live->pid, &live->stop, &live->err)
-			      : cul_stop_threads(live->pid, &live->stop, &live->err);
+	int r;
 
+	live->stop.is_over = is_over;
+	live->stop.data = (void *)live->options;
+	if (is_held(live)) {
+		r = cul_stop_nobody(live->pid, &live->stop, &live->err);
+	} else {
+		come_first(live);
+		r = cul_stop_threads(live->pid, &live->stop, &live->err);
+	}
+	if (r == 0 && cul_stack_is_over(live->options))
+		r = cul_fail(&live->err, -EINTR, "interrupted before all threads were walked");
 	if (r == 0)
 		r = take(live, &live->err);
 	cul_stop_release(&live->stop);

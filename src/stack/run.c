@@ -2,7 +2,6 @@
 #include "stack/stack.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -14,9 +13,10 @@
 #include "unwind/process.h"
 
 enum {
-	TICK = 64,           /* threads between two looks at the user */
-	KEPT_MOST = 4 << 20, /* frames in all */
-	WALK_SECONDS = 20,   /* who is hostile would have us walk for days */
+	LOOK_NS = 20000000,  /* between two looks at the user */
+	KEPT_MOST = 2 << 20, /* frames in all; then so many of each stack, up to as many again */
+	KEPT_EACH = 128,
+	WALK_SECONDS = 20, /* who is hostile would have us walk for days */
 };
 
 struct run {
@@ -30,7 +30,7 @@ struct run {
 	CUL_VEC(struct cul_stack_frame_shown) shown; /* of one group */
 	CUL_VEC(struct cul_stack_thread) threads;    /* likewise */
 	struct cul_stack_summary summary;
-	uint64_t until, kept;
+	uint64_t until, kept, looked;
 };
 
 static void run_free(struct run *r)
@@ -88,25 +88,44 @@ static void progress(struct run *r, const char *what, size_t done, size_t of)
 		r->options->progress(r->options->progress_data, what, done, of);
 }
 
-static bool wants_end(const struct run *r)
+/* Cheap enough to be asked for each frame. */
+static bool wants_end(struct run *r)
 {
-	struct pollfd fd = {.fd = r->options->stop_fd, .events = POLLIN};
+	uint64_t now = cul_clock_now();
 
-	return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
+	if (now - r->looked < LOOK_NS)
+		return false;
+	r->looked = now;
+	return cul_stack_is_over(r->options);
 }
 
-static int walk(struct run *r, const struct cul_source_thread *t, struct cul_stack *stack)
+static bool is_over(void *data)
 {
-	const struct cul_unwind_options options = {.methods = r->options->methods,
+	return wants_end(data);
+}
+
+static int walk(struct run *r, struct cul_source_thread *t, struct cul_stack *stack)
+{
+	struct cul_unwind_options options = {.methods = r->options->methods,
 		.max_frames = r->options->max_frames,
-		.until = r->until};
+		.until = r->until,
+		.is_over = is_over,
+		.data = r};
+	bool few = r->kept > KEPT_MOST && (!options.max_frames || options.max_frames > KEPT_EACH);
 	int ret = 0;
 
+	if (few)
+		options.max_frames = KEPT_EACH;
 	if (t->walked) {
 		*stack = *t->walked;
 		*t->walked = (struct cul_stack){0};
 	} else if (t->has_regs && r->unwinder) {
 		ret = cul_stack_walk(r->unwinder, &t->regs, &options, stack);
+		if (t->cut && stack->end.why == CUL_UNWIND_END_UNREADABLE)
+			t->user_end = t->cut;
+		if (few && stack->end.why == CUL_UNWIND_END_LIMIT)
+			t->user_end = "the stack is deeper, and others have millions of frames "
+				      "already (--frames N)";
 	}
 	for (size_t i = 0; t->moving && i < stack->frames.len; i++)
 		stack->frames.data[i].frame.certainty = CUL_LIKELY;
@@ -116,7 +135,7 @@ static int walk(struct run *r, const struct cul_source_thread *t, struct cul_sta
 /* Why no more stacks are walked; NULL: they are. */
 static const char *spent(const struct run *r)
 {
-	if (r->kept > KEPT_MOST)
+	if (r->kept > 2 * KEPT_MOST)
 		return "not walked: those before it have millions of frames (--frames N)";
 	if (cul_clock_now() > r->until)
 		return "not walked: those before it took too long (--frames N)";
@@ -142,15 +161,15 @@ static int walk_all(struct run *r, struct cul_error *err)
 			ret = cul_stack_groups_add(&r->groups, t, &stack);
 		if (r->groups.groups.len > groups)
 			r->kept += frames;
-		if (ret != 0) {
+		if (ret == 0 && wants_end(r))
+			ret = -EINTR;
+		if (ret != 0)
 			cul_stack_free(&stack);
+		if (ret == -EINTR)
+			return cul_fail(err, ret, "interrupted before all threads were walked");
+		if (ret != 0)
 			return no_memory(err);
-		}
-		if (i % TICK)
-			continue;
 		progress(r, "threads walked", i, r->source.threads.len);
-		if (wants_end(r))
-			return cul_fail(err, -EINTR, "interrupted before all threads were walked");
 	}
 	/* The first thread of a core is the one that got the signal. */
 	cul_stack_groups_sort(&r->groups,
@@ -213,6 +232,8 @@ static int add_user(struct run *r, const struct cul_stack *stack)
 			run = r->shown.len;
 			left = s->period;
 		}
+		if (wants_end(r))
+			return -EINTR;
 		if (add_frame(r, s, &added) != 0)
 			return -ENOMEM;
 		if (left > 0) {
@@ -289,7 +310,7 @@ static int show(struct run *r)
 	int ret = r->sink->ops->stack_about(r->sink, &r->source.about);
 
 	for (size_t i = 0; i < r->groups.groups.len && ret == 0; i++) {
-		if (i % TICK == 0 && wants_end(r))
+		if (wants_end(r))
 			return -EINTR;
 		ret = show_group(r, &r->groups.groups.data[i]);
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -12,9 +13,12 @@
 
 enum {
 	PAGE = 4096,
-	ROOM_MOST = 512 << 20,
+	ROOM_MOST = 256 << 20,
+	AT_ONCE = 256, /* stacks a system call */
+	BELOW = 256,   /* of the stack pointer: the red zone and more */
 	/* Memory that is there before it is wanted: most stacks are smaller. */
 	READY_EACH = 2 * PAGE,
+	LEAST = 2 * PAGE, /* of one stack, where there are very many */
 	READY_MOST = 32 << 20,
 	RED_ZONE = 128, /* x86_64: a function that calls nobody may use that much below its stack */
 };
@@ -33,6 +37,7 @@ struct cul_snapshot {
 	const struct cul_maps *maps; /* NULL: not closed yet */
 	uint8_t *room;
 	size_t used, size;
+	size_t most;                 /* of one stack */
 	CUL_VEC(struct copy) copies; /* by address once it is closed, or searched */
 	bool sorted;
 	size_t last;    /* where something was found */
@@ -163,7 +168,13 @@ int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snaps
 	s->mem.ops = &snapshot_ops;
 	s->pid = pid;
 	s->live = live;
-	s->size = n < ROOM_MOST / CUL_SNAPSHOT_STACK ? (n + 1) * CUL_SNAPSHOT_STACK : ROOM_MOST;
+	s->most = CUL_SNAPSHOT_STACK;
+	s->size = (n + 1) * CUL_SNAPSHOT_STACK;
+	if (n >= ROOM_MOST / CUL_SNAPSHOT_STACK) {
+		s->size = ROOM_MOST;
+		s->most = ROOM_MOST / n & ~(size_t)(PAGE - 1);
+		s->most = s->most < LEAST ? LEAST : s->most;
+	}
 	s->room = cul_calloc(1, s->size); /* what is not written to takes no memory */
 	if (!s->room) {
 		free(s);
@@ -206,7 +217,7 @@ static bool is_alternate(const uint8_t *bytes, size_t size, uint64_t sp)
 bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr)
 {
 	size_t room = s->size - s->used;
-	size_t want = room < CUL_SNAPSHOT_STACK ? room : CUL_SNAPSHOT_STACK;
+	size_t want = room < s->most ? room : s->most;
 	uint64_t start = (addr > RED_ZONE ? addr - RED_ZONE : 0) & ~(uint64_t)(PAGE - 1);
 	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
 	struct copy *c;
@@ -225,9 +236,86 @@ bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr)
 	if (!c)
 		return false;
 	*c = (struct copy){.addr = start, .size = (uint64_t)n, .bytes = s->room + s->used};
-	s->used += ((size_t)n + PAGE - 1) & ~(size_t)(PAGE - 1);
+	s->used += (size_t)n;
 	s->sorted = false;
 	return (size_t)n < want && !is_alternate(c->bytes, (size_t)n, addr);
+}
+
+/* From below `addr` up to where memory ends; of no size: nothing is known of it. */
+static struct iovec used_part(const struct cul_maps *maps, uint64_t addr, uint64_t most)
+{
+	const struct cul_map *map = cul_maps_at(maps, addr);
+	uint64_t start = addr & ~(uint64_t)(BELOW - 1), end;
+
+	start = !map || start - map->start < BELOW ? addr & ~(uint64_t)(PAGE - 1) : start - BELOW;
+	end = start;
+	for (; map && map->prot & CUL_MAP_READ && end - start < most; map = cul_maps_at(maps, end))
+		end = map->end;
+	return (struct iovec){(void *)(uintptr_t)start, end - start < most ? end - start : most};
+}
+
+/* As many as fit and are known of those from `i` on; how many. */
+static size_t plan(struct cul_snapshot *s, const struct cul_maps *maps, const uint64_t *addrs,
+	size_t n, struct iovec *blocks)
+{
+	size_t room = s->size - s->used, i;
+
+	for (i = 0; i < n && i < AT_ONCE && room >= s->most; i++) {
+		blocks[i] = used_part(maps, addrs[i], s->most);
+		if (blocks[i].iov_len == 0)
+			break;
+		room -= blocks[i].iov_len;
+	}
+	return i;
+}
+
+/* How many of the blocks came whole: they are kept. */
+static size_t copy_blocks(struct cul_snapshot *s, const struct iovec *blocks, size_t n)
+{
+	ssize_t got = n ? cul_sys_process_vm_readv_all(s->pid, blocks, n, s->room + s->used) : 0;
+	size_t i;
+
+	for (i = 0; i < n && got >= (ssize_t)blocks[i].iov_len; i++) {
+		struct copy *c = cul_vec_push(&s->copies);
+
+		if (!c)
+			return i;
+		*c = (struct copy){.addr = (uintptr_t)blocks[i].iov_base,
+			.size = blocks[i].iov_len,
+			.bytes = s->room + s->used};
+		s->used += c->size;
+		got -= (ssize_t)c->size;
+		s->sorted = false;
+	}
+	return i;
+}
+
+static bool is_whole(const struct cul_snapshot *s, size_t i, uint64_t addr)
+{
+	const struct copy *c = &s->copies.data[i];
+
+	return c->size < s->most && !is_alternate(c->bytes, c->size, addr);
+}
+
+void cul_snapshot_copy_all(struct cul_snapshot *s, const struct cul_maps *maps,
+	const uint64_t *addrs, bool *whole, size_t n)
+{
+	struct iovec blocks[AT_ONCE];
+	size_t i = 0;
+
+	while (i < n) {
+		size_t wanted = plan(s, maps, addrs + i, n - i, blocks);
+		size_t first = s->copies.len, done = copy_blocks(s, blocks, wanted);
+
+		for (size_t k = 0; k < done; k++)
+			whole[i + k] = is_whole(s, first + k, addrs[i + k]);
+		i += done;
+		if (done == wanted && wanted > 0)
+			continue;
+		if (i < n)
+			whole[i] = cul_snapshot_copy(s, addrs[i]);
+		i++;
+	}
 }
 
 void cul_snapshot_of(struct cul_snapshot *s, struct cul_mem *live)

@@ -17,7 +17,7 @@
 
 struct cul_snapshot;
 
-enum { CUL_SNAPSHOT_STACK = 64 << 10 }; /* of one stack */
+enum { CUL_SNAPSHOT_STACK = 64 << 10 }; /* of one stack, and less of each of thousands */
 
 /* Room for `n` stacks. `pid` and `live`, which is kept by the caller: whose memory. */
 int cul_snapshot_new(pid_t pid, struct cul_mem *live, size_t n, struct cul_snapshot **out);
@@ -29,6 +29,13 @@ void cul_snapshot_free(struct cul_snapshot *s); /* accepts NULL */
  * to another one, as that of a signal handler may.
  */
 bool cul_snapshot_copy(struct cul_snapshot *s, uint64_t addr);
+
+/*
+ * The same of `n` stacks, in fewer system calls and from just below `addr`: `maps` says where
+ * memory ends. `whole[i]`: whether that was all.
+ */
+void cul_snapshot_copy_all(struct cul_snapshot *s, const struct cul_maps *maps,
+	const uint64_t *addrs, bool *whole, size_t n);
 
 /* The process has other memory now. */
 void cul_snapshot_of(struct cul_snapshot *s, struct cul_mem *live);

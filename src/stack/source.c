@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stack/source.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -21,6 +22,13 @@ void cul_stack_source_free(struct cul_stack_source *source)
 	free(source->threads.data);
 	cul_arena_free(&source->arena);
 	*source = (struct cul_stack_source){0};
+}
+
+bool cul_stack_is_over(const struct cul_stack_options *options)
+{
+	struct pollfd fd = {.fd = options->stop_fd, .events = POLLIN};
+
+	return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
 }
 
 void cul_stack_note(struct cul_stack_source *source, const char *fmt, ...)

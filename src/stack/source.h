@@ -34,6 +34,7 @@ struct cul_source_thread {
 	struct cul_thread_regs regs;     /* of user space */
 	struct cul_stack *walked;        /* by its maker, while all stood still; NULL */
 	const char *user_end;            /* why it ended early, when its maker knows better; NULL */
+	const char *cut;                 /* why less of its stack can be read than there is; NULL */
 	struct cul_kernel_frames kernel; /* empty: it was in user space, or see missing */
 	const char *kernel_end;          /* why the kernel walk ended early; NULL */
 	const char *missing;             /* why there are no registers, or no kernel frames; NULL */

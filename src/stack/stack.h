@@ -31,7 +31,10 @@ struct cul_stack_options {
 	void *progress_data;
 };
 
-/* 0 when stacks were shown. */
+/* Whether stop_fd is readable. */
+bool cul_stack_is_over(const struct cul_stack_options *options);
+
+/* 0 when stacks were shown. -EINTR: the user wanted it to end before. */
 int cul_stack_run(
 	const struct cul_stack_options *options, struct cul_sink *sink, struct cul_error *err);
 

@@ -22,6 +22,7 @@ enum {
 	PATIENCE_NS = 200 * 1000 * 1000,
 	READY_NS = 2000 * 1000 * 1000,
 	PASSES_MOST = 64, /* of looking for new threads */
+	MISSES_MOST = 8, /* threads looked at that have not stopped: those behind have not either */
 };
 
 static int by_tid(const void *a, const void *b)
@@ -111,17 +112,26 @@ static bool look(struct cul_stop_thread *t)
 	return true;
 }
 
-static size_t look_at_all(struct cul_stop *stop)
+static bool is_awaited(const struct cul_stop_thread *t)
 {
-	size_t left = 0;
+	return t->state == CUL_STOP_SEIZED && !t->error;
+}
 
-	for (size_t i = 0; i < stop->threads.len; i++) {
+/* From `*first` on, which is moved behind those that are known; how many have become known. */
+static size_t look_at(struct cul_stop *stop, size_t *first, size_t misses_most)
+{
+	size_t known = 0, misses = 0;
+
+	for (size_t i = *first; i < stop->threads.len && misses < misses_most; i++) {
 		struct cul_stop_thread *t = &stop->threads.data[i];
 
-		if (t->state == CUL_STOP_SEIZED && !t->error && !look(t))
-			left++;
+		if (is_awaited(t) && look(t))
+			known++;
+		misses += is_awaited(t);
+		if (misses == 0)
+			*first = i + 1;
 	}
-	return left;
+	return known;
 }
 
 /* How long to wait with no thread stopping, by what those do that have not. */
@@ -133,7 +143,7 @@ static uint64_t patience(const struct cul_stop *stop)
 		const struct cul_stop_thread *t = &stop->threads.data[i];
 		char state;
 
-		if (t->state != CUL_STOP_SEIZED || t->error)
+		if (!is_awaited(t))
 			continue;
 		state = cul_task_state(stop->pid, t->tid);
 		if (state == 'R')
@@ -148,18 +158,18 @@ static void await(struct cul_stop *stop)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS}, long_nap = {.tv_nsec = LONG_NAP_NS};
 	uint64_t progress = cul_clock_now();
-	size_t left = look_at_all(stop), before = left;
+	size_t first = 0, known = look_at(stop, &first, MISSES_MOST);
 
-	while (left) {
-		uint64_t idle = cul_clock_now() - progress;
+	while (first < stop->threads.len) {
+		uint64_t idle = known ? 0 : cul_clock_now() - progress;
+		bool slow = idle > SUSPECT_NS;
 
-		if (idle > SUSPECT_NS && idle > patience(stop))
-			return;
-		nanosleep(idle > SUSPECT_NS ? &long_nap : &nap, NULL);
-		left = look_at_all(stop);
-		if (left < before)
+		if (known)
 			progress = cul_clock_now();
-		before = left;
+		if (slow && (idle > patience(stop) || (stop->is_over && stop->is_over(stop->data))))
+			return;
+		nanosleep(slow ? &long_nap : &nap, NULL);
+		known = look_at(stop, &first, slow ? SIZE_MAX : MISSES_MOST);
 	}
 }
 
@@ -191,12 +201,22 @@ int cul_stop_nobody(pid_t pid, struct cul_stop *out, struct cul_error *err)
 	return 0;
 }
 
+/* All that there are have stopped: nobody is left who could have made another. */
+static bool is_all(const struct cul_stop *stop)
+{
+	for (size_t i = 0; i < stop->threads.len; i++) {
+		if (stop->threads.data[i].state != CUL_STOP_STOPPED)
+			return false;
+	}
+	return cul_tasks_count(stop->pid) == stop->threads.len;
+}
+
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err)
 {
 	out->pid = pid;
 	for (unsigned pass = 0; pass < PASSES_MOST; pass++) {
 		size_t known = out->threads.len;
-		int n = list_or_say(out, err);
+		int n = known && is_all(out) ? 0 : list_or_say(out, err);
 
 		if (n <= 0)
 			return n;
@@ -227,7 +247,7 @@ void cul_stop_release(struct cul_stop *stop)
 	for (size_t i = 0; i < stop->threads.len; i++) {
 		struct cul_stop_thread *t = &stop->threads.data[i];
 
-		if (t->state == CUL_STOP_SEIZED && !t->error)
+		if (is_awaited(t))
 			look(t); /* late */
 		if (t->state == CUL_STOP_STOPPED)
 			cul_sys_ptrace(PTRACE_DETACH, t->tid, (uintptr_t)t->signal);

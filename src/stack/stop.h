@@ -39,11 +39,14 @@ struct cul_stop {
 	CUL_VEC(struct cul_stop_thread) threads; /* by number */
 	uint64_t since_ns;                       /* when the first was asked to stop */
 	bool incomplete; /* new threads came faster than they could be stopped */
+	/* Whether the user wants no more: then it waits for nobody. NULL; set before. */
+	bool (*is_over)(void *data);
+	void *data;
 };
 
 /*
- * Stops the threads of process `pid`. `out` is all zero before. On failure, -ESRCH or -ENOMEM, what
- * was stopped is in `out` too and is to be released.
+ * Stops the threads of process `pid`. `out` is all zero before, but for `is_over`. On failure,
+ * -ESRCH or -ENOMEM, what was stopped is in `out` too and is to be released.
  */
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err);
 /*

@@ -87,6 +87,18 @@ char cul_task_state(pid_t pid, pid_t tid)
 	return stat.state;
 }
 
+size_t cul_tasks_count(pid_t pid)
+{
+	static const char field[] = "\nThreads:\t"; /* line feeds in the name above are escaped */
+	char text[4096];
+	const char *at;
+
+	if (cul_task_read(pid, pid, "status", text, sizeof(text)) != 0)
+		return 0;
+	at = strstr(text, field);
+	return at ? strtoul(at + strlen(field), NULL, 10) : 0;
+}
+
 /* "812 (name) S 1 ...": the name may hold parentheses, blanks and line feeds. */
 int cul_task_parse_stat(const char *text, struct cul_task_stat *out)
 {

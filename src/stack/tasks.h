@@ -28,6 +28,9 @@ int cul_task_read_in(
 /* As in /proc/PID/stat: 'S'; 0: it is gone. */
 char cul_task_state(pid_t pid, pid_t tid);
 
+/* How many threads the process has; 0: it is not told. */
+size_t cul_tasks_count(pid_t pid);
+
 struct cul_task_stat {
 	char name[64];
 	char state;

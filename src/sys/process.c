@@ -76,14 +76,22 @@ int cul_sys_pidfd_open(pid_t pid)
 
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size)
 {
-	struct iovec local = {.iov_base = buf, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
-	ssize_t n = cul_sys_faulted(CUL_SYS_PROCESS_VM_READV);
+	const struct iovec block = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
 
-	if (n < 0)
-		return n;
-	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-	return n < 0 ? -errno : n;
+	return cul_sys_process_vm_readv_all(pid, &block, 1, buf);
+}
+
+ssize_t cul_sys_process_vm_readv_all(pid_t pid, const struct iovec *blocks, size_t n, void *buf)
+{
+	struct iovec local = {.iov_base = buf};
+	ssize_t r = cul_sys_faulted(CUL_SYS_PROCESS_VM_READV);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		local.iov_len += blocks[i].iov_len;
+	r = process_vm_readv(pid, &local, 1, blocks, n, 0);
+	return r < 0 ? -errno : r;
 }
 
 void cul_sys_raise_file_limit(void)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /*
  * ptrace(2) without PTRACE_PEEK*, whose result is a value. `data`: a number or a pointer, as the
@@ -36,6 +37,12 @@ int cul_sys_pidfd_open(pid_t pid);
 
 /* process_vm_readv(2) of one block: the bytes that came, which may be fewer at an unmapped page. */
 ssize_t cul_sys_process_vm_readv(pid_t pid, uint64_t addr, void *buf, size_t size);
+
+/*
+ * The same of `n` blocks, 1024 at most, that go into `buf` one behind the other; it ends with the
+ * first block that does not come whole.
+ */
+ssize_t cul_sys_process_vm_readv_all(pid_t pid, const struct iovec *blocks, size_t n, void *buf);
 
 /*
  * Our PID namespace, as bpf_get_ns_current_pid_tgid() wants it. 0, 0: the machine's own, where

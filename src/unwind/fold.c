@@ -100,8 +100,11 @@ static int add(struct cul_stack *s, const struct cul_frame *frame)
 	return ret;
 }
 
+enum { OVER_EVERY = 256 }; /* frames between two questions whether it is over */
+
 struct collect {
 	struct cul_stack *stack;
+	const struct cul_unwind_options *options;
 	int ret;
 };
 
@@ -109,14 +112,18 @@ static int visit(void *data, const struct cul_frame *frame, const struct cul_thr
 {
 	struct collect *c = data;
 
-	c->ret = add(c->stack, frame);
+	if (c->options && c->options->is_over && c->stack->depth % OVER_EVERY == 0 &&
+		c->options->is_over(c->options->data))
+		c->ret = -EINTR;
+	else
+		c->ret = add(c->stack, frame);
 	return c->ret;
 }
 
 int cul_stack_walk(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	const struct cul_unwind_options *options, struct cul_stack *stack)
 {
-	struct collect c = {.stack = stack};
+	struct collect c = {.stack = stack, .options = options};
 
 	cul_unwind(u, regs, options, visit, &c, &stack->end);
 	if (c.ret == 0)

@@ -107,7 +107,10 @@ struct cul_unwind_options {
 	unsigned methods;  /* bits of enum cul_unwind_method; 0: all */
 	size_t max_frames; /* 0: CUL_UNWIND_MAX_FRAMES */
 	size_t scan_bytes; /* of stack looked through for one frame; 0: 16 KiB */
-	uint64_t until;    /* user space: the time (base/clock.h) it is to end at; 0: none */
+	/* Asked by cul_stack_walk() now and then: true ends the walk. NULL: never. */
+	bool (*is_over)(void *data);
+	void *data;
+	uint64_t until; /* user space: the time (base/clock.h) it is to end at; 0: none */
 };
 
 enum { CUL_UNWIND_MAX_FRAMES = 4 << 20 };
@@ -153,7 +156,7 @@ struct cul_stack {
 	struct cul_frame pending[CUL_STACK_MAX_PERIOD];
 };
 
-/* A walk into `stack` (all zero before). -ENOMEM: what was found until then is in it. */
+/* A walk into `stack` (all zero before). -ENOMEM, -EINTR: what was found until then is in it. */
 int cul_stack_walk(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	const struct cul_unwind_options *options, struct cul_stack *stack);
 void cul_stack_free(struct cul_stack *stack); /* leaves it all zero */

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One stop of all threads: who cannot stop, what happens meanwhile, and that all goes on."""
 import ctypes
+import json
 import os
 import pathlib
 import random
 import signal
 import subprocess
+import tempfile
 import time
 
 from stacks import BUILD, CULPRIT, Program, look, names, run, status, threads, untouched
@@ -255,3 +257,56 @@ def reader_gone():
         run_.stdout.close()
         equal(run_.wait(20), 0, "exit status")
         untouched(p.pid)
+
+
+def sampled_as_stopped(pid):
+    return any(status(pid, t)["State"].startswith("t") for t in threads(pid)[:4])
+
+
+def interrupted(p, ready):
+    """Seconds from SIGINT to the end, with all threads free; SIGINT is sent when it is ready."""
+    with tempfile.TemporaryFile("w+") as out:
+        run_ = subprocess.Popen([CULPRIT, "stack", str(p.pid)], stdout=out, stderr=subprocess.PIPE,
+                                text=True)
+        while run_.poll() is None and not ready(out):
+            time.sleep(0.001)
+        begin = time.monotonic()
+        run_.send_signal(signal.SIGINT)
+        errors = run_.communicate(timeout=60)[1]
+        took = time.monotonic() - begin
+        untouched(p.pid)
+        equal(run_.returncode, 1, "exit status")
+        check("interrupted before" in errors and errors.count("\n") == 1, errors)
+        return took
+
+
+@test("stop: Ctrl-C is obeyed at once, also with deep stacks", alone=True, seconds=120)
+def ctrl_c():
+    with Program("odd", "forest", 60, 50000) as p:
+        # On a busy machine the best of a few says what culprit takes.
+        took = min(interrupted(p, lambda out: sampled_as_stopped(p.pid)) for _ in range(4))
+        check(took < 0.3, f"while it stood still: {took} s")
+        took = min(interrupted(p, lambda out: os.fstat(out.fileno()).st_size) for _ in range(4))
+        check(took < 0.3, f"while stacks were shown: {took} s")
+
+
+@test("stop: thousands of deep stacks, all different: bounded, and it is said where they were cut",
+      alone=True, seconds=240)
+def forest():
+    with Program("odd", "forest", 6000, 1500) as p, tempfile.TemporaryFile("w+") as out:
+        result = subprocess.run(["/usr/bin/time", "-f", "%M", CULPRIT, "stack", "--json", str(p.pid)],
+                                stdout=out, stderr=subprocess.PIPE, text=True, check=True, timeout=200)
+        check(int(result.stderr) < 450 << 10, f"{result.stderr} KB")
+        untouched(p.pid)
+        out.seek(0)
+        cut = 0
+        for line in out:
+            said = json.loads(line)
+            if said["type"] == "stack" and said["end"]:
+                check("the stack is" in said["end"] and "deep" in said["end"], said["end"])
+                check(len(said["frames"]) > 100, "what was copied is shown")
+                cut += len(said["threads"])
+        equal(said["threads"], 6001, "threads")
+        equal(said["missing"], 0, "threads without frames")
+        equal(said["truncated"], cut, "threads that were cut")
+        check(cut > 0, "there is an end to it")

@@ -105,7 +105,7 @@ static char next_char(struct gdbstub *g)
 
 const char *gdbstub_ask(struct gdbstub *g, const char *packet)
 {
-	char out[256];
+	char out[1024];
 	uint8_t sum = 0;
 	size_t n = 0;
 	char c;
@@ -113,7 +113,7 @@ const char *gdbstub_ask(struct gdbstub *g, const char *packet)
 	for (const char *p = packet; *p; p++)
 		sum = (uint8_t)(sum + (uint8_t)*p);
 	n = (size_t)snprintf(out, sizeof(out), "$%s#%02x", packet, sum);
-	if (write(g->fd, out, n) != (ssize_t)n)
+	if (n >= sizeof(out) || write(g->fd, out, n) != (ssize_t)n)
 		die("write");
 	while (next_char(g) != '$')
 		;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * remote ARCH QEMU [--methods NAMES] [--show N] [--every N] PROGRAM: as step, for a static program
- * of another architecture under qemu-user. Its signal handlers are the functions whose names begin
- * with "on_".
+ * remote ARCH QEMU [--methods NAMES] [--show N] [--every N] [--peers N] PROGRAM: as step, for a
+ * static program of another architecture under qemu-user. Its signal handlers are the functions
+ * whose names begin with "on_".
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 
 #include "arch/unwind.h"
 #include "gdbstub.h"
+#include "peers_remote.h"
 #include "shadow.h"
 
 enum {
@@ -35,7 +36,10 @@ struct run {
 	struct cul_thread_regs regs;
 	struct shadow shadow;
 	struct score score;
+	struct peers_remote *peers;
+	struct peer_score peer_score;
 	unsigned show, every;
+	unsigned each;    /* so many instructions from one question to the peers to the next */
 	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
 	uint64_t handlers[MAX_HANDLERS];
@@ -88,15 +92,16 @@ static void find_handlers(struct run *r)
 }
 
 /*
- * Where register `i` of ours is in qemu's packet: MIPS has status, lo, hi, badvaddr, cause, pc
- * behind the general ones; ARM has eight of 12 bytes and one of 4, all gone, between pc and CPSR.
+ * Where register `i` of ours is in qemu's packet of `n` bytes: MIPS has status, lo, hi, badvaddr,
+ * cause, pc behind the general ones; ARM has eight of 12 bytes and one of 4, all gone, between pc
+ * and CPSR, until a debugger has asked for the list of registers.
  */
-static long place_of(const struct cul_arch *arch, unsigned i)
+static long place_of(const struct cul_arch *arch, unsigned i, size_t n)
 {
 	if (arch->elf_machine == EM_MIPS && i >= 32)
 		return i == arch->reg_ip ? 37 * (long)arch->word : -1;
 	if (arch->elf_machine == EM_ARM && i > 15)
-		return i == arch->reg_flags ? 16 * 4 + 8 * 12 + 4 : -1;
+		return i != arch->reg_flags ? -1 : n > 17 * 4 ? 16 * 4 + 8 * 12 + 4 : 16 * 4;
 	return (long)(i * arch->word);
 }
 
@@ -127,7 +132,7 @@ static void get_regs(struct run *r)
 
 	r->regs = (struct cul_thread_regs){0};
 	for (unsigned i = 0; i < r->arch->n_regs; i++) {
-		long place = place_of(r->arch, i);
+		long place = place_of(r->arch, i, n);
 
 		if (place < 0 || (size_t)place + word > n)
 			continue;
@@ -214,19 +219,31 @@ static bool lost(void *data, size_t frame)
 	return true;
 }
 
-static void check(struct run *r)
+/* Where it is jumping, it describes the frame that it jumps to, or has half of its registers. */
+static enum verdict check(struct run *r)
 {
 	size_t frame = 0;
 	enum verdict verdict;
 
-	/* It describes the frame that it jumps to, or has half of its registers. */
-	if (is_jumping(r, pc_of(r)))
-		return;
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
 	verdict = score_judge(&r->score, &r->shadow, pc_of(r), &frame, lost, r);
 	if (verdict != EXACT && verdict != LOST)
 		complain(r, verdict, frame);
+	return verdict;
+}
+
+static void check_all(struct run *r, bool peers)
+{
+	enum verdict verdict;
+
+	if (is_jumping(r, pc_of(r)))
+		return;
+	verdict = check(r);
+	if (!peers)
+		return;
+	peers_stop(&r->peer_score, verdict);
+	peers_remote_ask(r->peers, &r->regs, &r->shadow, pc_of(r), &r->peer_score);
 }
 
 /* What the instruction at `pc` has done to the stack of calls. */
@@ -305,6 +322,8 @@ int main(int argc, char **argv)
 			r.every = (unsigned)atoi(argv[i + 1]);
 		if (!strcmp(argv[i], "--symbols"))
 			symbols = argv[i + 1];
+		if (!strcmp(argv[i], "--peers"))
+			r.each = (unsigned)atoi(argv[i + 1]);
 	}
 	if (cul_objfile_open(argv[argc - 1], argv[argc - 1], NULL, &r.file, &err) != 0 ||
 		cul_objfile_open(symbols, symbols, NULL, &r.names, &err) != 0 ||
@@ -318,6 +337,8 @@ int main(int argc, char **argv)
 	gdbstub_run_to(&r.gdb, main_symbol.addr & ~r.arch->unwind->pc_clear);
 	if (cul_unwinder_new(r.arch, &r.gdb.mem, &space, &r.unwinder) != 0)
 		return 2;
+	if (r.each)
+		r.peers = peers_remote_new(&r.gdb, r.arch, argv[argc - 1]);
 	get_regs(&r);
 	shadow_call(&r.shadow, r.regs.regs.r[r.arch->unwind->reg_lr] & ~r.arch->unwind->pc_clear,
 		r.regs.regs.r[r.arch->reg_sp]);
@@ -326,7 +347,7 @@ int main(int argc, char **argv)
 		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
 		if (!r.every || i % r.every == 0)
-			check(&r);
+			check_all(&r, r.peers && i % r.each == 0 && !signal);
 		if (signal) {
 			deliver(&r, signal);
 			signal = 0;
@@ -337,6 +358,9 @@ int main(int argc, char **argv)
 		get_regs(&r);
 		account(&r, pc, sp, thumb);
 	}
+	if (r.peers)
+		peers_print(&r.peer_score);
+	peers_remote_free(r.peers);
 	score_print(&r.score);
 	gdbstub_end(&r.gdb);
 	cul_unwinder_free(r.unwinder);

@@ -237,19 +237,19 @@ static bool is_jumping(struct run *r)
 	return where.symbol && !strcmp(where.symbol, "__longjmp");
 }
 
-static bool check(struct run *r)
+static enum verdict check(struct run *r)
 {
 	size_t frame = 0;
 	enum verdict verdict;
 
 	if (is_jumping(r))
-		return true;
+		return EXACT;
 	r->score.n_frames = 0;
 	cul_unwind(r->unwinder, &r->regs, &r->options, score_visit, &r->score, &r->score.end);
 	verdict = score_judge(&r->score, &r->shadow, r->regs.regs.r[RIP], &frame, NULL, NULL);
 	if (verdict != EXACT)
 		complain(r, verdict, frame);
-	return verdict == EXACT;
+	return verdict;
 }
 
 /* One instruction, or the entry of a signal handler. False: the program ends. */
@@ -314,11 +314,13 @@ static void run(struct run *r)
 			r->stale = false;
 		}
 		if (i % r->every == 0) {
-			bool exact = check(r);
+			enum verdict verdict = check(r);
 
-			if (r->peers && i % r->peers == 0 && !signal && !is_jumping(r))
-				peers_ask(r->pid, &r->shadow, r->regs.regs.r[RIP], exact,
-					&r->peer_score);
+			if (r->peers && i % r->peers == 0 && !signal && !is_jumping(r)) {
+				peers_stop(&r->peer_score, verdict);
+				peers_attach(
+					r->pid, &r->shadow, r->regs.regs.r[RIP], &r->peer_score);
+			}
 		}
 		if (!step(r, &signal))
 			break;

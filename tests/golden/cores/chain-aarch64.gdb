@@ -1,4 +1,25 @@
-# no end within 60 s
+Thread 3 (LWP 29069):
+#0  0x0000000000400178 in raw ()
+#1  0x00000000004001f0 in sleeping ()
+#2  0x0000000000400200 in thread_inner ()
+#3  0x000000000040020c in thread_outer ()
+#4  0x00000000004001b0 in spawn ()
+Thread 2 (LWP 29068):
+#0  0x0000000000400178 in raw ()
+#1  0x00000000004001f0 in sleeping ()
+#2  0x0000000000400200 in thread_inner ()
+#3  0x000000000040020c in thread_outer ()
+#4  0x00000000004001b0 in spawn ()
+Thread 1 (LWP 29061):
+#0  0x0000000000400210 in crash ()
+#1  0x0000000000400234 in handler ()
+#2  <signal handler called>
+#3  0x0000000000400178 in raw ()
+#4  0x0000000000400288 in interrupted ()
+#5  0x000000000040029c in middle ()
+#6  0x00000000004002b0 in outer ()
+#7  0x0000000000400360 in begin ()
+#8  0x000000000040015c in _start ()
 #0  0x0000000000400210 in crash ()
 reg x0 10
 reg x1 a

@@ -10,6 +10,8 @@
  *     replaced N  the same by a thread, with others that pause
  *     deep N      N calls of dive() within one another, on a stack of N * 256 bytes
  *     mutual N    N calls of even() and odd() in turn
+ *     forest N D  N threads that pause behind D calls of left() and right(), in an order
+ *                 of its own for each thread, that has no part three times in a row
  *     signals     counts SIGRTMIN; all are to arrive
  *     handler     pauses in the handler of a signal that interrupted interrupted()
  *     alternate   the same, on a stack of the handler's own with nothing beside it
@@ -29,7 +31,7 @@
 
 static atomic_long counted;
 static atomic_int there;
-static long n;
+static long n, depth;
 static volatile long zero;
 
 static void ready(void)
@@ -163,6 +165,56 @@ static void *replacing(void *argv)
 	return NULL;
 }
 
+static __attribute__((noinline)) long rest(void)
+{
+	pausing(NULL);
+	return zero;
+}
+
+/* The Thue-Morse sequence, of numbers from `at` to `end`. */
+static long left(long at, long end);
+static __attribute__((noinline)) long right(long at, long end)
+{
+	volatile long kept = at;
+
+	if (at == end)
+		return rest();
+	return (__builtin_parityl((unsigned long)at) ? left(at + 1, end) : right(at + 1, end)) +
+	       kept;
+}
+
+static __attribute__((noinline)) long left(long at, long end)
+{
+	volatile long kept = end;
+
+	if (at == end)
+		return rest();
+	return (__builtin_parityl((unsigned long)at) ? left(at + 1, end) : right(at + 1, end)) -
+	       kept;
+}
+
+static void *climbing(void *number)
+{
+	left((long)number * depth, ((long)number + 1) * depth);
+	return NULL;
+}
+
+static void grow_forest(void)
+{
+	pthread_attr_t large;
+	pthread_t one;
+
+	pthread_attr_init(&large);
+	for (long i = 0; i < n; i++) {
+		if (pthread_attr_setstacksize(
+			    &large, ((size_t)depth * 128 + (1 << 20)) & ~(size_t)4095) ||
+			pthread_create(&one, &large, climbing, (void *)i))
+			abort();
+	}
+	while (there < n)
+		usleep(1000);
+}
+
 static void count_signal(int number)
 {
 	counted++;
@@ -256,6 +308,7 @@ int main(int argc, char **argv)
 	pthread_t one;
 
 	n = argc > 2 ? atol(argv[2]) : 0;
+	depth = argc > 3 ? atol(argv[3]) : 0;
 	if (!strcmp(how, "vfork")) {
 		start(pausing);
 		start(in_vfork);
@@ -280,6 +333,8 @@ int main(int argc, char **argv)
 		go_deep();
 	} else if (!strcmp(how, "mutual")) {
 		even(n);
+	} else if (!strcmp(how, "forest")) {
+		grow_forest();
 	} else if (!strcmp(how, "signals")) {
 		signal(SIGRTMIN, count_signal);
 	} else if (!strcmp(how, "handler")) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "fake.h"
@@ -147,6 +148,36 @@ static void recursion_is_folded_and_bounded(void **state)
 	cul_stack_free(&stack);
 }
 
+static bool at_the_third_question(void *data)
+{
+	return ++*(unsigned *)data == 3;
+}
+
+static void a_walk_ends_when_it_is_told_to(void **state)
+{
+	struct fake_thread *t = fake_thread(arch);
+	unsigned asked = 0;
+	const struct cul_unwind_options options = {.methods = 1u << CUL_UNWIND_FP,
+		.max_frames = LIMIT,
+		.is_over = at_the_third_question,
+		.data = &asked};
+	struct cul_unwinder *u = NULL;
+	struct cul_stack stack = {0};
+
+	call_before(t, 0x200);
+	call_before(t, 0x300);
+	t->word = endless;
+	t->stack_size = 1ull << 30;
+	t->regs.regs.r[RBP] = FAKE_STACK;
+	assert_int_equal(cul_unwinder_new(arch, &t->mem, &t->space, &u), 0);
+	assert_int_equal(cul_stack_walk(u, &t->regs, &options, &stack), -EINTR);
+	assert_int_equal(asked, 3);
+	assert_in_range(stack.depth, 3, LIMIT / 16);
+	assert_int_equal(stack.end.why, CUL_UNWIND_END_STOPPED);
+	cul_stack_free(&stack);
+	cul_unwinder_free(u);
+}
+
 /* Of a recursion that ends in the middle of a round the rest is kept, with its own place. */
 static uint64_t three_rounds(uint64_t addr)
 {
@@ -196,6 +227,7 @@ int main(void)
 		cmocka_unit_test(scanning_takes_what_stands_behind_a_call),
 		cmocka_unit_test(a_signal_frame_is_known_by_its_code),
 		cmocka_unit_test(recursion_is_folded_and_bounded),
+		cmocka_unit_test(a_walk_ends_when_it_is_told_to),
 		cmocka_unit_test(what_is_left_of_a_round_is_kept),
 		cmocka_unit_test(the_end_is_told_in_words),
 	};
