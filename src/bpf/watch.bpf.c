@@ -107,7 +107,7 @@ static __always_inline struct cul_watch_state *find_process_state(
 	struct cul_watch_state *st;
 
 	/* Nobody asks for its values by a number, but they are its own. */
-	if (!owner && !shared)
+	if (pidns_ino && !owner && !shared)
 		owner = 1ull << 31 | bpf_get_current_pid_tgid() >> 32;
 	key = (owner << 32) | target;
 	st = bpf_map_lookup_elem(&process_states, &key);

@@ -127,6 +127,8 @@ static int resolve_kernel(struct cul_watch_run *run, struct cul_error *err)
 		if (r)
 			return r;
 		run->wanted = online;
+	} else if (run->options->cpus) {
+		run->named = run->wanted;
 	}
 	return 0;
 }

@@ -266,14 +266,19 @@ static void disarm_if_tripped(struct cul_watch_run *run)
 static void follow_cpus(struct cul_watch_run *run)
 {
 	struct cul_error err = {0};
-	struct cul_cpus online;
+	struct cul_cpus online, now = {0};
 	double at = (double)(cul_clock_now() - run->start_ns) / 1e9;
+	bool listed = cul_cpus_count(&run->named) > 0;
 
-	if (run->pid || run->disarmed || run->options->cpus || cul_cpus_online(&online, NULL))
+	if (run->pid || run->disarmed || cul_cpus_online(&online, NULL))
 		return;
 	for (int cpu = 0; cpu < (int)run->program.n_possible; cpu++) {
 		bool is_on = cul_cpus_has(&online, cpu), was_on = cul_cpus_has(&run->wanted, cpu);
 
+		if (listed && !cul_cpus_has(&run->named, cpu))
+			continue;
+		if (is_on)
+			cul_cpus_add(&now, cpu);
 		if (is_on == was_on)
 			continue;
 		if (!is_on)
@@ -288,7 +293,7 @@ static void follow_cpus(struct cul_watch_run *run)
 				"before may have been missed",
 				cpu, at, CPUS_MS);
 	}
-	run->wanted = online;
+	run->wanted = now;
 }
 
 /*

@@ -36,6 +36,7 @@ struct cul_watch_run {
 	pid_t pid;              /* process target; 0: kernel */
 	int pid_fd;             /* readable when it has ended; -1: none */
 	struct cul_cpus wanted; /* kernel: CPUs to arm */
+	struct cul_cpus named;  /* no others, also when they come online; empty: all */
 	uint64_t start_ns;      /* CLOCK_MONOTONIC when the run went live */
 	uint64_t end_ns;
 	uint64_t looked_ns;   /* when memory was last compared */

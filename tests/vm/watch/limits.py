@@ -163,6 +163,24 @@ def hotplug_percpu(test):
     test.same((run.status, run.loss["hits"]), (0, run.loss["seen"]), "status, hits and seen")
 
 
+@case("a CPU goes and comes back: one that --cpu names, or that watches another's copy")
+def hotplug_named(test):
+    test.cleanups.append(lambda: online(1, True))
+    for target, cpu in (("victim:victim_level", "1"), ("victim:victim_ticks", "0")):
+        run = watch(test, target, "--cpu", cpu)
+        online(1, False)
+        time.sleep(1)
+        online(1, True)
+        if cpu == "1":
+            test.check(seen_on(run, 1, "add_level"), "CPU 1 is not watched when it is back")
+            victim.on_cpu(0, "add_level", 2)
+        else:
+            test.check(seen_on(run, 1, "write_remote", 1), "CPU 1 does not watch when it is back")
+        run.end()
+        test.same({h["cpu"] for h in run.hits()}, {1}, f"--cpu {cpu}: who stored")
+        test.matches(" / ".join(run.loss["gaps"]), r"CPU 1 went offline.*CPU 1 came online", f"--cpu {cpu}: gaps")
+
+
 class Held:
     """Another tool that has all debug registers of some CPUs."""
 
