@@ -40,7 +40,6 @@ struct run {
 	struct peer_score peer_score;
 	unsigned show, every;
 	unsigned each;    /* so many instructions from one question to the peers to the next */
-	uint64_t main;    /* 0: by its symbol */
 	uint64_t pending; /* of a call whose delay slot comes first */
 	uint64_t handlers[MAX_HANDLERS];
 	size_t n_handlers;
@@ -346,8 +345,10 @@ int main(int argc, char **argv)
 		uint64_t pc = pc_of(&r), sp = r.regs.regs.r[r.arch->reg_sp];
 		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
-		if (!r.every || i % r.every == 0)
-			check_all(&r, r.peers && i % r.each == 0 && !signal);
+		bool ask = r.peers && i % r.each == 0 && !signal;
+
+		if (ask || !r.every || i % r.every == 0)
+			check_all(&r, ask);
 		if (signal) {
 			deliver(&r, signal);
 			signal = 0;
