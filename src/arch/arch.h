@@ -134,6 +134,11 @@ struct cul_arch {
 	/* The seven of a system call: its number, then its arguments. NULL: not known here. */
 	const unsigned *syscall_regs;
 	/*
+	 * A thread that is stopped in a system call, which it will make again when it goes on, is
+	 * so many bytes in front of where the call returns to. 0: it is moved back as it goes on.
+	 */
+	unsigned syscall_back;
+	/*
 	 * Where the arguments are at a function's first instruction. `hidden`: the result is a
 	 * struct returned in memory, whose address comes before them.
 	 */

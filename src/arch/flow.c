@@ -7,7 +7,8 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { MAX_INSNS = 6000 };
+enum { MAX_INSNS = 12000 };
+enum { WAITING = 1, VISITED }; /* in `seen` */
 
 void cul_flow_free(struct flow **f)
 {
@@ -53,6 +54,22 @@ struct flow *cul_flow_new(const struct cul_flow_arch *arch, const struct cul_cod
 bool cul_flow_same(const struct flow_value *a, const struct flow_value *b)
 {
 	return a->kind == b->kind && a->reg == b->reg && a->off == b->off;
+}
+
+const struct flow_slot *cul_flow_slot_of(
+	const struct flow *f, const struct flow_state *s, unsigned reg)
+{
+	const struct flow_value *sp = &s->regs[f->arch->sp];
+	const struct flow_value had = {INITIAL, (uint8_t)reg, 0};
+
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		const struct flow_slot *slot = &s->slots[i];
+
+		if (cul_flow_same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
+			(sp->kind != INITIAL || slot->at.off >= sp->off))
+			return slot;
+	}
+	return NULL;
 }
 
 static struct flow_value get(struct flow *f, const struct flow_state *s, unsigned reg)
@@ -150,23 +167,28 @@ void cul_flow_effects(struct flow *f, struct flow_state *s, const struct cul_flo
 		apply(f, s, &insn->effects[i]);
 }
 
-static void later(struct flow_state *list, unsigned *n, const struct flow_state *s, uint64_t pc)
-{
-	if (*n == MAX_WAITING)
-		return;
-	list[*n] = *s;
-	list[*n].it = 0;
-	list[(*n)++].pc = pc;
-}
-
-static bool visit(struct flow *f, uint64_t pc)
+static bool mark(struct flow *f, uint64_t pc, uint8_t as)
 {
 	uint64_t at = pc - f->code->addr;
 
-	if (at >= f->code->size || f->seen[at / 2])
+	if (at >= f->code->size || f->seen[at / 2] >= as)
 		return false;
-	f->seen[at / 2] = 1;
+	f->seen[at / 2] = as;
+	if (pc > f->last)
+		f->last = pc;
 	return true;
+}
+
+static void later(struct flow *f, struct flow_state *list, unsigned *n, uint64_t pc)
+{
+	struct flow_state *to = &list[*n % MAX_WAITING];
+
+	if (!mark(f, pc, WAITING))
+		return;
+	*to = f->state;
+	to->it = 0;
+	to->pc = pc;
+	++*n;
 }
 
 static void after_call(struct flow *f, struct flow_state *s)
@@ -196,11 +218,16 @@ static bool may_leave(struct flow *f, const struct flow_state *s)
 	return s->regs[f->arch->sp].kind == INITIAL && (lr->kind == INITIAL || lr->kind == MEMORY);
 }
 
-static void leave(struct flow_state *to, bool *has, const struct flow_state *s)
+static void leave(struct flow *f, const struct flow_state *s, enum cul_flow_end end)
 {
-	if (!*has)
-		*to = *s;
-	*has = true;
+	bool known = end == CUL_PATH_TAIL || s->regs[f->arch->lr].kind == MEMORY;
+
+	if (known && !f->has_tail)
+		f->tail = *s;
+	if (!known && !f->has_jump)
+		f->jump = *s;
+	f->has_tail |= known;
+	f->has_jump |= !known;
 }
 
 /* Whether the path goes on at s->pc. Where else it goes is put on the lists. */
@@ -214,11 +241,13 @@ static bool goes_on(
 	case CUL_PATH_NEXT:
 		return true;
 	case CUL_PATH_BRANCH:
-		later(f->branches, &f->n_branches, s, insn->target);
+		if (f->n_branches < MAX_WAITING)
+			later(f, f->branches, &f->n_branches, insn->target);
 		return true;
 	case CUL_PATH_CALL:
 		after_call(f, s);
-		later(f->calls, &f->n_calls, s, next);
+		if (f->n_calls - f->first_call < MAX_WAITING)
+			later(f, f->calls, &f->n_calls, next);
 		return false;
 	case CUL_PATH_JUMP:
 		if (inside) {
@@ -228,12 +257,13 @@ static bool goes_on(
 		/* fall through */
 	case CUL_PATH_TAIL:
 	case CUL_PATH_JUMP_REG:
-		if (f->way != ON || !may_leave(f, s))
-			return false;
-		if (insn->end == CUL_PATH_JUMP_REG && s->regs[f->arch->lr].kind != MEMORY)
-			leave(&f->jump, &f->has_jump, s);
-		else
-			leave(&f->tail, &f->has_tail, s);
+		if (f->way == ON && may_leave(f, s))
+			leave(f, s, insn->end);
+		else if (f->way != ON && insn->end == CUL_PATH_JUMP_REG && !f->has_jump &&
+			 cul_flow_slot_of(f, s, f->arch->lr)) {
+			f->jump = *s;
+			f->has_jump = true;
+		}
 		return false;
 	}
 	return false;
@@ -246,10 +276,9 @@ static bool next_path(struct flow *f)
 		return true;
 	}
 	if (f->first_call < f->n_calls) {
-		f->state = f->calls[f->first_call++];
+		f->state = f->calls[f->first_call++ % MAX_WAITING];
 		return true;
 	}
-	f->first_call = f->n_calls = 0;
 	return false;
 }
 
@@ -343,7 +372,7 @@ static int step(struct flow *f)
 bool cul_flow_follow(struct flow *f)
 {
 	do {
-		while (visit(f, f->state.pc)) {
+		while (mark(f, f->state.pc, VISITED)) {
 			int ret = step(f);
 
 			if (ret > 0)
@@ -355,6 +384,13 @@ bool cul_flow_follow(struct flow *f)
 	if (f->has_tail)
 		f->state = f->tail;
 	return f->has_tail;
+}
+
+void cul_flow_jump(struct flow *f)
+{
+	f->state = f->jump;
+	if (f->way == TO_CALL)
+		after_call(f, &f->state);
 }
 
 bool cul_flow_straight(struct flow *f, struct flow_state *s, unsigned most, uint64_t end)

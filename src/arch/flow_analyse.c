@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 
 enum {
-	MAX_CODE = 32768,
+	MAX_CODE = 65536,
 	OPENING = 24, /* instructions in which a frame is made */
 	BEFORE_OPENING =
 		8,        /* before one that makes room: the others that do, and their constants */
@@ -62,19 +62,14 @@ static struct cul_rule rule_forward(struct flow *f, unsigned reg, const struct c
  */
 static struct cul_rule rule_back(struct flow *f, unsigned reg)
 {
-	const struct flow_value *sp = &f->state.regs[f->arch->sp];
+	const struct flow_slot *slot = cul_flow_slot_of(f, &f->state, reg);
 	const struct flow_value had = {INITIAL, (uint8_t)reg, 0};
 	struct cul_rule rule = {.kind = CUL_RULE_UNKNOWN};
 
-	for (unsigned i = 0; i < f->state.n_slots; i++) {
-		const struct flow_slot *slot = &f->state.slots[i];
-
-		if (cul_flow_same(&slot->holds, &had) && slot->at.reg == f->arch->sp &&
-			(sp->kind != INITIAL || slot->at.off >= sp->off)) {
-			rule.kind = CUL_RULE_AT;
-			rule.off = slot->at.off;
-			return rule;
-		}
+	if (slot) {
+		rule.kind = CUL_RULE_AT;
+		rule.off = slot->at.off;
+		return rule;
 	}
 	for (unsigned i = 0; i < f->arch->n_regs; i++) {
 		if (!cul_flow_same(&f->state.regs[i], &had))
@@ -154,49 +149,84 @@ static bool find_opening(struct flow *f, uint64_t pc, uint64_t *opening)
 	return lowest < 0 && keeps(f, *opening, 0);
 }
 
-/* From the entry, or what does as well: where no frame is made yet. */
-static int analyse_from(const struct cul_flow_arch *arch, const struct cul_code *code,
-	const struct cul_code_place *at, uint64_t entry, enum flow_way way, struct cul_rules *out)
+/* What is asked for, and what is known of it. */
+struct question {
+	const struct cul_flow_arch *arch;
+	const struct cul_code *code;
+	const struct cul_code_place *at;
+	bool stale; /* the link register holds what a call of this function left there */
+};
+
+/*
+ * From the entry, or what does as well: where no frame is made yet. `table`: where no path leads to
+ * the pc, but beyond it, by a table of jumps that is met.
+ */
+static int analyse_from(const struct question *q, uint64_t entry, enum flow_way way, bool table,
+	struct cul_rules *out)
 {
-	cul_cleanup(cul_flow_free) struct flow *f = cul_flow_new(arch, code, at, way, entry);
+	cul_cleanup(cul_flow_free) struct flow *f =
+		cul_flow_new(q->arch, q->code, q->at, way, entry);
 	struct flow_state s;
+	int ret;
 
 	if (!f)
 		return -ENOMEM;
-	if (!cul_flow_follow(f))
+	if (cul_flow_follow(f)) {
+		s = f->state;
+		if (!cul_flow_straight(f, &s, OPENING, 0))
+			return -ENOENT;
+	} else if (table && f->has_jump && f->last > q->at->pc) {
+		cul_flow_jump(f);
+	} else {
 		return -ENOENT;
-	s = f->state;
-	return cul_flow_straight(f, &s, OPENING, 0) ? rules_of(f, out) : -ENOENT;
+	}
+	ret = rules_of(f, out);
+	return ret == 0 && q->stale && out->reg[q->arch->ip].kind == CUL_RULE_REG ? -ENOENT : ret;
 }
 
 /*
  * Where the function begins is not known: the nearest code before the pc does that makes a frame
- * and leads here. `on`: the pc, or the instruction whose delay slot it is.
+ * and leads here.
  */
-static int analyse_back(
-	struct flow *f, const struct cul_code_place *at, uint64_t on, struct cul_rules *out)
+static int analyse_back(const struct question *q, struct flow *f, bool table, struct cul_rules *out)
 {
-	enum flow_way way = at->exact ? TO_PC : TO_CALL;
-	uint64_t opening, pc = at->pc;
+	enum flow_way way = q->at->exact ? TO_PC : TO_CALL;
+	unsigned most = table ? 1 : MAX_OPENINGS;
+	uint64_t opening, pc = q->at->pc;
 	int ret = -ENOENT;
 
-	for (unsigned tried = 0; ret == -ENOENT && tried < MAX_OPENINGS; pc -= f->arch->align) {
+	for (unsigned tried = 0; ret == -ENOENT && tried < most; pc -= q->arch->align) {
 		if (find_opening(f, pc, &opening)) {
-			ret = analyse_from(f->arch, f->code, at, opening, way, out);
+			ret = analyse_from(q, opening, way, table, out);
 			tried++;
 		}
-		if (pc - f->code->addr < f->arch->align)
+		if (pc - q->code->addr < q->arch->align)
 			break;
 	}
-	if (ret == -ENOENT && at->exact && keeps(f, on, 0))
-		ret = analyse_from(f->arch, f->code, at, on, TO_PC, out);
 	return ret;
 }
 
-static int analyse_on(const struct cul_flow_arch *arch, const struct cul_code *code,
-	const struct cul_code_place *at, struct cul_rules *out)
+/*
+ * Whether the code behind the call that the link register tells of leads to the pc: that call was
+ * made by this very function.
+ */
+static bool is_stale(const struct question *q)
 {
-	cul_cleanup(cul_flow_free) struct flow *f = cul_flow_new(arch, code, at, ON, 0);
+	cul_cleanup(cul_flow_free) struct flow *f = NULL;
+	const struct flow_value *lr;
+
+	if (!q->at->exact || !q->at->lr || q->at->lr - q->code->addr >= q->code->size)
+		return false;
+	f = cul_flow_new(q->arch, q->code, q->at, TO_PC, q->at->lr);
+	if (!f || !cul_flow_follow(f))
+		return false;
+	lr = &f->state.regs[q->arch->lr];
+	return lr->kind == INITIAL && lr->reg == q->arch->lr && lr->off == 0;
+}
+
+static int analyse_on(struct question *q, struct cul_rules *out)
+{
+	cul_cleanup(cul_flow_free) struct flow *f = cul_flow_new(q->arch, q->code, q->at, ON, 0);
 	bool opening;
 	uint64_t on;
 	int ret = -ENOENT;
@@ -205,16 +235,23 @@ static int analyse_on(const struct cul_flow_arch *arch, const struct cul_code *c
 		return -ENOMEM;
 	cul_flow_leave_slot(f);
 	on = f->state.pc;
+	q->stale = is_stale(q);
+	if (q->stale)
+		f->state.regs[q->arch->lr].kind = BEHIND;
 	/* Halfway in making a frame the same slot may be known by two registers. */
-	opening = at->exact && keeps(f, on, INT64_MAX);
+	opening = q->at->exact && !q->stale && keeps(f, on, INT64_MAX);
 	if (opening)
-		ret = analyse_back(f, at, on, out);
+		ret = analyse_back(q, f, false, out);
 	if (ret == -ENOENT && cul_flow_follow(f))
 		ret = rules_of(f, out);
-	if (ret != -ENOENT || code->from_entry)
+	if (ret != -ENOENT || q->code->from_entry)
 		return ret;
 	if (!opening)
-		ret = analyse_back(f, at, on, out);
+		ret = analyse_back(q, f, false, out);
+	if (ret == -ENOENT && opening && keeps(f, on, 0))
+		ret = analyse_from(q, on, TO_PC, false, out);
+	if (ret == -ENOENT)
+		ret = analyse_back(q, f, true, out);
 	if (ret != -ENOENT || !f->has_jump)
 		return ret;
 	f->state = f->jump;
@@ -224,13 +261,14 @@ static int analyse_on(const struct cul_flow_arch *arch, const struct cul_code *c
 int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
 	const struct cul_code_place *at, struct cul_rules *out)
 {
+	struct question q = {arch, code, at, false};
 	int ret = -ENOENT;
 
 	if (code->size > MAX_CODE || at->pc < code->addr || at->pc - code->addr >= code->size)
 		return -ENOENT;
 	if (code->from_entry && !at->exact)
-		ret = analyse_from(arch, code, at, code->addr, TO_CALL, out);
+		ret = analyse_from(&q, code->addr, TO_CALL, false, out);
 	if (code->from_entry && ret == -ENOENT)
-		ret = analyse_from(arch, code, at, code->addr, TO_PC, out);
-	return ret == -ENOENT ? analyse_on(arch, code, at, out) : ret;
+		ret = analyse_from(&q, code->addr, TO_PC, false, out);
+	return ret == -ENOENT ? analyse_on(&q, out) : ret;
 }

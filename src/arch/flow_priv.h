@@ -47,13 +47,15 @@ struct flow {
 	bool fresh;    /* the flags are those of the start still */
 	uint8_t *seen; /* a byte for each two of the code */
 	unsigned insns;
+	uint64_t last; /* of the places it came to */
 	/* Behind a call that does not return other code can begin: `calls` wait for the branches.
 	 */
 	struct flow_state *branches, *calls;
 	unsigned n_branches, n_calls, first_call;
 	struct flow_state state;
 	/* ON: where it left for another function, and where it may have. */
-	struct flow_state tail, jump;
+	struct flow_state tail;
+	struct flow_state jump; /* from an entry: where it may have gone on by a table */
 	bool has_tail, has_jump;
 };
 
@@ -64,6 +66,8 @@ void cul_flow_free(struct flow **f);
 
 /* Whether a path comes to what `way` looks for: `state` is as it is there. */
 bool cul_flow_follow(struct flow *f);
+/* As if it came by the jump that is not followed (`has_jump`). */
+void cul_flow_jump(struct flow *f);
 /* In a delay slot what comes next was said by the instruction before: it goes on from there. */
 void cul_flow_leave_slot(struct flow *f);
 
@@ -77,6 +81,9 @@ void cul_flow_effects(struct flow *f, struct flow_state *s, const struct cul_flo
  */
 bool cul_flow_straight(struct flow *f, struct flow_state *s, unsigned most, uint64_t end);
 bool cul_flow_moves(const struct cul_flow_insn *insn, unsigned reg);
+/* Where on the stack the value is that the register had at the start. NULL: nowhere. */
+const struct flow_slot *cul_flow_slot_of(
+	const struct flow *f, const struct flow_state *s, unsigned reg);
 bool cul_flow_same(const struct flow_value *a, const struct flow_value *b);
 
 #endif

@@ -90,6 +90,7 @@ struct cul_code_place {
 	uint64_t pc;
 	uint64_t flags; /* of reg_flags what flags_used says */
 	bool exact;     /* pc is where it stopped, not a return address */
+	uint64_t lr;    /* then: the address that the link register holds; 0: unknown */
 };
 
 struct cul_arch_unwind {

@@ -192,7 +192,7 @@ static __always_inline long fetch_one(
 static __always_inline void fetch(struct scratch *s, const struct cul_probe_recipe *recipe,
 	__s16 *got, __u64 base, int at_return)
 {
-	for (int i = 0; i < CUL_PROBE_FETCHES; i++) {
+	for (int i = 0; i < CUL_PROBE_FETCHES && i < most_fetches; i++) {
 		const struct cul_probe_fetch *f = &recipe->fetch[i];
 
 		if (i >= recipe->n_fetches)

@@ -24,8 +24,9 @@ const volatile __u32 want_events, want_groups, want_bars;
 const volatile __u32 want_task; /* expressions use pid, tid, cpu; want_comm: that */
 const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
-const volatile __u32 n_by;       /* words of a group's key */
-const volatile __u32 want_texts; /* among them are strings */
+const volatile __u32 most_fetches; /* of a recipe: the verifier follows no more */
+const volatile __u32 n_by;         /* words of a group's key */
+const volatile __u32 want_texts;   /* among them are strings */
 const volatile __s64 linear_min, linear_max;
 const volatile __u64 linear_step; /* 0: bars are powers of two */
 const volatile __u64 ring_bytes;  /* of one CPU's ring */

@@ -12,14 +12,15 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-const volatile struct cul_watch_shape shapes[CUL_WATCH_SLOTS];
-const volatile __u32 user_target; /* a process's memory: one state per address space */
-const volatile __u32 execute;     /* nothing is written: no values */
 const volatile __u32 want_kernel_stack;
 const volatile __u32 want_user_stack;
-const volatile __u32 want_comm;   /* a filter asks for it; who emits a hit has it anyway */
-const volatile __u32 writer_mask; /* places in a CPU's table of writers, less one */
-const volatile __u64 ring_bytes;  /* of one CPU's ring */
+const volatile __u64 ring_bytes; /* of one CPU's ring */
+
+/* Each hit needs it, from here and not from a page of constants (see struct cul_watch_here). */
+struct cul_watch_shape shapes[CUL_WATCH_SLOTS];
+struct cul_watch_state states[CUL_WATCH_SLOTS]; /* of kernel targets that all CPUs share */
+__u32 want_comm;   /* a filter asks for it; who emits a hit has it anyway */
+__u32 writer_mask; /* places in a CPU's table of writers, less one */
 
 /* Written by user space while we run, and by us for it. */
 __u32 live;        /* every CPU is armed: hits count */
@@ -39,14 +40,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cul_watch_here);
 } heres SEC(".maps");
-
-/* By target, or by target and CPU: user space decides and says which in cul_watch_cpu.state. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CUL_WATCH_SLOTS);
-	__type(key, __u32);
-	__type(value, struct cul_watch_state);
-} states SEC(".maps");
 
 /* Process targets: by process and target. */
 struct {
@@ -84,6 +77,13 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps");
 
+/* Known when a program is built: each does without the others' part. */
+enum kind {
+	KERNEL,
+	PROCESS, /* one state per address space */
+	EXECUTE, /* nothing is written: no values */
+};
+
 /* Verifiers forget the range of a 32-bit number that was spilled: it is bounded at each use. */
 static __always_inline __u64 bounded(__u64 target)
 {
@@ -98,32 +98,37 @@ static __always_inline struct cul_watch_here *find_here(void)
 	return bpf_map_lookup_elem(&heres, &cpu);
 }
 
-static __always_inline struct cul_watch_state *find_state(
-	struct cul_watch_here *here, __u32 target, __u32 shared)
+static __always_inline struct cul_watch_state *find_process_state(
+	struct cul_watch_here *here, __u32 target)
 {
-	if (user_target) {
-		__u64 owner = shared ? 0 : here->event.in.pid;
-		__u64 key;
-		struct cul_watch_state *st;
+	__u32 shared = shapes[bounded(target)].shared;
+	__u64 owner = shared ? 0 : here->event.in.pid;
+	__u64 key;
+	struct cul_watch_state *st;
 
-		/* Nobody asks for its values by a number, but they are its own. */
-		if (!owner && !shared)
-			owner = 1ull << 31 | bpf_get_current_pid_tgid() >> 32;
-		key = (owner << 32) | target;
-		st = bpf_map_lookup_elem(&process_states, &key);
-		if (st)
-			return st;
-		__builtin_memset(&here->lone, 0, sizeof(here->lone));
-		bpf_map_update_elem(&process_states, &key, &here->lone, BPF_NOEXIST);
-		st = bpf_map_lookup_elem(&process_states, &key);
-		return st ? st : &here->lone;
-	}
-	__u32 index = here->cpu.state[bounded(target)];
-
-	return bpf_map_lookup_elem(&states, &index);
+	/* Nobody asks for its values by a number, but they are its own. */
+	if (!owner && !shared)
+		owner = 1ull << 31 | bpf_get_current_pid_tgid() >> 32;
+	key = (owner << 32) | target;
+	st = bpf_map_lookup_elem(&process_states, &key);
+	if (st)
+		return st;
+	__builtin_memset(&here->lone, 0, sizeof(here->lone));
+	bpf_map_update_elem(&process_states, &key, &here->lone, BPF_NOEXIST);
+	st = bpf_map_lookup_elem(&process_states, &key);
+	return st ? st : &here->lone;
 }
 
-static __always_inline __u64 isolate(__u64 word, const volatile struct cul_watch_shape *shape)
+static __always_inline struct cul_watch_state *find_state(
+	struct cul_watch_here *here, __u32 target, enum kind kind)
+{
+	if (kind == PROCESS)
+		return find_process_state(here, target);
+	return here->cpu.own_copy[bounded(target)] ? &here->states[bounded(target)]
+						   : &states[bounded(target)];
+}
+
+static __always_inline __u64 isolate(__u64 word, const struct cul_watch_shape *shape)
 {
 	__u64 v = word << (shape->left & 63);
 
@@ -148,20 +153,60 @@ static __always_inline int is_other(
 	       (!e->in.tid || st->last_tid != (__u32)e->in.tid);
 }
 
-/* Takes the object from memory, and what it was from the state. 0, or it cannot be read. */
-static __always_inline long take(struct cul_watch_event *e, struct cul_watch_state *st, __u64 base,
-	const volatile struct cul_watch_shape *shape, __u64 *differ)
-{
-	__u32 size = shape->size, words = shape->words;
-	long failed;
+#define PATCHED(number)                                                                            \
+	({                                                                                         \
+		__u64 patched_;                                                                    \
+		__asm__ volatile("%0 = %1" : "=r"(patched_) : "i"(number));                        \
+		patched_;                                                                          \
+	})
 
+/*
+ * A scalar of kernel memory by a load, which gives 0 where it faults, in place of a helper's way
+ * through many functions: the kernel lets one take an address for a pointer to a type of its own,
+ * since 6.2. 0: to be read otherwise.
+ */
+static __always_inline __u64 load(__u64 addr, __u32 size)
+{
+	void *(*const cast)(__u64 addr, __u64 type) = (void *)CUL_WATCH_PATCH_CAST;
+	void *words;
+
+	if (!PATCHED(CUL_WATCH_PATCH_DIRECT))
+		return 0;
+	words = cast(addr, PATCHED(CUL_WATCH_PATCH_WORDS));
+	switch (size) {
+	case 1:
+		return *(volatile __u8 *)words;
+	case 2:
+		return *(volatile __u16 *)words;
+	case 4:
+		return *(volatile __u32 *)words;
+	case 8:
+		return *(volatile __u64 *)words;
+	default:
+		return 0;
+	}
+}
+
+/* Reads the object; 0, or it cannot be read. */
+static __always_inline long fetch(
+	struct cul_watch_event *e, __u64 addr, __u32 size, __u32 words, enum kind kind)
+{
+	if (kind == KERNEL && (e->new[0] = load(addr, size)))
+		return 0;
+	e->new[(words - 1) & (CUL_WATCH_WORDS - 1)] = 0; /* it may not be read wholly */
 	if (size > CUL_WATCH_BYTES)
 		size = CUL_WATCH_BYTES;
-	e->new[(words - 1) & (CUL_WATCH_WORDS - 1)] = 0; /* it may not be read wholly */
-	if (user_target)
-		failed = bpf_probe_read_user(e->new, size, (void *)base);
-	else
-		failed = bpf_probe_read_kernel(e->new, size, (void *)base);
+	return kind == PROCESS ? bpf_probe_read_user(e->new, size, (void *)addr)
+			       : bpf_probe_read_kernel(e->new, size, (void *)addr);
+}
+
+/* Takes the object from memory, and what it was from the state. 0, or it cannot be read. */
+static __always_inline long take(struct cul_watch_event *e, struct cul_watch_state *st, __u64 base,
+	const struct cul_watch_shape *shape, enum kind kind, __u64 *differ)
+{
+	__u32 words = shape->words;
+	long failed = fetch(e, base, shape->size, words, kind);
+
 	for (__u32 i = 0; i < CUL_WATCH_WORDS && i < words; i++) {
 		__u64 old = st->value[i];
 
@@ -177,7 +222,7 @@ static __always_inline long take(struct cul_watch_event *e, struct cul_watch_sta
 
 /* Reads the object after the access; fills old, new and the flags that compare them. */
 static __always_inline void values(struct cul_watch_event *e, struct cul_watch_state *st,
-	__u64 base, const volatile struct cul_watch_shape *shape)
+	__u64 base, const struct cul_watch_shape *shape, enum kind kind)
 {
 	__u32 flags = 0;
 	__u64 differ = 0;
@@ -186,7 +231,7 @@ static __always_inline void values(struct cul_watch_event *e, struct cul_watch_s
 	__sync_fetch_and_add(&st->in_flight, 1);
 	if (!alone(st))
 		flags |= CUL_HIT_RACED;
-	failed = take(e, st, base, shape, &differ);
+	failed = take(e, st, base, shape, kind, &differ);
 	/* Its store may have come before user space read the value, only its trap after. */
 	if (!st->hits && st->last_ns && e->ns - st->last_ns < trap_ns)
 		st->known = 0;
@@ -372,11 +417,10 @@ static __always_inline void identify(struct cul_perf_event_ctx *ctx, struct cul_
 	e->in.old = e->in.new = 0;
 }
 
-SEC("perf_event")
-int watch_hit(struct cul_perf_event_ctx *ctx)
+static __always_inline int hit(struct cul_perf_event_ctx *ctx, enum kind kind)
 {
 	struct cul_watch_here *here = find_here();
-	const volatile struct cul_watch_shape *shape;
+	const struct cul_watch_shape *shape;
 	struct cul_watch_totals *sum;
 	struct cul_watch_state *st;
 	struct cul_watch_event *e;
@@ -407,15 +451,14 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	e->slot = slot;
 	spend(here, e->ns);
 	identify(ctx, e);
-	if (!execute) {
-		st = find_state(here, target, shape->shared);
-		if (st)
-			values(e, st, here->cpu.base[bounded(target)], shape);
+	if (kind != EXECUTE) {
+		st = find_state(here, target, kind);
+		values(e, st, here->cpu.base[bounded(target)], shape, kind);
 	}
 	if (e->flags & CUL_HIT_UNREADABLE)
 		sum->unreadable++;
 	fresh = count_writer(e, sum, target, shape->is_signed);
-	if (!shape->filtered) {
+	if (shape->wanted == CUL_WATCH_ALL) {
 		emit(ctx, e, sum);
 		return 0;
 	}
@@ -426,8 +469,27 @@ int watch_hit(struct cul_perf_event_ctx *ctx)
 	}
 	/* The filter ends the hit, or goes on to watch_emit, which takes this back. */
 	sum->filtered++;
-	bpf_tail_call(ctx, &programs, target);
+	if (shape->wanted == CUL_WATCH_FILTERED)
+		bpf_tail_call(ctx, &programs, target);
 	return 0;
+}
+
+SEC("?perf_event")
+int watch_kernel(struct cul_perf_event_ctx *ctx)
+{
+	return hit(ctx, KERNEL);
+}
+
+SEC("?perf_event")
+int watch_process(struct cul_perf_event_ctx *ctx)
+{
+	return hit(ctx, PROCESS);
+}
+
+SEC("?perf_event")
+int watch_execute(struct cul_perf_event_ctx *ctx)
+{
+	return hit(ctx, EXECUTE);
 }
 
 /* The self-test's known write to kernel memory, run on one CPU after the other. */

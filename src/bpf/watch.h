@@ -17,16 +17,34 @@ enum {
 	CUL_WATCH_COMM = 16,
 	CUL_WATCH_EMIT = CUL_WATCH_SLOTS, /* index of the emitting program; filters come before */
 	CUL_WATCH_PROBES = 64, /* places a writer may have in the table, from its own one on */
+	CUL_WATCH_PAGE = 4096,
 };
 
-/* One target, the same on every CPU: constants of the program once it is loaded. */
+/*
+ * Numbers in the program that user space replaces before it is loaded: what the compiler could not
+ * know, and the verifier shall.
+ */
+enum {
+	CUL_WATCH_PATCH_DIRECT = 0x57415401, /* 1: kernel memory is read by loads, 0: by a helper */
+	CUL_WATCH_PATCH_CAST = 0x57415402,   /* a call of the kernel's bpf_rdonly_cast */
+	CUL_WATCH_PATCH_WORDS = 0x57415403,  /* BTF's number of a type that starts with words */
+};
+
+/* What becomes of a target's hits once they are counted. */
+enum cul_watch_wanted {
+	CUL_WATCH_ALL,      /* sent */
+	CUL_WATCH_FILTERED, /* a filter program stands at the target's index, and decides */
+	CUL_WATCH_NONE,     /* none is sent, whatever it is: there is nothing to ask */
+};
+
+/* One target, the same on every CPU: does not change once the program is loaded. */
 struct cul_watch_shape {
 	__u32 size;        /* bytes read at each hit: the object, or a bit field's storage unit */
 	__u32 words;       /* the same in words of 8 bytes, rounded up */
 	__u32 scalar;      /* 1: at most 8 bytes, minimum and maximum make sense */
 	__u32 left, right; /* shifts that isolate the value in a 64-bit word: v << left >> right */
 	__u32 is_signed;   /* the second shift is arithmetic */
-	__u32 filtered;    /* a filter program stands at this target's index */
+	__u32 wanted;      /* enum cul_watch_wanted */
 	__u32 shared;      /* processes see one memory here, and share one state */
 };
 
@@ -36,8 +54,9 @@ struct cul_watch_cpu {
 	__u32 slot_target[CUL_WATCH_SLOTS];
 	__u64 base[CUL_WATCH_SLOTS]; /* by target: address of the object (the copy this CPU watches)
 				      */
-	__u64 state[CUL_WATCH_SLOTS]; /* by target: index into the state array */
-	__u64 proof_addr;             /* the known write of the self-test */
+	__u32 own_copy[CUL_WATCH_SLOTS]; /* by target: it is this CPU's copy, with a state of its
+					    own */
+	__u64 proof_addr;                /* the known write of the self-test */
 };
 
 /* What is known of a target's value; for a process one per address space. */
@@ -120,15 +139,18 @@ struct cul_watch_event {
 };
 
 /*
- * All that the hits of one CPU need and leave, in one place. The program does not nest and stays on
- * its CPU, so that nothing here is shared. User space writes `cpu` and reads `totals`.
+ * All that the hits of one CPU need and leave, in one page: where the processor forgets its
+ * translations at each trap, as emulated ones do, a page more is dearer than all that is done in
+ * it. The program does not nest and stays on its CPU, so that nothing here is shared. User space
+ * writes `cpu` and reads the rest.
  */
 struct cul_watch_here {
 	struct cul_watch_event event; /* in the making */
 	struct cul_watch_cpu cpu;
 	struct cul_watch_totals totals[CUL_WATCH_SLOTS];
-	__u64 window_ns, window_hits; /* the rate budget, all targets together */
-	struct cul_watch_state lone;  /* when no state is to be had */
-} __attribute__((aligned(64)));
+	__u64 window_ns, window_hits;                   /* the rate budget, all targets together */
+	struct cul_watch_state states[CUL_WATCH_SLOTS]; /* of this CPU's own copies */
+	struct cul_watch_state lone;                    /* when no state is to be had */
+} __attribute__((aligned(CUL_WATCH_PAGE)));
 
 #endif

@@ -228,8 +228,11 @@ static void check_kernel(struct cul_doctor *d, const struct cul_cpus *cpus, vola
 	cul_doctor_note(d, &c);
 }
 
-/* How many breakpoints a CPU has room for. They are opened, never enabled, and closed. */
-static unsigned count_free(int cpu, volatile uint64_t *cell)
+/*
+ * How many breakpoints a CPU has room for. They are opened, never enabled, and closed. `end`: why
+ * there was no further one.
+ */
+static unsigned count_free(int cpu, volatile uint64_t *cell, int *end)
 {
 	struct cul_breakpoint bp = {.addr = (uint64_t)(uintptr_t)cell,
 		.len = sizeof(*cell),
@@ -247,6 +250,7 @@ static unsigned count_free(int cpu, volatile uint64_t *cell)
 			bp.user_only = true;
 			fds[n] = cul_breakpoint_open(&bp, -1, NULL);
 		}
+		*end = fds[n];
 		if (fds[n] < 0)
 			break;
 		n++;
@@ -262,15 +266,22 @@ static void check_free(struct cul_doctor *d, const struct cul_cpus *cpus, volati
 	const struct cul_arch *arch = cul_arch_host();
 	unsigned slots = arch ? arch->watch_slots : 0, least = SLOTS_MOST, most = 0;
 	cul_autostr struct cul_str taken = {0};
+	int end = 0;
 
 	cul_for_each_cpu(cpu, cpus)
 	{
-		unsigned n = count_free(cpu, cell);
+		unsigned n = count_free(cpu, cell, &end);
 
 		least = n < least ? n : least;
 		most = n > most ? n : most;
 		if (n < slots)
 			cul_str_addf(&taken, "%sCPU %d has %u", taken.len ? ", " : "", cpu, n);
+	}
+	if (!most && end != -ENOSPC) { /* refused, not taken: what comes before this tells why */
+		c.answer = CUL_DOCTOR_UNTRIED;
+		c.because = "no breakpoint can be opened";
+		cul_doctor_note(d, &c);
+		return;
 	}
 	c.answer = least == 0 ? CUL_DOCTOR_NO : least < slots ? CUL_DOCTOR_PARTLY : CUL_DOCTOR_YES;
 	c.found = slots ? cul_doctor_text(d, "%u of %u free on each CPU", least, slots)

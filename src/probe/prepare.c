@@ -210,6 +210,7 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		const struct cul_generated *g = &run->generated[i];
 		unsigned words = calls && !o->args ? run->plans[i].words : g->words;
+		unsigned fetches = run->plans[i].recipe.n_fetches;
 
 		config->task |= g->uses_task;
 		config->comm |= g->uses_comm;
@@ -218,6 +219,8 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;
+		if (fetches > config->most_fetches)
+			config->most_fetches = fetches;
 	}
 }
 

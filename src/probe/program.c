@@ -134,6 +134,7 @@ static void set_constants(const struct cul_probe_program *p,
 	skel->rodata->errors_only = config->errors_only;
 	skel->rodata->slow_ns = config->slow_ns;
 	skel->rodata->n_by = config->by_words;
+	skel->rodata->most_fetches = config->most_fetches;
 	if (config->scale) {
 		skel->rodata->linear_min = config->scale->min;
 		skel->rodata->linear_max = config->scale->max;
@@ -335,6 +336,7 @@ int cul_probe_program_totals(
 		out->returns += all[cpu].returns;
 		out->strays += all[cpu].strays;
 		out->filtered += all[cpu].filtered + all[cpu].filtered_late;
+		out->filtered_late += all[cpu].filtered_late;
 		out->lone += all[cpu].lone;
 		out->emitted += all[cpu].emitted;
 		out->dropped += all[cpu].dropped;

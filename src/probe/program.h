@@ -73,7 +73,7 @@ struct cul_probe_program_config {
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, texts, task, comm, caller, regs;
-	unsigned by_words;
+	unsigned by_words, most_fetches;
 	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
 	int64_t inject_ret;

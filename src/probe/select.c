@@ -4,22 +4,57 @@
  * a process's, the command's), or tracepoints.
  */
 #include <errno.h>
+#include <glob.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/nearest.h"
+#include "base/str.h"
 #include "probe/run.h"
 #include "sys/process.h"
 
+#define EVENTS "/sys/kernel/tracing/events"
+
+/*
+ * The subsystem that tracefs lists the tracepoint under, when it is not that of `spec`: into
+ * `other`. Some are not listed at all.
+ */
+static bool is_of_another(const char *spec, const char *name, struct cul_str *other)
+{
+	cul_autostr struct cul_str pattern = {0};
+	bool listed = false;
+	glob_t found = {0};
+
+	cul_str_addf(&pattern, EVENTS "/*/%s", name);
+	if (pattern.s && !glob(pattern.s, GLOB_NOSORT, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc && !listed; i++) {
+			const char *at = found.gl_pathv[i] + sizeof(EVENTS);
+			int n = (int)strcspn(at, "/");
+
+			listed = !strncmp(at, spec, (size_t)n) && spec[n] == ':';
+			other->len = 0;
+			cul_str_addf(other, "%.*s", n, at);
+		}
+	globfree(&found);
+	return other->len && !listed;
+}
+
 /* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
-static int add_tracepoint(struct cul_probe_run *run, struct cul_kernel *k, const char *spec)
+static int add_tracepoint(
+	struct cul_probe_run *run, struct cul_kernel *k, const char *spec, struct cul_error *err)
 {
 	const char *colon = strchr(spec, ':'), *name = colon ? colon + 1 : spec;
 	const struct cul_type *type = cul_kernel_tracepoint(k, name);
+	cul_autostr struct cul_str other = {0};
 	struct cul_site *site;
 
 	if (!type)
 		return -ENOENT;
+	if (colon && is_of_another(spec, name, &other))
+		return cul_fail(err, -EINVAL, "no tracepoint is called '%s'; nearest: %s:%s", spec,
+			cul_str_text(&other), name);
 	site = cul_vec_push(&run->sites.sites);
 	if (!site)
 		return -ENOMEM;
@@ -29,19 +64,38 @@ static int add_tracepoint(struct cul_probe_run *run, struct cul_kernel *k, const
 	return site->name ? 0 : -ENOMEM;
 }
 
+/* "; nearest: ..." of tracepoints, whose types are called so in BTF. */
+static const char *near_tracepoints(struct cul_kernel *k, const char *spec, char *text, size_t size)
+{
+	static const char prefix[] = "btf_trace_";
+	const char *colon = strchr(spec, ':');
+	struct cul_nearest near, kept;
+	char wanted[128];
+
+	snprintf(wanted, sizeof(wanted), "%s%s", prefix, colon ? colon + 1 : spec);
+	cul_nearest_init(&near, wanted);
+	cul_kernel_nearest_type(k, CUL_KIND_INT, &near);
+	cul_nearest_init(&kept, "");
+	for (size_t i = 0; i < near.n; i++)
+		if (!strncmp(near.best[i].name, prefix, sizeof(prefix) - 1))
+			kept.best[kept.n++].name = near.best[i].name + sizeof(prefix) - 1;
+	return cul_nearest_text(&kept, text, size);
+}
+
 static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_error *err)
 {
 	struct cul_kernel *k = cul_scope_kernel_names(run->scope, err);
 	int r = k ? cul_sites_kernel(k, spec, &run->sites, err) : -EPERM, other;
 	struct cul_error why;
+	char near[256];
 
 	if (r != -ENOENT && r != -ENXIO)
 		return r;
-	other = add_tracepoint(run, k, spec);
+	other = add_tracepoint(run, k, spec, err);
 	if (other == -ENOMEM)
 		return cul_fail(err, other, "out of memory");
-	if (!other)
-		return 0;
+	if (other != -ENOENT)
+		return other;
 	why = *err;
 	if (!cul_kernel_has_btf(k))
 		return cul_fail(err, r,
@@ -49,9 +103,10 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 			"(/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
 			why.text);
 	/* What stands before the colon may have been meant either way. */
-	return r == -ENXIO ? cul_fail(err, r, "no tracepoint is called '%s', and %.300s", spec,
-				     why.text)
-			   : r;
+	if (r == -ENXIO)
+		return cul_fail(err, r, "%.300s, and no tracepoint is called '%s'%s", why.text,
+			spec, near_tracepoints(k, spec, near, sizeof(near)));
+	return r;
 }
 
 static int select_kernel(struct cul_probe_run *run, struct cul_error *err)

@@ -27,6 +27,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 	sum->returns += one->returns;
 	sum->strays += one->strays;
 	sum->filtered += one->filtered;
+	sum->filtered_late += one->filtered_late;
 	sum->lone += one->lone;
 	sum->emitted += one->emitted;
 	sum->dropped += one->dropped;
@@ -43,7 +44,7 @@ static void add(struct cul_probe_totals *sum, const struct cul_probe_totals *one
 static void fill(struct cul_probe_function *f, const struct cul_probe_totals *t, bool returns)
 {
 	f->calls = t->calls;
-	f->timed = returns && t->waited;
+	f->timed = returns ? t->returns - t->filtered_late : 0;
 	/* Those that were filtered at the entry are not waited for. */
 	f->returns_known = returns && t->waited == t->calls;
 	f->returns = t->returns;

@@ -43,14 +43,16 @@ static bool same_values(const struct cul_generated *a, const struct cul_generate
 	return same;
 }
 
-/* The first site of the same function that has values of the same types. */
+/* The first site of the same function that has values of the same types, and times or none. */
 static unsigned first_alike(const struct cul_probe_run *run, unsigned site)
 {
 	const struct cul_site *sites = run->sites.sites.data;
 	unsigned first = site;
 
 	for (unsigned i = site; i && cul_probe_same_function(&sites[i - 1], &sites[site]); i--)
-		if (same_values(&run->generated[i - 1], &run->generated[site]))
+		if (same_values(&run->generated[i - 1], &run->generated[site]) &&
+			cul_probe_is_paired(run, &sites[i - 1]) ==
+				cul_probe_is_paired(run, &sites[site]))
 			first = i - 1;
 	return first;
 }
@@ -248,7 +250,7 @@ static void name_group(struct cul_probe_run *run, const struct entry *e, struct 
 		.n_frames = out->n - skip,
 		.calls = e->g.count,
 		.errors = e->g.errors,
-		.timed = run->returns,
+		.timed = cul_probe_is_paired(run, site),
 		.sum_ns = e->g.sum,
 		.max_ns = e->g.max};
 }

@@ -136,7 +136,7 @@ struct cul_probe_function {
 	uint64_t filtered, matched;
 	uint64_t missed; /* the probe was reached and did not run, as far as known */
 	uint64_t missed_returns;
-	bool timed;
+	uint64_t timed; /* of `matched`: came back; the next two are of them */
 	uint64_t sum_ns, max_ns;
 };
 

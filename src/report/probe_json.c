@@ -253,6 +253,7 @@ static int write_function(struct cul_sink *s, const struct cul_probe_function *f
 	cul_json_u64(o, "missed", f->missed);
 	cul_json_u64(o, "missed_returns", f->missed_returns);
 	if (f->timed) {
+		cul_json_u64(o, "timed", f->timed);
 		cul_json_time(o, "dur_sum", f->sum_ns);
 		cul_json_time(o, "dur_max", f->max_ns);
 	}

@@ -54,8 +54,8 @@ static struct field field_of(const struct cul_probe_function *f, int column)
 		snprintf(field.text, sizeof(field.text), "%" PRIu64, numbers[column]);
 	else if (f->timed && column == MAX)
 		cul_text_duration(field.text, f->max_ns);
-	else if (f->timed && f->returns)
-		cul_text_duration(field.text, f->sum_ns / f->returns);
+	else if (f->timed)
+		cul_text_duration(field.text, f->sum_ns / f->timed);
 	return field;
 }
 

@@ -20,6 +20,7 @@
 enum {
 	STACK_TEXT = 8192,
 	STATUS_MOST = 16384,
+	TRIES = 8,
 	TICK = 64, /* threads between two looks at the user */
 };
 
@@ -40,16 +41,7 @@ static int status_number(pid_t pid, const char *field, int *out)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	r = cul_sys_read_file(path, STATUS_MOST, &text, &size);
-	if (r < 0)
-		return r;
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':') {
-			*out = atoi(line + strlen(field) + 1);
-			return 0;
-		}
-	}
-	return -ENOENT;
+	return r < 0 ? r : cul_task_parse_status(text, field, out);
 }
 
 static int read_stat(pid_t pid, struct cul_task_stat *out)
@@ -332,7 +324,7 @@ static int fill(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
-int cul_stack_from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
+static int from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
 	struct cul_error *err)
 {
 	struct cul_stack_source source = {0};
@@ -357,5 +349,21 @@ int cul_stack_from_process(const struct cul_stack_options *options, struct cul_s
 	}
 	if (r < 0)
 		cul_stack_source_free(out);
+	return r;
+}
+
+/* The thread that all was read by may have ended because another one executes a program. */
+int cul_stack_from_process(const struct cul_stack_options *options, struct cul_stack_source *out,
+	struct cul_error *err)
+{
+	int r = from_process(options, out, err);
+
+	for (unsigned i = 1; i < TRIES && r == -ESRCH; i++) {
+		char state = cul_task_state(options->pid, options->pid);
+
+		if (!state || is_dead(state))
+			return r;
+		r = from_process(options, out, err);
+	}
 	return r;
 }

@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,6 +18,10 @@
 
 enum {
 	REGSET_MOST = 1024,
+	NS = 1000 * 1000 * 1000,
+	NAP_NS = 1000 * 1000,
+	EXEC_NS = 200 * 1000 * 1000,
+	REAP_NS = 100 * 1000 * 1000,
 	DEEP_NS = 1000 * 1000 * 1000, /* that long it may stand still for stacks that are deep */
 	DEEP_KEPT = 2 << 20,          /* frames of such stacks in all */
 	COPIED_AT_ONCE = 256,         /* stacks */
@@ -25,8 +31,13 @@ enum {
 static bool is_where_it_was(const struct cul_arch *arch, const struct cul_thread_regs *regs,
 	const struct cul_live_before *b)
 {
-	return b->is_blocked && b->at.pc == regs->regs.r[arch->reg_ip] &&
-	       b->at.sp == regs->regs.r[arch->reg_sp] &&
+	uint64_t pc = regs->regs.r[arch->reg_ip];
+
+	if (!b->is_blocked || b->at.sp != regs->regs.r[arch->reg_sp])
+		return false;
+	if (b->at.nr < 0) /* not in a call: a fault */
+		return b->at.pc == pc;
+	return (b->at.pc == pc || b->at.pc == pc + arch->syscall_back) &&
 	       (!arch->syscall_regs || regs->regs.r[arch->syscall_regs[0]] == (uint64_t)b->at.nr);
 }
 
@@ -403,34 +414,82 @@ static int take(struct cul_live *live, struct cul_error *err)
 	return 0;
 }
 
+static bool is_executing(const struct cul_task_blocked *at)
+{
+	return at->nr == SYS_execve || at->nr == SYS_execveat;
+}
+
+/*
+ * Whether a thread is in execve() and stays there: nobody can attach to its process then, and who
+ * tries waits for as long as that does (for a file server, say).
+ */
+static bool is_held(struct cul_live *live)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	uint64_t until = cul_clock_now() + EXEC_NS;
+
+	for (size_t i = 0; i < live->before.len; i++) {
+		pid_t tid = live->source->threads.data[i].about.tid;
+		struct cul_task_blocked *at = &live->before.data[i].at;
+
+		if (!live->before.data[i].is_blocked || !is_executing(at))
+			continue;
+		while (is_still_there(live, tid, &live->before.data[i])) {
+			if (cul_clock_now() > until) {
+				cul_stack_note(live->source,
+					"thread %d is in execve() and not through with it, which "
+					"keeps everybody from attaching: what is shown is what "
+					"/proc tells, and not of one instant",
+					(int)tid);
+				live->refused = "a thread of its process is in execve()";
+				return true;
+			}
+			nanosleep(&nap, NULL);
+		}
+	}
+	return false;
+}
+
 static void *tracer(void *data)
 {
 	struct cul_live *live = data;
+	bool held = is_held(live);
 	int r;
 
 	live->stop.is_over = is_over;
 	live->stop.data = (void *)live->options;
 	come_first(live);
-	r = cul_stop_threads(live->pid, &live->stop, &live->err);
+	r = held ? cul_stop_nobody(live->pid, &live->stop, &live->err)
+		 : cul_stop_threads(live->pid, &live->stop, &live->err);
 	if (r == 0 && cul_stack_is_over(live->options))
 		r = cul_fail(&live->err, -EINTR, "interrupted before all threads were walked");
 	if (r == 0)
 		r = take(live, &live->err);
 	cul_stop_release(&live->stop);
-	live->source->about.stopped_ns = cul_clock_now() - live->stop.since_ns;
+	if (live->stop.since_ns)
+		live->source->about.stopped_ns = cul_clock_now() - live->stop.since_ns;
 	live->result = r;
 	return NULL;
 }
 
 int cul_live_take(struct cul_live *live, struct cul_error *err)
 {
+	struct timespec until;
 	pthread_t thread;
 	int r = pthread_create(&thread, NULL, tracer, live);
 
 	if (r != 0)
 		return cul_fail(err, -r, "process %d: no thread to stop it from: %s",
 			(int)live->pid, cul_strerror(r));
-	pthread_join(thread, NULL);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += REAP_NS;
+		until.tv_sec += until.tv_nsec / NS;
+		until.tv_nsec %= NS;
+		r = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
+		if (r == ETIMEDOUT)
+			cul_stop_reap(live->pid);
+	} while (r == ETIMEDOUT);
 	if (live->result < 0 && err)
 		*err = live->err;
 	return live->result;

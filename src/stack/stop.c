@@ -183,20 +183,43 @@ static bool is_all(const struct cul_stop *stop)
 	return cul_tasks_count(stop->pid) == stop->threads.len;
 }
 
+static int list_or_say(struct cul_stop *stop, struct cul_error *err)
+{
+	int n = list(stop);
+
+	if (n == -ENOENT || n == -ESRCH)
+		return cul_fail(err, -ESRCH, "process %d has ended", (int)stop->pid);
+	if (n < 0)
+		return cul_fail(err, n, "process %d: its threads cannot be listed: %s",
+			(int)stop->pid, cul_strerror(n));
+	return n;
+}
+
+int cul_stop_nobody(pid_t pid, struct cul_stop *out, struct cul_error *err)
+{
+	int n;
+
+	out->pid = pid;
+	n = list_or_say(out, err);
+	if (n <= 0)
+		return n;
+	for (size_t i = 0; i < out->threads.len; i++) {
+		out->threads.data[i].state = CUL_STOP_REFUSED;
+		out->threads.data[i].error = -EBUSY;
+	}
+	qsort(out->threads.data, out->threads.len, sizeof(*out->threads.data), by_tid);
+	return 0;
+}
+
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err)
 {
 	out->pid = pid;
 	for (unsigned pass = 0; pass < PASSES_MOST; pass++) {
 		size_t known = out->threads.len;
-		int n = known && is_all(out) ? 0 : list(out);
+		int n = known && is_all(out) ? 0 : list_or_say(out, err);
 
-		if (n == -ENOENT || n == -ESRCH)
-			return cul_fail(err, -ESRCH, "process %d has ended", (int)pid);
-		if (n < 0)
-			return cul_fail(err, n, "process %d: its threads cannot be listed: %s",
-				(int)pid, cul_strerror(n));
-		if (n == 0)
-			return 0;
+		if (n <= 0)
+			return n;
 		seize(out, known);
 		interrupt(out, known);
 		qsort(out->threads.data, out->threads.len, sizeof(*out->threads.data), by_tid);
@@ -204,6 +227,19 @@ int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err)
 	}
 	out->incomplete = true;
 	return 0;
+}
+
+void cul_stop_reap(pid_t pid)
+{
+	struct cul_tasks_dir dir;
+	pid_t tid;
+
+	if (cul_tasks_open(pid, &dir) != 0)
+		return;
+	while ((tid = cul_tasks_next(&dir)) > 0)
+		if (tid != pid) /* that one is its parent's */
+			cul_sys_ptrace_reap(tid);
+	cul_tasks_close(&dir);
 }
 
 void cul_stop_release(struct cul_stop *stop)

@@ -49,6 +49,18 @@ struct cul_stop {
  * -ESRCH or -ENOMEM, what was stopped is in `out` too and is to be released.
  */
 int cul_stop_threads(pid_t pid, struct cul_stop *out, struct cul_error *err);
+/*
+ * The same list, of threads that are all refused (-EBUSY) because nothing is tried. -ESRCH,
+ * -ENOMEM.
+ */
+int cul_stop_nobody(pid_t pid, struct cul_stop *out, struct cul_error *err);
+
+/*
+ * For another thread, now and then while that works. A thread that executes another program waits
+ * for the other ones to end and for their tracer to look at how; until then it lets nobody be
+ * seized.
+ */
+void cul_stop_reap(pid_t pid);
 /* Lets all go on: what was stopped by SIGSTOP before stays so. Leaves the list. */
 void cul_stop_release(struct cul_stop *stop);
 void cul_stop_free(struct cul_stop *stop); /* of what is released; leaves it all zero */

@@ -131,6 +131,26 @@ int cul_task_parse_stat(const char *text, struct cul_task_stat *out)
 	return 0;
 }
 
+int cul_task_parse_status(const char *text, const char *field, int *out)
+{
+	size_t len = strlen(field);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		char *end;
+		long value;
+
+		line += *line == '\n';
+		if (strncmp(line, field, len) != 0 || line[len] != ':')
+			continue;
+		value = strtol(line + len + 1, &end, 10);
+		if (end == line + len + 1 || value < INT_MIN || value > INT_MAX)
+			return -EBADMSG;
+		*out = (int)value;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int cul_task_parse_syscall(const char *text, struct cul_task_blocked *out)
 {
 	struct cul_task_blocked b = {0};

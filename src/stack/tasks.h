@@ -41,6 +41,10 @@ struct cul_task_stat {
 /* The text of /proc/PID/stat. -EBADMSG. */
 int cul_task_parse_stat(const char *text, struct cul_task_stat *out);
 
+/* A number in the text of /proc/PID/status; `field`: "Tgid". -ENOENT: it has no such line;
+ * -EBADMSG. */
+int cul_task_parse_status(const char *text, const char *field, int *out);
+
 /* The text of /proc/PID/syscall: where a thread is blocked. */
 struct cul_task_blocked {
 	long nr; /* of the system call; -1: in none */

@@ -187,6 +187,11 @@ const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name)
 	return find(btf, 1u << BTF_KIND_FUNC, name);
 }
 
+uint32_t cul_btf_struct_id(struct cul_btf *btf, const char *tag)
+{
+	return *tag ? cul_btf_raw_find(btf, 1u << BTF_KIND_STRUCT, tag, 0) : 0;
+}
+
 uint32_t cul_btf_func_id(struct cul_btf *btf, const char *name)
 {
 	return *name ? cul_btf_raw_find(btf, 1u << BTF_KIND_FUNC, name, 0) : 0;

@@ -37,6 +37,9 @@ void cul_btf_nearest(struct cul_btf *btf, enum cul_btf_find what, struct cul_nea
 const struct cul_type *cul_btf_var(struct cul_btf *btf, const char *name);
 const struct cul_type *cul_btf_func(struct cul_btf *btf, const char *name);
 
+/* A struct's id, as the kernel's own functions want it; not of its base. 0: not listed. */
+uint32_t cul_btf_struct_id(struct cul_btf *btf, const char *tag);
+
 /*
  * Functions of `btf` itself, not of its base. The id is that of the FUNC record, as the kernel's
  * attach_btf_id wants it; 0: not listed. `*cursor` starts as 0; false after the last. The type is

@@ -106,11 +106,16 @@ struct cul_btf *cul_kernel_part_btf(struct cul_kernel *k, struct kernel_part *p)
 	return p->btf;
 }
 
-bool cul_kernel_has_btf(struct cul_kernel *k)
+struct cul_btf *cul_kernel_btf(struct cul_kernel *k)
 {
 	struct kernel_part *p = cul_kernel_part(k, "vmlinux");
 
-	return p && cul_kernel_part_btf(k, p);
+	return p ? cul_kernel_part_btf(k, p) : NULL;
+}
+
+bool cul_kernel_has_btf(struct cul_kernel *k)
+{
+	return cul_kernel_btf(k) != NULL;
 }
 
 struct cul_objfile *cul_kernel_part_file(struct cul_kernel *k, struct kernel_part *p)

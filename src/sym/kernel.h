@@ -57,6 +57,7 @@ int cul_kernel_variable(struct cul_kernel *k, const char *module, const char *fi
 const struct cul_type *cul_kernel_type(struct cul_kernel *k, enum cul_kind kind, const char *name);
 /* Whether the kernel describes its types: without BTF there are those of DWARF alone, if any. */
 bool cul_kernel_has_btf(struct cul_kernel *k);
+struct cul_btf *cul_kernel_btf(struct cul_kernel *k); /* vmlinux's; NULL: there is none */
 /* Offers the names of types of that kind that BTF knows, for "did you mean"; they stay. */
 struct cul_nearest;
 void cul_kernel_nearest_type(struct cul_kernel *k, enum cul_kind kind, struct cul_nearest *near);

@@ -27,8 +27,10 @@ static Dwarf_CFI *debug_frame(struct cul_objfile *o)
 	/* A stripped file may have kept .debug_frame alone. */
 	if (has_section(o->elf, ".debug_frame")) {
 		o->frames_dwarf = dwarf_begin_elf(o->elf, DWARF_C_READ, NULL);
-		o->debug_cfi = o->frames_dwarf ? dwarf_getcfi(o->frames_dwarf) : NULL;
-	} else if (cul_objfile_debug(o, NULL) == 0) {
+		if (o->frames_dwarf && cul_objfile_debug_frame_is_sane(o->elf))
+			o->debug_cfi = dwarf_getcfi(o->frames_dwarf);
+	} else if (cul_objfile_debug(o, NULL) == 0 &&
+		   cul_objfile_debug_frame_is_sane(dwarf_getelf(o->dwarf))) {
 		o->debug_cfi = dwarf_getcfi(o->dwarf);
 	}
 	return o->debug_cfi;

@@ -143,6 +143,9 @@ enum { OBJFILE_UNLOADED = 0xde }; /* the top 16 bits of such an address: not can
 /* objfile_frames.c */
 void cul_objfile_frames_free(struct cul_objfile *o);
 
+/* objfile_cfi.c: whether its .debug_frame costs no more than it seems to. */
+bool cul_objfile_debug_frame_is_sane(Elf *elf);
+
 /* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);
 /* The separate debug file, opened but not read. NULL: there is none, or none is needed. */

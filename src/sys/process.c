@@ -53,6 +53,17 @@ int cul_sys_ptrace_stop(pid_t tid, int *stop)
 	return 0;
 }
 
+void cul_sys_ptrace_reap(pid_t tid)
+{
+	const int options = WEXITED | WNOHANG | __WALL;
+	siginfo_t info = {0};
+
+	/* Without WNOWAIT a tracee's stop would be taken too, whatever the options say. */
+	if (waitid(P_PID, (id_t)tid, &info, options | WNOWAIT) == 0 && info.si_pid &&
+		info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+		waitid(P_PID, (id_t)tid, NULL, options);
+}
+
 int cul_sys_pidfd_open(pid_t pid)
 {
 	long fd = cul_sys_faulted(CUL_SYS_PIDFD_OPEN);

@@ -29,6 +29,9 @@ int cul_sys_ptrace_regset(pid_t tid, unsigned type, void *buf, size_t *size);
  */
 int cul_sys_ptrace_stop(pid_t tid, int *stop);
 
+/* Lets go of a tracee, of any thread of ours, that has ended; of no other. */
+void cul_sys_ptrace_reap(pid_t tid);
+
 /* A descriptor (close-on-exec) that is readable when the process has ended (kernel 5.3). */
 int cul_sys_pidfd_open(pid_t pid);
 

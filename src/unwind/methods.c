@@ -12,7 +12,8 @@
 enum {
 	CODE_BEFORE = 8192, /* of a function that is longer its head is not analysed */
 	CODE_AFTER = 2048,
-	CODE_BACK = 4096,
+	CODE_BACK = 32768, /* of one whose start is not known */
+	CODE_ON = 8192,
 	CALL_SCAN = 1024, /* bytes of the stack */
 	CALLS_TRIED = 16,
 	DELAY_SLOT = 4, /* with the instruction that it belongs to */
@@ -163,18 +164,19 @@ static uint64_t before(struct cul_unwinder *u, uint64_t pc)
 static int analyse(struct cul_unwinder *u, const struct cul_code_place *place,
 	const uint64_t *start, struct cul_rules *out)
 {
-	uint8_t bytes[CODE_BEFORE + CODE_AFTER];
+	uint8_t bytes[CODE_BACK + CODE_ON];
 	struct cul_code code = {.bytes = bytes};
 
 	code.from_entry = start && place->pc - *start < CODE_BEFORE;
 	code.addr = code.from_entry ? *start : before(u, place->pc);
-	code.size = read_around(u, code.addr, bytes, place->pc - code.addr + CODE_AFTER);
+	code.size = read_around(u, code.addr, bytes,
+		place->pc - code.addr + (code.from_entry ? CODE_AFTER : CODE_ON));
 	return code.size ? u->facts->analyse(&code, place, out) : -ENOENT;
 }
 
 static int by_code(struct walk *w, struct cached_rules *c, struct cul_rules *out)
 {
-	const struct cul_code_place place = {c->pc, c->flags, c->exact};
+	const struct cul_code_place place = {c->pc, c->flags, c->exact, c->lr};
 	uint64_t start;
 
 	if (!(w->methods & 1u << CUL_UNWIND_CODE) || !w->u->facts->analyse)
@@ -217,8 +219,18 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 	return -ENOENT;
 }
 
+/* What the link register holds where it may still be the return address; 0: unknown. */
+static uint64_t link_of(const struct walk *w)
+{
+	unsigned lr = w->u->facts->reg_lr;
+
+	return w->frame.exact && reg_known(&w->regs, lr)
+		       ? cul_unwind_clean_pc(w->u, w->regs.regs.r[lr])
+		       : 0;
+}
+
 /* The entry of this pc, or the one that it takes. */
-static struct cached_rules *cached(struct walk *w, uint64_t flags)
+static struct cached_rules *cached(struct walk *w, uint64_t flags, uint64_t lr)
 {
 	const struct cul_frame *frame = &w->frame;
 	uint64_t spread = frame->pc * 0x9e3779b97f4a7c15ull;
@@ -228,8 +240,9 @@ static struct cached_rules *cached(struct walk *w, uint64_t flags)
 	for (size_t i = 0; i < RULES_WAYS; i++) {
 		struct cached_rules *c = &set[i];
 
-		if (!c->valid || (c->pc == frame->pc && c->flags == flags &&
-					 c->exact == frame->exact && c->methods == w->methods))
+		if (!c->valid ||
+			(c->pc == frame->pc && c->flags == flags && c->exact == frame->exact &&
+				c->methods == w->methods && (!c->no_entry || c->lr == lr)))
 			return c;
 	}
 	/* Whichever: what is wanted often comes back. */
@@ -251,13 +264,15 @@ const struct cached_rules *cul_unwind_rules(struct walk *w)
 {
 	const struct cul_frame *frame = &w->frame;
 	uint64_t flags = w->regs.regs.r[w->u->arch->reg_flags] & w->u->facts->flags_used;
-	struct cached_rules *c = cached(w, flags);
+	uint64_t lr = link_of(w);
+	struct cached_rules *c = cached(w, flags, lr);
 
 	if (c->valid)
 		return c;
 	c->valid = true;
 	c->pc = frame->pc;
 	c->flags = flags;
+	c->lr = lr;
 	c->has_code = c->no_entry = false;
 	c->exact = frame->exact;
 	c->methods = w->methods;
@@ -393,7 +408,7 @@ static bool comes_from(struct walk *w, uint64_t ra, uint64_t start, struct cul_t
 {
 	const struct cul_arch *arch = w->u->arch;
 	const struct cul_code_place place = {w->frame.pc,
-		w->regs.regs.r[arch->reg_flags] & w->u->facts->flags_used, w->frame.exact};
+		w->regs.regs.r[arch->reg_flags] & w->u->facts->flags_used, w->frame.exact, 0};
 	struct cul_rules rules;
 	uint64_t ignored;
 

@@ -24,7 +24,7 @@ struct memory_line {
 
 /* The rules at one pc, whichever method made them. */
 struct cached_rules {
-	uint64_t pc, flags;
+	uint64_t pc, flags, lr;
 	bool valid, exact;
 	unsigned methods; /* that were allowed */
 	int ret;          /* 0, -ENOENT: no method has any */
@@ -35,7 +35,7 @@ struct cached_rules {
 	/* What the code says where `rules` are tables that may be right at calls only. */
 	bool has_code;
 	struct cul_rules code;
-	bool no_entry; /* the code was analysed without knowing where its function begins */
+	bool no_entry; /* the code was analysed without knowing where its function begins, by lr */
 };
 
 /* Whether there is code at an address. */

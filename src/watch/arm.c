@@ -143,10 +143,9 @@ static void fill_cpu(struct cul_watch_arm *a, int cpu, uint64_t proof_addr)
 
 	for (unsigned i = 0; i < a->n_targets; i++) {
 		const struct cul_watch_target *t = &a->targets[i];
-		bool own_copy = t->percpu && t->copy < 0;
 
 		c.base[i] = cul_watch_target_addr(t, cpu);
-		c.state[i] = cul_watch_program_state_index(a->program, i, own_copy ? cpu : 0);
+		c.own_copy[i] = t->percpu && t->copy < 0;
 		for (unsigned p = 0; p < t->n_pieces; p++, slot++) {
 			c.slot_addr[slot] = c.base[i] + t->pieces[p].offset;
 			c.slot_target[slot] = i;

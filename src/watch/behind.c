@@ -26,9 +26,8 @@ static int get_state(struct cul_watch_run *run, const struct copy *c, struct cul
 	if (run->pid)
 		return cul_watch_program_get_process_state(
 			&run->program, run->pid, c->target, state);
-	return cul_watch_program_get_state(&run->program,
-		cul_watch_program_state_index(&run->program, c->target, c->cpu < 0 ? 0 : c->cpu),
-		state);
+	*state = *cul_watch_program_state(&run->program, c->target, c->cpu);
+	return 0;
 }
 
 static int set_state(
@@ -37,9 +36,8 @@ static int set_state(
 	if (run->pid)
 		return cul_watch_program_set_process_state(
 			&run->program, run->pid, c->target, state);
-	return cul_watch_program_set_state(&run->program,
-		cul_watch_program_state_index(&run->program, c->target, c->cpu < 0 ? 0 : c->cpu),
-		state);
+	*cul_watch_program_state(&run->program, c->target, c->cpu) = *state;
+	return 0;
 }
 
 /* Calls `fn` for each copy of each target. */

@@ -142,8 +142,21 @@ static void emit_go_on(struct cul_bpf_code *code, int programs_fd)
 	emit_exit(code);
 }
 
+/* Whether it comes to `value` at every hit: it asks for nothing of the hit, and for no memory. */
+static bool is_always(const struct cul_expr *e, bool value)
+{
+	struct cul_expr_run nothing = {0};
+	struct cul_value v;
+
+	for (unsigned i = 0; i < CUL_IN_COUNT; i++)
+		if (cul_expr_uses_input(e, i))
+			return false;
+	return !cul_expr_eval(e, &nothing, &v, NULL) && !v.bits == !value;
+}
+
+/* Sets `none` when it lets no hit pass. */
 static int emit_expression(struct cul_bpf_code *code, const struct names *names, const char *text,
-	bool wanted, bool *uses_old, struct cul_error *err)
+	bool wanted, bool *uses_old, bool *none, struct cul_error *err)
 {
 	const struct cul_expr_env env = {.name = find_name,
 		.type = find_type,
@@ -164,6 +177,7 @@ static int emit_expression(struct cul_bpf_code *code, const struct names *names,
 	if (!r)
 		r = cul_expr_compile(e, &layout, code, err);
 	*uses_old = !r && cul_expr_uses_input(e, CUL_IN_OLD);
+	*none |= !r && is_always(e, !wanted);
 	cul_expr_free(e);
 	if (r) {
 		cul_error_prefix(err, wanted ? "--if" : "--expect");
@@ -174,17 +188,18 @@ static int emit_expression(struct cul_bpf_code *code, const struct names *names,
 }
 
 int cul_watch_filter_load(
-	const struct cul_watch_filter *f, bool *expect_uses_old, struct cul_error *err)
+	const struct cul_watch_filter *f, bool *expect_uses_old, bool *none, struct cul_error *err)
 {
 	struct names names = {.filter = f, .scope = cul_scope_env(f->scope)};
 	__attribute__((cleanup(cul_bpf_code_free))) struct cul_bpf_code code = {0};
 	bool condition_uses_old;
 	int fd, r;
 
+	*none = false;
 	emit_start(&code, f->heres_fd);
-	r = emit_expression(&code, &names, f->condition, true, &condition_uses_old, err);
+	r = emit_expression(&code, &names, f->condition, true, &condition_uses_old, none, err);
 	if (!r)
-		r = emit_expression(&code, &names, f->expect, false, expect_uses_old, err);
+		r = emit_expression(&code, &names, f->expect, false, expect_uses_old, none, err);
 	if (r)
 		return r;
 	emit_go_on(&code, f->programs_fd);

@@ -24,10 +24,11 @@ struct cul_watch_filter {
 
 /*
  * A program's descriptor, or a negative errno with the place in the expression in `err`.
- * `expect_uses_old`: whether the invariant speaks of the value before.
+ * `expect_uses_old`: whether the invariant speaks of the value before; `none`: no hit is wanted,
+ * whatever it is, as with --if 0.
  */
 int cul_watch_filter_load(
-	const struct cul_watch_filter *f, bool *expect_uses_old, struct cul_error *err);
+	const struct cul_watch_filter *f, bool *expect_uses_old, bool *none, struct cul_error *err);
 
 /* The names of a filter, in the order of their inputs. */
 enum cul_watch_input {

@@ -11,13 +11,14 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sym/btf.h"
 #include "sys/bpf.h"
 #include "sys/process.h"
 #include "watch/filter.h"
 #include "watch.skel.h"
 
 /* The kernel rounds elements of an array up to 8 bytes. */
-_Static_assert(sizeof(struct cul_watch_here) % 8 == 0, "");
+_Static_assert(sizeof(struct cul_watch_here) == CUL_WATCH_PAGE, "");
 _Static_assert(sizeof(struct cul_watch_writer_entry) % 8 == 0, "");
 
 enum {
@@ -52,7 +53,7 @@ void cul_watch_program_free(struct cul_watch_program *p)
 
 int cul_watch_program_fd(const struct cul_watch_program *p)
 {
-	return bpf_program__fd(p->skel->progs.watch_hit);
+	return bpf_program__fd(p->hit);
 }
 
 static void set_shape(
@@ -63,7 +64,7 @@ static void set_shape(
 	shape->size = (__u32)t->size;
 	shape->words = (shape->size + 7) / 8;
 	shape->scalar = cul_watch_target_is_scalar(t);
-	shape->filtered = filtered;
+	shape->wanted = filtered ? CUL_WATCH_FILTERED : CUL_WATCH_ALL;
 	shape->shared = t->shared;
 	if (!shape->scalar || bits > 64)
 		return;
@@ -80,17 +81,15 @@ static void set_constants(const struct cul_watch_program *p,
 	const struct cul_sys_pidns pidns = cul_sys_pidns();
 
 	for (size_t i = 0; i < config->n_targets; i++)
-		set_shape(&config->targets[i], filtered, &skel->rodata->shapes[i]);
-	skel->rodata->user_target = cul_scope_pid(config->scope) != 0;
-	skel->rodata->execute = config->access == CUL_ACCESS_EXECUTE;
+		set_shape(&config->targets[i], filtered, &skel->bss->shapes[i]);
 	skel->rodata->want_kernel_stack = config->kernel_stack;
 	skel->rodata->want_user_stack = config->user_stack;
 	/* A filter that asks for it has the word somewhere. */
-	skel->rodata->want_comm = (config->condition && strstr(config->condition, "comm")) ||
-				  (config->expect && strstr(config->expect, "comm"));
+	skel->bss->want_comm = (config->condition && strstr(config->condition, "comm")) ||
+			       (config->expect && strstr(config->expect, "comm"));
+	skel->bss->writer_mask = p->writers_per_cpu - 1;
 	skel->rodata->pidns_dev = pidns.dev;
 	skel->rodata->pidns_ino = pidns.ino;
-	skel->rodata->writer_mask = p->writers_per_cpu - 1;
 	skel->rodata->ring_bytes = ring_bytes;
 }
 
@@ -101,9 +100,50 @@ static void set_sizes(const struct cul_watch_program *p)
 	bpf_map__set_max_entries(skel->maps.heres, p->n_possible);
 	bpf_map__set_max_entries(skel->maps.writers, p->n_possible * p->writers_per_cpu);
 	bpf_map__set_max_entries(skel->maps.rings, p->n_possible);
-	bpf_map__set_max_entries(skel->maps.states, CUL_WATCH_SLOTS * p->n_possible);
 	if (p->user)
 		bpf_map__set_max_entries(skel->maps.process_states, PROCESS_STATES);
+}
+
+/* What the program reads kernel memory with, by its numbers in vmlinux's BTF; 0: by the helper. */
+struct direct {
+	uint32_t cast, words;
+};
+
+static struct direct find_direct(
+	const struct cul_watch_program *p, const struct cul_watch_program_config *config)
+{
+	struct cul_kernel *k = p->user ? NULL : cul_scope_kernel_names(config->scope, NULL);
+	struct cul_btf *btf = k ? cul_kernel_btf(k) : NULL;
+	struct direct d = {0};
+
+	if (!btf)
+		return d;
+	d.cast = cul_btf_func_id(btf, "bpf_rdonly_cast");
+	d.words = cul_btf_struct_id(btf, "pt_regs");
+	return d.cast && d.words ? d : (struct direct){0};
+}
+
+/* Without it the verifier never comes to the call, and takes it away. */
+static void patch(struct bpf_program *prog, const struct direct *d)
+{
+	/* Until it is loaded libbpf keeps them as they are in the object, and relocates in place.
+	 */
+	struct bpf_insn *insns = (struct bpf_insn *)bpf_program__insns(prog);
+
+	for (size_t i = 0; i < bpf_program__insn_cnt(prog); i++) {
+		switch (insns[i].imm) {
+		case CUL_WATCH_PATCH_DIRECT:
+			insns[i].imm = d->cast != 0;
+			break;
+		case CUL_WATCH_PATCH_WORDS:
+			insns[i].imm = (int32_t)d->words;
+			break;
+		case CUL_WATCH_PATCH_CAST:
+			insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+			insns[i].imm = (int32_t)d->cast;
+			break;
+		}
+	}
 }
 
 static int explain_load(int code, struct cul_error *err)
@@ -150,10 +190,13 @@ static int add_filters(struct cul_watch_program *p, const struct cul_watch_progr
 			.heres_fd = bpf_map__fd(p->skel->maps.heres),
 			.programs_fd = programs,
 		};
-		int fd = cul_watch_filter_load(&filter, &p->expect_uses_old, err);
+		bool none;
+		int fd = cul_watch_filter_load(&filter, &p->expect_uses_old, &none, err);
 
 		if (fd < 0)
 			return fd;
+		if (none)
+			p->skel->bss->shapes[index].wanted = CUL_WATCH_NONE;
 		p->filter_fds[index] = fd;
 		r = cul_sys_bpf_map_update(programs, &index, &fd);
 		if (r)
@@ -175,9 +218,27 @@ static int map_tables(struct cul_watch_program *p, struct cul_error *err)
 	return r ? cul_fail(err, r, "mapping the BPF program's tables: %s", cul_strerror(r)) : 0;
 }
 
+/* Opens the object and loads what this watch needs of it. */
+static int load_object(struct cul_watch_program *p, const struct cul_watch_program_config *config,
+	size_t ring_bytes, const struct direct *direct)
+{
+	p->skel = watch_bpf__open();
+	if (!p->skel)
+		return -ENOMEM;
+	p->hit = config->access == CUL_ACCESS_EXECUTE ? p->skel->progs.watch_execute
+		 : p->user                            ? p->skel->progs.watch_process
+						      : p->skel->progs.watch_kernel;
+	bpf_program__set_autoload(p->hit, true);
+	patch(p->hit, direct);
+	set_constants(p, config, ring_bytes);
+	set_sizes(p);
+	return cul_sys_bpf_load(p->skel->skeleton);
+}
+
 static int load(struct cul_watch_program *p, const struct cul_watch_program_config *config,
 	struct cul_error *err)
 {
+	struct direct direct = find_direct(p, config);
 	size_t ring_bytes = cul_rings_size(cul_cpus_count(&config->possible));
 	int r;
 
@@ -189,12 +250,12 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	p->writers_per_cpu = WRITERS;
 	while (p->writers_per_cpu > CUL_WATCH_PROBES && writers_size(p) > WRITER_MEMORY)
 		p->writers_per_cpu /= 2;
-	p->skel = watch_bpf__open();
-	if (!p->skel)
-		return cul_fail(err, -ENOMEM, "out of memory");
-	set_constants(p, config, ring_bytes);
-	set_sizes(p);
-	r = cul_sys_bpf_load(p->skel->skeleton);
+	r = load_object(p, config, ring_bytes, &direct);
+	if (direct.cast && (r == -EACCES || r == -EINVAL)) {
+		watch_bpf__destroy(p->skel);
+		direct = (struct direct){0};
+		r = load_object(p, config, ring_bytes, &direct);
+	}
 	if (r)
 		return explain_load(r, err);
 	r = map_tables(p, err);
@@ -232,26 +293,15 @@ static int set(struct bpf_map *map, const void *key, const void *value)
 	return cul_sys_bpf_map_update(bpf_map__fd(map), key, value);
 }
 
-unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu)
+volatile struct cul_watch_state *cul_watch_program_state(
+	const struct cul_watch_program *p, unsigned target, int cpu)
 {
-	return target * p->n_possible + (unsigned)cpu;
-}
-
-int cul_watch_program_get_state(
-	struct cul_watch_program *p, unsigned index, struct cul_watch_state *out)
-{
-	return get(p->skel->maps.states, &index, out);
-}
-
-int cul_watch_program_set_state(
-	struct cul_watch_program *p, unsigned index, const struct cul_watch_state *state)
-{
-	return set(p->skel->maps.states, &index, state);
+	return cpu < 0 ? &p->skel->bss->states[target] : &p->heres[cpu].states[target];
 }
 
 static __u64 process_key(const struct cul_watch_program *p, pid_t pid, unsigned target)
 {
-	return ((__u64)(p->skel->rodata->shapes[target].shared ? 0 : pid) << 32) | target;
+	return ((__u64)(p->skel->bss->shapes[target].shared ? 0 : pid) << 32) | target;
 }
 
 int cul_watch_program_get_process_state(
@@ -366,7 +416,7 @@ int cul_watch_program_writers(const struct cul_watch_program *p,
 
 		for (next = i; next < used && !by_key(&all[i], &all[next]); next++)
 			cul_watch_writer_merge(
-				&sum, &all[next]->count, p->skel->rodata->shapes[target].is_signed);
+				&sum, &all[next]->count, p->skel->bss->shapes[target].is_signed);
 		r = fn(data, key, &sum);
 	}
 	return r;

@@ -17,9 +17,11 @@
 #include "watch/target.h"
 
 struct watch_bpf;
+struct bpf_program;
 
 struct cul_watch_program {
 	struct watch_bpf *skel;
+	struct bpf_program *hit; /* what breakpoints run */
 	struct cul_rings *rings;
 	int filter_fds[CUL_WATCH_SLOTS]; /* -1: none */
 	struct cul_cpus possible;
@@ -52,14 +54,12 @@ void cul_watch_program_free(struct cul_watch_program *p);
 int cul_watch_program_fd(
 	const struct cul_watch_program *p); /* of the program that breakpoints run */
 
-/* Index into the states of a kernel target's copy. */
-unsigned cul_watch_program_state_index(const struct cul_watch_program *p, unsigned target, int cpu);
+/* The state of a kernel target, which the program writes; of the copy that is `cpu`'s own, or -1.
+ */
+volatile struct cul_watch_state *cul_watch_program_state(
+	const struct cul_watch_program *p, unsigned target, int cpu);
 
-/* The state of a kernel target (by index) or of a process's target. 0 or a negative errno. */
-int cul_watch_program_get_state(
-	struct cul_watch_program *p, unsigned index, struct cul_watch_state *out);
-int cul_watch_program_set_state(
-	struct cul_watch_program *p, unsigned index, const struct cul_watch_state *state);
+/* The state of a process's target. 0 or a negative errno. */
 int cul_watch_program_get_process_state(
 	struct cul_watch_program *p, pid_t pid, unsigned target, struct cul_watch_state *out);
 int cul_watch_program_set_process_state(struct cul_watch_program *p, pid_t pid, unsigned target,

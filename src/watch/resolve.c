@@ -32,20 +32,51 @@ static void forget_targets(struct cul_watch_run *run)
 		cul_watch_target_free(&run->targets[--run->n_targets]);
 }
 
+/* On that CPU. */
+static bool meet(const struct cul_watch_target *a, const struct cul_watch_target *b, int cpu)
+{
+	uint64_t at = cul_watch_target_addr(a, cpu), bt = cul_watch_target_addr(b, cpu);
+
+	for (unsigned p = 0; p < a->n_pieces; p++)
+		for (unsigned q = 0; q < b->n_pieces; q++)
+			if (at + a->pieces[p].offset == bt + b->pieces[q].offset)
+				return true;
+	return false;
+}
+
 /* Two registers at one address: a hit does not tell which of them it was. */
 static int overlap(
 	const struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_error *err)
 {
 	for (size_t i = 0; i < run->n_targets; i++) {
 		const struct cul_watch_target *o = &run->targets[i];
+		bool share = !o->copies && !t->copies && meet(o, t, 0);
 
-		for (unsigned p = 0; p < o->n_pieces; p++)
-			for (unsigned q = 0; q < t->n_pieces; q++)
-				if (o->addr + o->pieces[p].offset == t->addr + t->pieces[q].offset)
-					return cul_fail(err, -EINVAL,
-						"%s and %s share memory: their hits could not be "
-						"told apart; watch one of them",
-						o->text, t->text);
+		cul_for_each_cpu(cpu, &run->wanted)
+		{
+			share |= meet(o, t, cpu);
+		}
+		if (share)
+			return cul_fail(err, -EINVAL,
+				"%s and %s share memory: their hits could not be told apart; watch "
+				"one of them",
+				o->text, t->text);
+	}
+	return 0;
+}
+
+/* To a per-CPU variable `--cpu N` means a copy, to any other who watches. */
+static int refuse_mixed(const struct cul_watch_run *run, struct cul_error *err)
+{
+	for (unsigned i = 1; i < run->n_targets; i++) {
+		const struct cul_watch_target *a = &run->targets[0], *b = &run->targets[i];
+
+		if (a->percpu != b->percpu)
+			return cul_fail_usage(err, -EINVAL,
+				"--cpu with one CPU says which copy of %s is watched, by every "
+				"CPU, "
+				"but which CPU watches %s; watch them in two runs",
+				a->percpu ? a->text : b->text, a->percpu ? b->text : a->text);
 	}
 	return 0;
 }
@@ -86,6 +117,8 @@ static int resolve_kernel(struct cul_watch_run *run, struct cul_error *err)
 		r = cul_scope_kernel(run->options->debug_paths, &run->scope, err);
 	if (!r)
 		r = resolve_all(run, copy, err);
+	if (!r && copy >= 0)
+		r = refuse_mixed(run, err);
 	if (r)
 		return r;
 	/* `--cpu N` chooses a per-CPU variable's copy, which then every CPU watches. */

@@ -192,19 +192,17 @@ static int say_armed(struct cul_watch_run *run)
 		struct cul_watch_state state;
 		struct cul_where code;
 		char name[64];
-		unsigned index =
-			t->percpu && t->copy < 0 ? (unsigned)cul_cpus_next(&run->arm.armed, -1) : 0;
+		int cpu = t->percpu && t->copy < 0 ? cul_cpus_next(&run->arm.armed, -1) : -1;
 
 		armed.process = run->pid ? process_name(run->pid, name) : NULL;
 		if (t->type) {
 			cul_type_print(&type, t->type);
 			armed.type = cul_str_text(&type);
 		}
-		r = run->pid ? cul_watch_program_get_process_state(
-				       &run->program, run->pid, i, &state)
-			     : cul_watch_program_get_state(&run->program,
-				       cul_watch_program_state_index(&run->program, i, (int)index),
-				       &state);
+		if (run->pid)
+			r = cul_watch_program_get_process_state(&run->program, run->pid, i, &state);
+		else
+			state = *cul_watch_program_state(&run->program, i, cpu);
 		if (!r && state.known)
 			cul_watch_print(run, i, state.value, 0, &value, &armed.value);
 		if (armed.access == CUL_ACCESS_EXECUTE) {

@@ -14,12 +14,18 @@ Prober.__new__.__defaults__ = ("", "")
 
 TRACING = "/sys/kernel/tracing"
 NO_KPROBE = f"echo -:bench/call >> {TRACING}/kprobe_events 2>/dev/null"
-KPROBE = (f"{NO_KPROBE}; echo 'p:bench/call {FUNCTION} resource=%si:u32' "
-          f">> {TRACING}/kprobe_events")
 WAIT = "trap 'exit 0' INT TERM; while :; do sleep 0.01; done"
 PRINTED = '"%s %d %d %p %u %p %p\\n", comm, pid, cpu, {}'
 BY_BTF = PRINTED.format("args->tsk, args->resource, args->new_rlim, args->old_rlim")
 BY_REGISTERS = PRINTED.format("arg0, arg1, arg2, arg3")
+
+
+def _kprobe(arguments):
+    return f"{NO_KPROBE}; echo 'p:bench/call {FUNCTION} {arguments}' >> {TRACING}/kprobe_events"
+
+
+KPROBE = _kprobe("resource=%si:u32")
+KPROBE_ALL = _kprobe("tsk=%di:x64 resource=%si:u32 new_rlim=%dx:x64 old_rlim=%cx:x64")
 
 
 def _culprit(view, *args):
@@ -40,8 +46,8 @@ def _duration(way, back):
             "{ @ = hist(nsecs - @s[tid]); delete(@s[tid]); }")
 
 
-def _perf(view, tool, *args):
-    return Prober(view, tool, ["perf", *args], KPROBE, NO_KPROBE)
+def _perf(view, tool, *args, kprobe=KPROBE):
+    return Prober(view, tool, ["perf", *args], kprobe, NO_KPROBE)
 
 
 def _trigger(view, tool, trigger):
@@ -70,7 +76,8 @@ def _single(scratch):
         _culprit("a line a call", "--depth", "0"),
         *_both("a line a call", f"kfunc:{FUNCTION} {{ printf({BY_BTF}); }}",
                f"kprobe:{FUNCTION} {{ printf({BY_REGISTERS}); }}"),
-        _perf("a line a call", "perf record", "record", "-o", data, *event),
+        _perf("a line a call", "perf record", "record", "-o", data, *event, kprobe=KPROBE_ALL),
+        _perf("a line a call", "perf trace", "trace", *event, kprobe=KPROBE_ALL),
         Prober("a line a call", "trace-cmd function",
                ["trace-cmd", "record", "-o", dat, "-p", "function", "-l", FUNCTION]),
         _culprit("filtered out", "--if", "resource == 77"),
@@ -78,6 +85,8 @@ def _single(scratch):
                f"kprobe:{FUNCTION} /arg1 == 77/ {{ printf({BY_REGISTERS}); }}"),
         _perf("filtered out", "perf record --filter", "record", "-o", data, *event,
               "--filter", "resource == 77"),
+        _perf("filtered out", "perf trace --filter", "trace", *event, "--filter", "resource == 77",
+              kprobe=KPROBE_ALL),
         _culprit("durations", "--hist", "dur"),
         *_both("durations", _duration("kfunc", "kretfunc"), _duration("kprobe", "kretprobe")),
     ]

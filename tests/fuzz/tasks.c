@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What /proc/PID/task tells of a thread. The bytes as the text of stat, syscall and stack; and as
- * the name of a thread, which its owner chooses, in a stat that is otherwise right: nothing of it
- * may be taken for what the kernel says.
+ * What /proc/PID/task tells of a thread. The bytes as the text of stat, status, syscall and stack;
+ * and as the name of a thread, which its owner chooses, in texts that are otherwise right: nothing
+ * of it may be taken for what the kernel says.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,11 +40,18 @@ static void name(const char *text)
 {
 	char chosen[NAME_MOST + 1], whole[256];
 	struct cul_task_stat stat;
+	int tracer;
 
 	snprintf(chosen, sizeof(chosen), "%s", text);
 	snprintf(whole, sizeof(whole), "7 (%s) D 41 7 7 0 -1 2097152 1 2 3 4\n", chosen);
 	if (cul_task_parse_stat(whole, &stat) != 0 || strcmp(stat.name, chosen) != 0 ||
 		stat.state != 'D' || stat.parent != 41 || !stat.kernel_thread)
+		abort();
+	/* There it writes a line feed in another way (proc_task_name). */
+	for (char *p = chosen; (p = strchr(p, '\n'));)
+		*p = 'n';
+	snprintf(whole, sizeof(whole), "Name:\t%s\nState:\tS\nTracerPid:\t41\n", chosen);
+	if (cul_task_parse_status(whole, "TracerPid", &tracer) != 0 || tracer != 41)
 		abort();
 }
 
@@ -72,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cul_task_blocked at;
 	struct cul_task_stat stat;
 	char *text;
+	int tgid;
 
 	if (size > TEXT_MOST)
 		return 0;
@@ -83,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(!memchr(stat.name, 0, sizeof(stat.name)) || !stat.state))
 		abort();
 	cul_task_parse_syscall(text, &at);
+	cul_task_parse_status(text, "Tgid", &tgid);
 	stack(text);
 	name(text);
 	blocked(data, size);

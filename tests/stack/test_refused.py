@@ -84,7 +84,7 @@ def more_capabilities():
                                  CULPRIT, "stack", str(p.pid)],
                                 capture_output=True, text=True, timeout=20, check=False)
         equal(result.returncode, 1, "exit status")
-        has(result.stderr, str(p.pid), "though this is root", "capabilities")
+        has(result.stderr, str(p.pid), "though this is root", "CAP_SYS_PTRACE")
 
 
 @test("refused: one's own process is shown without rights, but for the kernel's frames")

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from stacks import CULPRIT, Program, look, names, run, status, threads, untouched
+from stacks import BUILD, CULPRIT, Program, look, names, run, status, threads, untouched
 from support.case import check, equal, test, until
 
 
@@ -146,7 +146,6 @@ def exec_meanwhile():
         with subprocess.Popen([str(Program.__init__ and CULPRIT), "version"],
                               stdout=subprocess.DEVNULL) as warm:
             warm.wait()
-        from stacks import BUILD
         child = subprocess.Popen([str(BUILD / "tests/stack/odd"), "exec", "60"],
                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         for _ in range(4):
@@ -156,6 +155,45 @@ def exec_meanwhile():
             check(result.returncode == 0 or result.stderr.startswith("culprit: "), result.stderr)
         child.stdin.close()
         equal(child.wait(20), 0, "how it ended")
+
+
+@test("stop: a thread that executes another program, which waits for all others to end", seconds=90)
+def replaced():
+    shown = 0
+    with subprocess.Popen([str(BUILD / "tests/stack/odd"), "replaced", "400"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        try:
+            for _ in range(25):
+                result = subprocess.run([CULPRIT, "stack", "--json", str(child.pid)], text=True,
+                                        capture_output=True, timeout=15, check=False)
+                equal(result.returncode, 0, result.stderr)
+                shown += '"complete"' in result.stdout
+            equal(shown, 25, "runs")
+            check(child.stdout.read(1), "it becomes itself to the end")
+            untouched(child.pid)
+            child.stdin.close()
+            equal(child.wait(20), 0, "how it ended")
+        finally:
+            child.kill()
+
+
+@test("stop: a process that hangs in execve() is shown as far as it can be, at once")
+def held():
+    path = os.environ["TEST_SCRATCH"] + "/program"
+    pathlib.Path(path).write_bytes(pathlib.Path("/bin/true").read_bytes())
+    os.chmod(path, 0o755)
+    with Program("held", path) as p:
+        pid = int(p.text.split()[0])
+        said = run("--json", pid, seconds=15)
+        check(any("execve" in n for n in said.process["notes"]), said.process["notes"])
+        check("stopped" not in said.process, said.process)
+        check("execute" in names(said.of(pid)), names(said.of(pid)))
+        check(any("exec" in n for n in names(said.of(pid), user=False)), said.of(pid))
+        other = said.of(next(t for t in threads(pid) if t != pid))
+        check("pausing" in names(other), names(other))
+        check(not any(f["certain"] for f in other["frames"] if f["user"]), other)
+        p.process.stdin.close()
+        equal(p.process.wait(20), 0, "that it is through and ends")
 
 
 @test("stop: a process that ends meanwhile", seconds=60)

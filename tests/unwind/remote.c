@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * remote ARCH QEMU [--methods NAMES] [--show N] [--peers N] PROGRAM: as step, for a static program
- * of another architecture under qemu-user. Its signal handlers are the functions whose names begin
- * with "on_".
+ * remote ARCH QEMU [--methods NAMES] [--show N] [--every N] [--peers N] PROGRAM: as step, for a
+ * static program of another architecture under qemu-user. Its signal handlers are the functions
+ * whose names begin with "on_".
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -38,8 +38,8 @@ struct run {
 	struct score score;
 	struct peers_remote *peers;
 	struct peer_score peer_score;
-	unsigned show,
-		each; /* each: so many instructions from one question to the peers to the next */
+	unsigned show, every;
+	unsigned each;    /* so many instructions from one question to the peers to the next */
 	uint64_t pending; /* of a call whose delay slot comes first */
 	uint64_t handlers[MAX_HANDLERS];
 	size_t n_handlers;
@@ -317,6 +317,8 @@ int main(int argc, char **argv)
 			r.options.methods = methods_of(argv[i + 1]);
 		if (!strcmp(argv[i], "--show"))
 			r.show = (unsigned)atoi(argv[i + 1]);
+		if (!strcmp(argv[i], "--every"))
+			r.every = (unsigned)atoi(argv[i + 1]);
 		if (!strcmp(argv[i], "--symbols"))
 			symbols = argv[i + 1];
 		if (!strcmp(argv[i], "--peers"))
@@ -343,7 +345,10 @@ int main(int argc, char **argv)
 		uint64_t pc = pc_of(&r), sp = r.regs.regs.r[r.arch->reg_sp];
 		bool thumb = r.regs.regs.r[r.arch->reg_flags] & r.arch->unwind->flags_mode;
 
-		check_all(&r, r.peers && i % r.each == 0 && !signal);
+		bool ask = r.peers && i % r.each == 0 && !signal;
+
+		if (ask || !r.every || i % r.every == 0)
+			check_all(&r, ask);
 		if (signal) {
 			deliver(&r, signal);
 			signal = 0;

@@ -81,6 +81,8 @@ static const char *const reg_names[CUL_ARM64_N_REGS] = {
 };
 /* clang-format on */
 
+static const unsigned syscall_regs[] = {8, 0, 1, 2, 3, 4, 5};
+
 const struct cul_arch cul_arch_aarch64 = {
 	.name = "aarch64",
 	.word = 8,
@@ -90,6 +92,8 @@ const struct cul_arch cul_arch_aarch64 = {
 	.reg_ip = CUL_ARM64_PC,
 	.reg_sp = CUL_ARM64_SP,
 	.reg_flags = CUL_ARM64_PSTATE,
+	.syscall_regs = syscall_regs,
+	.syscall_back = 4, /* do_signal() of arch/arm64/kernel/signal.c, before it stops */
 	.stub = cul_arm64_stub,
 	.unwind = &unwind,
 	.core = &cul_arm64_core,

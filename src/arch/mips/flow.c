@@ -41,6 +41,8 @@ enum {
 	SP_OR = 37,
 	SP_DADDU = 45,
 	SP_DSUBU = 47,
+	S3_BSHFL = 32,
+	S3_DBSHFL = 36,
 };
 
 static void two(struct cul_flow_insn *out, enum cul_flow_kind kind, uint32_t w)
@@ -156,9 +158,10 @@ void cul_mips_decode(uint32_t w, unsigned word, uint64_t pc, struct cul_flow_ins
 	case 28: /* SPECIAL2: mul */
 		cul_flow_effect(out, CUL_PATH_LOST, w >> 11 & 31, 0, 0);
 		return;
-	case 31: /* SPECIAL3: ext and ins write rt, seb and others rd */
-		cul_flow_effect(out, CUL_PATH_LOST, w >> 16 & 31, 0, 0);
-		cul_flow_effect(out, CUL_PATH_LOST, w >> 11 & 31, 0, 0);
+	case 31: /* SPECIAL3: seb and its kin write rd; ext, ins and rdhwr rt, and rd is a number */
+		cul_flow_effect(out, CUL_PATH_LOST,
+			(w & 63) == S3_BSHFL || (w & 63) == S3_DBSHFL ? w >> 11 & 31 : w >> 16 & 31,
+			0, 0);
 		return;
 	}
 	if ((op >= OP_BEQ && op <= OP_BGTZ) || (op >= OP_BEQL && op <= OP_BGTZL))

@@ -7,6 +7,7 @@
  *     ended       the first thread has ended, another pauses
  *     storm       threads come and go all the time
  *     exec N      becomes itself again N times
+ *     replaced N  the same by a thread, with others that pause
  *     deep N      N calls of dive() within one another, on a stack of N * 256 bytes
  *     mutual N    N calls of even() and odd() in turn
  *     forest N D  N threads that pause behind D calls of left() and right(), in an order
@@ -196,6 +197,24 @@ static void grow_forest(void)
 		usleep(1000);
 }
 
+static void become_again(char **argv)
+{
+	char again[32];
+
+	usleep(2000);
+	snprintf(again, sizeof(again), "%ld", n - 1);
+	execl(argv[0], argv[0], argv[1], again, NULL);
+}
+
+static void *replacing(void *argv)
+{
+	if (n > 0)
+		become_again(argv);
+	ready();
+	until_told();
+	return NULL;
+}
+
 static void count_signal(int number)
 {
 	counted++;
@@ -286,7 +305,7 @@ static void go_deep(void)
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	char again[32];
+	pthread_t one;
 
 	n = argc > 2 ? atol(argv[2]) : 0;
 	depth = argc > 3 ? atol(argv[3]) : 0;
@@ -303,11 +322,13 @@ int main(int argc, char **argv)
 		start(starting);
 		start(starting);
 	} else if (!strcmp(how, "exec")) {
-		if (n > 0) {
-			usleep(500);
-			snprintf(again, sizeof(again), "%ld", n - 1);
-			execl(argv[0], argv[0], how, again, NULL);
-		}
+		if (n > 0)
+			become_again(argv);
+	} else if (!strcmp(how, "replaced")) {
+		for (int i = 0; i < 20; i++)
+			start(pausing);
+		pthread_create(&one, NULL, replacing, argv);
+		pause();
 	} else if (!strcmp(how, "deep")) {
 		go_deep();
 	} else if (!strcmp(how, "mutual")) {

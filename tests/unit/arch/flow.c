@@ -84,13 +84,19 @@ static unsigned length(const struct made *m, unsigned pc)
 	return m->flags && m->code[pc + 1] < 0xe8 ? 2 : 4;
 }
 
+/* Without the entry the function stands between two others: the same once more. */
 static void check(const struct made *m, bool from_entry, struct tally *tally)
 {
 	const uint64_t base = 0x400000;
+	static uint8_t bytes[3 * MAX_SIZE];
 
+	for (unsigned i = 0; i < 3; i++)
+		memcpy(bytes + i * m->size, m->code, m->size);
 	for (unsigned pc = 0; pc < m->end; pc += length(m, pc)) {
-		struct cul_code code = {m->code, m->size, base, from_entry};
-		const struct cul_code_place at = {base + pc, m->flags, true};
+		struct cul_code code =
+			from_entry ? (struct cul_code){m->code, m->size, base, true}
+				   : (struct cul_code){bytes, 3 * m->size, base - m->size, false};
+		const struct cul_code_place at = {base + pc, m->flags, true, 0};
 		struct cul_rules rules;
 
 		if (m->arch->unwind->analyse(&code, &at, &rules) != 0) {

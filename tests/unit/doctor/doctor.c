@@ -111,6 +111,22 @@ static void test_no_files(void **state)
 	check_lines(text);
 }
 
+/* Registers that one may not ask for are not in use by others. */
+static void test_refused_registers(void **state)
+{
+	int r;
+	cul_autofree char *text = NULL;
+
+	cul_sys_fail(CUL_SYS_PERF_EVENT_OPEN, 0, EACCES);
+	text = examine(&r);
+	cul_sys_fail_none();
+	assert_int_equal(r, 0);
+	assert_non_null(
+		strstr(text, "\"what\":\"find free debug registers\",\"answer\":\"untried\""));
+	assert_null(strstr(text, "another culprit"));
+	check_lines(text);
+}
+
 static void test_no_memory(void **state)
 {
 	unsigned before = open_files();
@@ -143,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_machine),
 		cmocka_unit_test(test_no_files),
+		cmocka_unit_test(test_refused_registers),
 		cmocka_unit_test(test_no_memory),
 	};
 

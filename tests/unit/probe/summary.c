@@ -120,7 +120,11 @@ static void counts_are_summed(void **state)
 				      .dropped = 1,
 				      .sum_ns = 100,
 				      .max_ns = 60});
-	put_totals(OWN_TREE, (struct cul_probe_totals){.calls = 20, .waited = 20, .returns = 20});
+	put_totals(OWN_TREE, (struct cul_probe_totals){.calls = 20,
+				     .waited = 20,
+				     .returns = 20,
+				     .filtered_late = 12,
+				     .matched = 8});
 	own.run.shown = 4;
 	summary();
 	assert_int_equal(own.record.n_functions, 2);
@@ -129,6 +133,8 @@ static void counts_are_summed(void **state)
 	assert_string_equal(own.record.function.function, "tree");
 	assert_int_equal(own.record.function.calls, 20 * n);
 	assert_true(own.record.function.returns_known);
+	/* Times are added up of those that the filters let through. */
+	assert_int_equal(own.record.function.timed, 8 * n);
 	assert_int_equal(loss->calls, 29 * n);
 	assert_int_equal(loss->own, n);
 	assert_int_equal(loss->unreturned, n);

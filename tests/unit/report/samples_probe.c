@@ -86,7 +86,7 @@ static int play_returns(struct cul_sink *s)
 		.returns = 12,
 		.errors = 1,
 		.matched = 13,
-		.timed = true,
+		.timed = 12,
 		.sum_ns = 120000,
 		.max_ns = 90500};
 	const struct cul_probe_loss loss = {.calls = 13,
@@ -132,8 +132,8 @@ static const struct cul_probe_function many_functions[] = {
 		.errors = 12,
 		.filtered = 1234000,
 		.matched = 567,
-		.timed = true,
-		.sum_ns = 9000000000,
+		.timed = 567,
+		.sum_ns = 567000000,
 		.max_ns = 1500000},
 	{.function = "bbr_main", .module = "tcp_bbr", .calls = 3, .matched = 3, .missed = 2},
 };

@@ -24,6 +24,7 @@
 #include "look.h"
 #include "stack/tasks.h"
 #include "sys/fault.h"
+#include "sys/process.h"
 
 enum { THREADS = 4, MS = 1000 * 1000 };
 
@@ -225,6 +226,30 @@ static void who_sigstop_has_stopped_stays_so(void **state)
 		cul_stop_free(&l.stop);
 	}
 	assert_int_equal(kill(victim.pid, SIGCONT), 0);
+	assert_true(goes_on());
+}
+
+static unsigned still_told;
+
+static void reap(struct look *l)
+{
+	int stop;
+
+	cul_stop_reap(l->pid);
+	for (size_t i = 0; i < l->stop.threads.len; i++)
+		still_told += cul_sys_ptrace_stop(l->stop.threads.data[i].tid, &stop) == 0;
+}
+
+/* A stop that is taken is a signal that is lost when the tracer ends. */
+static void who_has_stopped_is_not_reaped(void **state)
+{
+	struct look l;
+
+	still_told = 0;
+	l = look(victim.pid, reap);
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(still_told, THREADS);
+	cul_stop_free(&l.stop);
 	assert_true(goes_on());
 }
 
@@ -566,6 +591,7 @@ int main(void)
 		TEST(nobody_is_waited_for_for_ever),
 		TEST(memory_may_run_out),
 		TEST(who_sigstop_has_stopped_stays_so),
+		TEST(who_has_stopped_is_not_reaped),
 		TEST(sigstop_meanwhile_is_not_lost),
 		TEST(who_is_traced_already_is_refused),
 		OWN(who_is_killed_meanwhile_ends),

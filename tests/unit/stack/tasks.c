@@ -46,6 +46,31 @@ static void test_stat_is_hostile(void **state)
 	assert_int_equal(strlen(stat.name), sizeof(stat.name) - 1);
 }
 
+static void test_status(void **state)
+{
+	static const char text[] = "Name:\tTgid:\\nTgid:\nUmask:\t0022\nState:\tR (running)\n"
+				   "Tgid:\t812\nNgid:\t0\nPid:\t813\nTracerPid:\t-1\nlast:\t7";
+	int value = 5;
+
+	assert_int_equal(cul_task_parse_status(text, "Tgid", &value), 0);
+	assert_int_equal(value, 812);
+	assert_int_equal(cul_task_parse_status(text, "Pid", &value), 0);
+	assert_int_equal(value, 813);
+	assert_int_equal(cul_task_parse_status(text, "TracerPid", &value), 0);
+	assert_int_equal(value, -1);
+	assert_int_equal(cul_task_parse_status(text, "last", &value), 0);
+	assert_int_equal(value, 7);
+	assert_int_equal(cul_task_parse_status(text, "Tgi", &value), -ENOENT);
+	assert_int_equal(cul_task_parse_status(text, "PPid", &value), -ENOENT);
+	assert_int_equal(cul_task_parse_status("", "Tgid", &value), -ENOENT);
+	assert_int_equal(cul_task_parse_status("\n\n", "Tgid", &value), -ENOENT);
+	assert_int_equal(cul_task_parse_status("Tgid", "Tgid", &value), -ENOENT);
+	assert_int_equal(cul_task_parse_status("Tgid:", "Tgid", &value), -EBADMSG);
+	assert_int_equal(cul_task_parse_status("Tgid:\tx\n", "Tgid", &value), -EBADMSG);
+	assert_int_equal(cul_task_parse_status("Tgid:\t2147483648\n", "Tgid", &value), -EBADMSG);
+	assert_int_equal(value, 7);
+}
+
 static void test_own_stat(void **state)
 {
 	struct cul_task_stat stat;
@@ -124,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_stat_is_hostile),
+		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_own_stat),
 		cmocka_unit_test(test_syscall),
 		cmocka_unit_test(test_stack),

@@ -174,6 +174,7 @@ static void functions_agree(void **state)
 			continue;
 		o = cul_btf_func(both->ours, name);
 		assert_non_null(o);
+		assert_int_equal(cul_btf_func_id(both->ours, name), id);
 		proto = btf__type_by_id(both->theirs, t->type);
 		assert_int_equal(cul_type_to(o, &to, NULL), 0);
 		same_type(both->theirs, proto->type, to);
@@ -186,6 +187,18 @@ static void functions_agree(void **state)
 		compared++;
 	}
 	assert_true(compared > 100);
+}
+
+static void structs_have_their_ids(void **state)
+{
+	struct both *both = get(state);
+	static const char *const tags[] = {"task_struct", "pt_regs", "list_head"};
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		assert_int_equal(cul_btf_struct_id(both->ours, tags[i]),
+			btf__find_by_name_kind(both->theirs, tags[i], BTF_KIND_STRUCT));
+	assert_int_equal(cul_btf_struct_id(both->ours, "no such struct"), 0);
+	assert_int_equal(cul_btf_struct_id(both->ours, ""), 0);
 }
 
 static void a_mistyped_name_is_near(void **state)
@@ -211,6 +224,7 @@ int main(void)
 		cmocka_unit_test(structs_and_unions_agree),
 		cmocka_unit_test(enumerators_agree),
 		cmocka_unit_test(functions_agree),
+		cmocka_unit_test(structs_have_their_ids),
 		cmocka_unit_test(a_mistyped_name_is_near),
 	};
 

@@ -30,7 +30,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int load(const char *condition, const char *expect, bool *uses_old, struct cul_error *err)
+static int load_and_tell(const char *condition, const char *expect, bool *uses_old, bool *none,
+	struct cul_error *err)
 {
 	const struct cul_watch_filter f = {.target = &own.run.targets[0],
 		.scope = own.run.scope,
@@ -39,7 +40,14 @@ static int load(const char *condition, const char *expect, bool *uses_old, struc
 		.heres_fd = find_map("heres"),
 		.programs_fd = find_map("programs")};
 
-	return cul_watch_filter_load(&f, uses_old, err);
+	return cul_watch_filter_load(&f, uses_old, none, err);
+}
+
+static int load(const char *condition, const char *expect, bool *uses_old, struct cul_error *err)
+{
+	bool none;
+
+	return load_and_tell(condition, expect, uses_old, &none, err);
 }
 
 static void expressions_become_programs(void **state)
@@ -61,6 +69,40 @@ static void expressions_become_programs(void **state)
 		fd = load(i % 2 ? good[0] : NULL, good[i], &uses_old, &err);
 		assert_true(fd >= 0);
 		assert_int_equal(uses_old, i == 1);
+		close(fd);
+	}
+}
+
+static void none_is_wanted_when_nothing_is_asked(void **state)
+{
+	static const struct {
+		const char *condition, *expect;
+		bool none;
+	} cases[] = {
+		{"0", NULL, true},
+		{"2 - 1 == 3", NULL, true},
+		{"0", "new > 3", true},
+		{"new > 3", "1", true},
+		{NULL, "1", true},
+		{"1", NULL, false},
+		{NULL, "0", false},
+		{"1", "0", false},
+		{"cpu * 0", NULL, false}, /* not looked at so closely */
+		{"new != new", NULL, false},
+		{"own_cell && 0", NULL, false},
+		{"1 / 0", NULL, false},
+	};
+	struct cul_error err = {0};
+	bool uses_old, none;
+	int fd;
+
+	if (!own.loaded)
+		skip();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		none = !cases[i].none;
+		fd = load_and_tell(cases[i].condition, cases[i].expect, &uses_old, &none, &err);
+		if (fd < 0 || none != cases[i].none)
+			fail_msg("case %zu: %d %s", i, none, err.text);
 		close(fd);
 	}
 }
@@ -91,13 +133,13 @@ static void there_is_not_always_a_value(void **state)
 		.condition = "new > 1",
 		.execute = true};
 	struct cul_error err = {0};
-	bool uses_old;
+	bool uses_old, none;
 
-	assert_int_equal(cul_watch_filter_load(&f, &uses_old, &err), -EINVAL);
+	assert_int_equal(cul_watch_filter_load(&f, &uses_old, &none, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "with --exec"));
 	f.execute = false;
 	own.run.targets[0].size = 16;
-	assert_int_equal(cul_watch_filter_load(&f, &uses_old, &err), -EINVAL);
+	assert_int_equal(cul_watch_filter_load(&f, &uses_old, &none, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "watch one member"));
 }
 
@@ -127,6 +169,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(expressions_become_programs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			none_is_wanted_when_nothing_is_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_fault_has_its_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(there_is_not_always_a_value, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_the_kernel_refuses_is_told, set_up, tear_down),

@@ -100,9 +100,6 @@ def moves(function):
 
 @case("forms: registers before and after an instruction")
 def after(test):
-    if test.kernel == "debug-6.12":
-        test.skip("lockdep takes a hash table's lock within a breakpoint for a deadlock, which "
-                  "the table itself keeps from happening")
     if not os.path.exists("/usr/bin/objdump"):
         test.skip("no objdump")
     function = "victim_args_node"

@@ -128,6 +128,8 @@ def refusals(test):
     refused(test, "victim:victim_args_eigth", pattern=r"victim_args_eigth.*victim_args_eight")
     refused(test, "victm:exec_me", pattern=r"victm")
     refused(test, "no_such_subsystem:no_such_event", pattern=r"no_such")
+    refused(test, "sched:sched_swich", pattern=r"'sched:sched_swich'; nearest: .*\bsched_switch")
+    refused(test, "irq:sched_switch", pattern=r"'irq:sched_switch'; nearest: sched:sched_switch")
     refused(test, "sched:sched_swich", pattern=r"sched_swich")
     refused(test, "no_such_glob_*", pattern=r"no_such_glob_\*")
     refused(test, "0x1234", pattern=r"0x1234")

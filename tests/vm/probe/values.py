@@ -186,6 +186,8 @@ def times(test):
     test.same(round(run.function("victim_calls_slow")["dur_sum"] * 1e9), whole, "the sum of dur")
     counts = slow.function("victim_calls_slow")
     test.same((counts["calls"], counts["matched"] + counts["filtered"]), (12, 12), "calls")
+    test.same((counts.get("timed"), run.function("victim_calls_slow")["timed"]), (counts["matched"] or None, 12),
+              "how many the times are of")
     test.check(book["inside_long"] <= counts["matched"] <= book["around_long"],
                f"{counts['matched']} took 10 ms, not {book['inside_long']}..{book['around_long']}")
     long = [c for c in slow.calls() if number(c["args"][0]["value"]) == 20000]

@@ -3,6 +3,7 @@
 run of culprit reads all symbols, which takes an emulated machine some seconds: one run is asked
 many things."""
 import ctypes
+import functools
 import json
 import mmap
 import os
@@ -11,6 +12,7 @@ import subprocess
 import threading
 
 import culprit
+import kernel_word
 import machine
 import victim
 from harness import case, wait_for
@@ -43,17 +45,11 @@ class Stacks:
         return self.by_tid[tid][0]["state"]
 
 
-class Scheduler:
-    """/proc/TID/stack leaves out functions of the scheduler (kernel/sched/core.c, in_sched_functions)."""
-    bounds = None
-
-    @classmethod
-    def has(cls, address):
-        if cls.bounds is None:
-            found = subprocess.run(["grep", "-m2", "-E", " __sched_text_(start|end)$", "/proc/kallsyms"],
-                                   stdout=subprocess.PIPE, text=True, check=True).stdout
-            cls.bounds = [int(line.split()[0], 16) for line in found.splitlines()]
-        return cls.bounds[0] <= address < cls.bounds[1]
+@functools.lru_cache
+def scheduler():
+    found = subprocess.run(["grep", "-m2", "-E", " __sched_text_(start|end)$", "/proc/kallsyms"],
+                           stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [int(line.split()[0], 16) for line in found.splitlines()]
 
 
 def kernels_word(tid):
@@ -62,8 +58,7 @@ def kernels_word(tid):
         text = machine.read(f"/proc/{tid}/stack")
     except OSError:
         return None
-    found = re.findall(r"^\[<0>\] ([^\s+]+)\+0x([0-9a-f]+)/0x[0-9a-f]+(?: \[(\w+)\])?$", text, re.M)
-    return [(name, int(offset, 16), module or "vmlinux") for name, offset, module in found]
+    return kernel_word.kernels_word(text)
 
 
 def waits_in(tid, function):
@@ -71,9 +66,7 @@ def waits_in(tid, function):
 
 
 def our_word(frames):
-    """The kernel names no module of programs of BPF."""
-    return [(f["function"], f["offset"], "vmlinux" if f["module"] == "bpf" else f["module"])
-            for f in frames if not Scheduler.has(int(f["addr"], 16) - 1)]
+    return kernel_word.our_word(frames, scheduler())
 
 
 def all_tids():

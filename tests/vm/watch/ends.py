@@ -76,6 +76,13 @@ def refused(test, args, pattern, status=1, preexec=None, debug=True):
     test.check(done.stderr.startswith("culprit: watch: "), f"{what}: stderr is {done.stderr!r}")
 
 
+@case("errors: --cpu N of what has copies, and of what has none")
+def mixed(test):
+    for targets in (["victim:victim_level", "victim:victim_ticks"], ["victim:victim_ticks", "victim:victim_level"]):
+        refused(test, [*targets, "--cpu", "1"], r"copy of victim:victim_ticks .* watches victim:victim_level; .* two runs",
+                status=2)
+
+
 @case("errors: names that are not there, with near ones")
 def unknown(test):
     refused(test, ["victim:victim_levle"], r"victim_levle.*victim_level")

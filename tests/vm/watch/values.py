@@ -191,7 +191,8 @@ def bits_filtered(test):
 def shared(test):
     for targets in (["victim:victim_bits.phase", "victim:victim_bits.count"],
                     ["victim:stats.block", "victim:stats.block.b"],
-                    ["victim:stats.word", victim.place("write_word", 2)]):
+                    ["victim:stats.word", victim.place("write_word", 2)],
+                    ["victim:victim_ticks", f"{victim.book('count_tick')['cpu1_addr']:#x}:8"]):
         done = culprit.text("watch", "--debug", culprit.DEBUG, *targets)
         test.same((done.returncode, done.stdout), (1, ""), f"{targets}: status and stdout")
         test.matches(done.stderr, "share memory", f"{targets}: stderr")
