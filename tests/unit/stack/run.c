@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "stack/stack.h"
+#include "stack/tasks.h"
 #include "support/files.h"
 #include "sys/fault.h"
 
@@ -115,6 +116,21 @@ static bool goes_on(void)
 	       read(victim.from, &byte, 1) == 1;
 }
 
+/* Whether all of them wait to be told: then they are where they are expected. */
+static bool is_asleep(void)
+{
+	unsigned asleep = 0;
+	struct cul_tasks_dir dir;
+	pid_t tid;
+
+	if (cul_tasks_open(victim.pid, &dir) != 0)
+		return false;
+	while ((tid = cul_tasks_next(&dir)) > 0)
+		asleep += cul_task_state(victim.pid, tid) == 'S';
+	cul_tasks_close(&dir);
+	return asleep == THREADS;
+}
+
 struct fault {
 	enum { NO_FAULT, ALLOC, CALL, SINK } kind;
 	enum cul_sys_call call;
@@ -197,8 +213,11 @@ static int run_with(const struct fault *f)
 static int run_in_process(const struct fault *f)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	for (int i = 0; i < PATIENCE_MS && !is_asleep(); i++)
+		usleep(1000);
+	pid = fork();
 	if (!pid)
 		exit(run_with(f));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
