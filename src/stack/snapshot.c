@@ -14,8 +14,9 @@
 enum {
 	PAGE = 4096,
 	ROOM_MOST = 256 << 20,
-	AT_ONCE = 256, /* stacks a system call */
-	BELOW = 256,   /* of the stack pointer: the red zone and more */
+	ALTERNATE_MOST = 64 << 20, /* above it is a pointer: stacks are full of those */
+	AT_ONCE = 256,             /* stacks a system call */
+	BELOW = 256,               /* of the stack pointer: the red zone and more */
 	/* Memory that is there before it is wanted: most stacks are smaller. */
 	READY_EACH = 2 * PAGE,
 	LEAST = 2 * PAGE, /* of one stack, where there are very many */
@@ -208,7 +209,8 @@ static bool is_alternate(const uint8_t *bytes, size_t size, uint64_t sp)
 		} s;
 
 		memcpy(&s, bytes + at, sizeof(s));
-		if (s.start <= sp && sp - s.start < s.size && !(s.flags & ~SS_FLAGS))
+		if (s.size <= ALTERNATE_MOST && s.start <= sp && sp - s.start < s.size &&
+			!(s.flags & ~SS_FLAGS))
 			return true;
 	}
 	return false;
