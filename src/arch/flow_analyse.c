@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 
 enum {
-	MAX_CODE = 65536,
 	OPENING = 24, /* instructions in which a frame is made */
 	BEFORE_OPENING =
 		8,        /* before one that makes room: the others that do, and their constants */
@@ -264,7 +263,7 @@ int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *co
 	struct question q = {arch, code, at, false};
 	int ret = -ENOENT;
 
-	if (code->size > MAX_CODE || at->pc < code->addr || at->pc - code->addr >= code->size)
+	if (code->size > CUL_CODE_MOST || at->pc < code->addr || at->pc - code->addr >= code->size)
 		return -ENOENT;
 	if (code->from_entry && !at->exact)
 		ret = analyse_from(&q, code->addr, TO_CALL, false, out);

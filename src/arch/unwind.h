@@ -93,6 +93,8 @@ struct cul_code_place {
 	uint64_t lr;    /* then: the address that the link register holds; 0: unknown */
 };
 
+enum { CUL_CODE_MOST = 65536 }; /* bytes that are analysed */
+
 struct cul_arch_unwind {
 	/* DWARF register numbers: dwarf_regs[number] is the index in struct cul_regs or CUL_NO_REG.
 	 */
@@ -119,7 +121,7 @@ struct cul_arch_unwind {
 	/*
 	 * The rules at `at` from the code of its function alone. `code` has the bytes around it;
 	 * with from_entry it begins at the function's first instruction. -ENOENT: the code does not
-	 * tell. NULL: not for this architecture.
+	 * tell, or is more than CUL_CODE_MOST. NULL: not for this architecture.
 	 */
 	int (*analyse)(const struct cul_code *code, const struct cul_code_place *at,
 		struct cul_rules *out);

@@ -16,8 +16,10 @@ enum {
 	LOOK_NS = 20000000,  /* between two looks at the user */
 	KEPT_MOST = 2 << 20, /* frames in all; then so many of each stack, up to as many again */
 	KEPT_EACH = 128,
-	WALK_SECONDS = 20, /* who is hostile would have us walk for days */
 };
+
+/* Who is hostile would have us walk for days: of one stack, and of the work for all. */
+#define WALK_NS 20000000000ull
 
 struct run {
 	const struct cul_stack_options *options;
@@ -30,7 +32,8 @@ struct run {
 	CUL_VEC(struct cul_stack_frame_shown) shown; /* of one group */
 	CUL_VEC(struct cul_stack_thread) threads;    /* likewise */
 	struct cul_stack_summary summary;
-	uint64_t until, kept, looked;
+	uint64_t worked; /* before the first was walked */
+	uint64_t kept, looked;
 };
 
 static void run_free(struct run *r)
@@ -108,7 +111,7 @@ static int walk(struct run *r, struct cul_source_thread *t, struct cul_stack *st
 {
 	struct cul_unwind_options options = {.methods = r->options->methods,
 		.max_frames = r->options->max_frames,
-		.until = r->until,
+		.until = cul_clock_now() + WALK_NS,
 		.is_over = is_over,
 		.data = r};
 	bool few = r->kept > KEPT_MOST && (!options.max_frames || options.max_frames > KEPT_EACH);
@@ -137,14 +140,14 @@ static const char *spent(const struct run *r)
 {
 	if (r->kept > 2 * KEPT_MOST)
 		return "not walked: those before it have millions of frames (--frames N)";
-	if (cul_clock_now() > r->until)
+	if (cul_clock_worked() - r->worked > WALK_NS)
 		return "not walked: those before it took too long (--frames N)";
 	return NULL;
 }
 
 static int walk_all(struct run *r, struct cul_error *err)
 {
-	r->until = cul_clock_now() + WALK_SECONDS * 1000000000ull;
+	r->worked = cul_clock_worked();
 	for (size_t i = 0; i < r->source.threads.len; i++) {
 		struct cul_source_thread *t = &r->source.threads.data[i];
 		const char *why = t->has_regs && !t->walked ? spent(r) : NULL;

@@ -20,6 +20,9 @@ enum {
 	SCAN_STEP_MAX = 1 << 20,
 };
 
+_Static_assert(
+	CODE_BACK + CODE_ON <= CUL_CODE_MOST && CODE_BEFORE + CODE_AFTER <= CUL_CODE_MOST, "");
+
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc)
 {
 	return pc & u->mask & ~u->facts->pc_clear;

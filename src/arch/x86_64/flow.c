@@ -17,7 +17,6 @@
 enum {
 	MAX_INSNS = 4000,
 	MAX_BRANCHES = 256,
-	MAX_CODE = 32768,
 	MAX_HEIGHT = 1 << 28,
 };
 
@@ -381,7 +380,7 @@ int cul_x86_analyse(
 	uint64_t pc = at->pc;
 	int ret = -ENOENT;
 
-	if (code->size > MAX_CODE || pc < code->addr || pc - code->addr >= code->size)
+	if (code->size > CUL_CODE_MOST || pc < code->addr || pc - code->addr >= code->size)
 		return -ENOENT;
 	if (code->from_entry)
 		ret = from_entry(code, pc, out);
