@@ -207,7 +207,6 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	p->n_sites = config->n_sites;
 	p->grouped = config->groups;
 	p->key_from = config->kernel_stack || config->user_stack ? 0 : NO_STACKS;
-	p->n_by = config->by_words;
 	r = cul_cpus_possible(&p->possible, err);
 	if (r)
 		return r;

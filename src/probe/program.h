@@ -59,7 +59,6 @@ struct cul_probe_program {
 	struct cul_sys_pidns pidns;
 	bool grouped;     /* calls are counted by group, not by site alone */
 	size_t key_from;  /* where in a struct cul_probe_tally_key the table's keys begin */
-	unsigned n_by;    /* words of a group's key */
 	CUL_VEC(int) fds; /* of the programs that were made */
 };
 

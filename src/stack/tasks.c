@@ -89,14 +89,13 @@ char cul_task_state(pid_t pid, pid_t tid)
 
 size_t cul_tasks_count(pid_t pid)
 {
-	static const char field[] = "\nThreads:\t"; /* line feeds in the name above are escaped */
 	char text[4096];
-	const char *at;
+	int n;
 
-	if (cul_task_read(pid, pid, "status", text, sizeof(text)) != 0)
+	if (cul_task_read(pid, pid, "status", text, sizeof(text)) != 0 ||
+		cul_task_parse_status(text, "Threads", &n) != 0 || n < 0)
 		return 0;
-	at = strstr(text, field);
-	return at ? strtoul(at + strlen(field), NULL, 10) : 0;
+	return (size_t)n;
 }
 
 /* "812 (name) S 1 ...": the name may hold parentheses, blanks and line feeds. */

@@ -251,7 +251,7 @@ static int load(struct cul_watch_program *p, const struct cul_watch_program_conf
 	while (p->writers_per_cpu > CUL_WATCH_PROBES && writers_size(p) > WRITER_MEMORY)
 		p->writers_per_cpu /= 2;
 	r = load_object(p, config, ring_bytes, &direct);
-	if (direct.cast && (r == -EACCES || r == -EINVAL)) {
+	if (r && direct.cast) { /* a kernel that has the function and does not let us call it */
 		watch_bpf__destroy(p->skel);
 		direct = (struct direct){0};
 		r = load_object(p, config, ring_bytes, &direct);

@@ -7,8 +7,7 @@
 #define CUL_TESTS_UNIT_STACK_LOOK_H
 
 #include "stack/stop.h"
-
-enum { PATIENCE_MS = 20000 };
+#include "victims.h"
 
 struct tids {
 	pid_t tid[4096];

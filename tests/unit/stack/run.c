@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,9 @@
 #include "stack/tasks.h"
 #include "support/files.h"
 #include "sys/fault.h"
+#include "victims.h"
 
-enum { FAILED = 40, TOLERATED, NOT_REACHED, WRONG, THREADS = 4, PATIENCE_MS = 10000 };
+enum { FAILED = 40, TOLERATED, NOT_REACHED, WRONG };
 
 /* A sink that remembers. */
 struct record {
@@ -79,42 +79,7 @@ static int on_summary(struct cul_sink *s, const struct cul_stack_summary *summar
 static const struct cul_sink_ops record_ops = {
 	.stack_about = on_about, .stack_threads = on_threads, .stack_summary = on_summary};
 
-static struct {
-	pid_t pid;
-	int to, from;
-} victim;
-
-static void start_victim(void)
-{
-	int to[2], from[2];
-
-	assert_int_equal(pipe(to) | pipe(from), 0);
-	victim.pid = fork();
-	if (!victim.pid) {
-		dup2(to[0], 0);
-		dup2(from[1], 1);
-		close(to[0]);
-		close(to[1]);
-		close(from[0]);
-		close(from[1]);
-		execl(STACK_VICTIM, STACK_VICTIM, NULL);
-		_exit(1);
-	}
-	close(to[0]);
-	close(from[1]);
-	victim.to = to[1];
-	victim.from = from[0];
-}
-
-/* Every thread of it takes a step. */
-static bool goes_on(void)
-{
-	struct pollfd fd = {.fd = victim.from, .events = POLLIN};
-	char byte = 'x';
-
-	return write(victim.to, &byte, 1) == 1 && poll(&fd, 1, PATIENCE_MS) == 1 &&
-	       read(victim.from, &byte, 1) == 1;
-}
+static struct victim victim;
 
 /* Whether all of them wait to be told: then they are where they are expected. */
 static bool is_asleep(void)
@@ -224,7 +189,7 @@ static int run_in_process(const struct fault *f)
 	if (!WIFEXITED(status))
 		fail_msg(
 			"call %d after %d: died of signal %d", f->call, f->after, WTERMSIG(status));
-	if (!goes_on())
+	if (!victim_goes_on(&victim))
 		fail_msg("kind %d, call %d after %d (errno %d): the victim does not go on", f->kind,
 			f->call, f->after, f->error);
 	assert_in_range(WEXITSTATUS(status), FAILED, NOT_REACHED);
@@ -317,19 +282,15 @@ static void who_cannot_be_shown_is_an_error(void **state)
 
 static int set_up(void **state)
 {
-	start_victim();
-	return goes_on() ? 0 : -1;
+	victim_start(&victim, NULL);
+	return victim_goes_on(&victim) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-	int status;
-
 	cul_sys_fail_none();
 	cul_alloc_fail_after(-1);
-	close(victim.to);
-	close(victim.from);
-	return waitpid(victim.pid, &status, 0) == victim.pid && WIFEXITED(status) ? 0 : -1;
+	return victim_ends(&victim) ? 0 : -1;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -25,55 +25,16 @@
 #include "stack/tasks.h"
 #include "sys/fault.h"
 #include "sys/process.h"
+#include "victims.h"
 
-enum { THREADS = 4, MS = 1000 * 1000 };
+enum { MS = 1000 * 1000 };
 
-/* The victim of most tests: unit-stack-victim, of THREADS threads. */
-static struct {
-	pid_t pid;
-	int to, from;
-} victim;
-
-static void start_victim(const char *how)
-{
-	int to[2], from[2];
-
-	assert_int_equal(pipe(to) | pipe(from), 0);
-	victim.pid = fork();
-	if (!victim.pid) {
-		dup2(to[0], 0);
-		dup2(from[1], 1);
-		close(to[0]);
-		close(to[1]);
-		close(from[0]);
-		close(from[1]);
-		execl(STACK_VICTIM, STACK_VICTIM, how, NULL);
-		_exit(1);
-	}
-	close(to[0]);
-	close(from[1]);
-	victim.to = to[1];
-	victim.from = from[0];
-}
-
-static bool says(void)
-{
-	struct pollfd fd = {.fd = victim.from, .events = POLLIN};
-	char byte;
-
-	return poll(&fd, 1, PATIENCE_MS) == 1 && read(victim.from, &byte, 1) == 1;
-}
-
-/* Every thread of it takes a step. */
-static bool goes_on(void)
-{
-	return write(victim.to, "x", 1) == 1 && says();
-}
+static struct victim victim; /* of most tests */
 
 static int set_up(void **state)
 {
-	start_victim(NULL);
-	return goes_on() ? 0 : -1;
+	victim_start(&victim, NULL);
+	return victim_goes_on(&victim) ? 0 : -1;
 }
 
 static int clean_up(void **state)
@@ -85,12 +46,8 @@ static int clean_up(void **state)
 
 static int tear_down(void **state)
 {
-	int status;
-
 	clean_up(state);
-	close(victim.to);
-	close(victim.from);
-	return waitpid(victim.pid, &status, 0) == victim.pid && WIFEXITED(status) ? 0 : -1;
+	return victim_ends(&victim) ? 0 : -1;
 }
 
 static void all_stop_at_once_and_go_on(void **state)
@@ -114,7 +71,7 @@ static void all_stop_at_once_and_go_on(void **state)
 		assert_let_go(victim.pid);
 		cul_stop_free(&l.stop);
 		assert_null(l.stop.threads.data);
-		assert_true(goes_on());
+		assert_true(victim_goes_on(&victim));
 	}
 }
 
@@ -134,7 +91,7 @@ static void one_refused(enum cul_sys_call call, int after, int error, enum cul_s
 	assert_true(l.took_ns < 10000ull * MS);
 	assert_let_go(victim.pid);
 	cul_stop_free(&l.stop);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 }
 
 static void who_is_not_seized_does_not_hold_up_the_others(void **state)
@@ -166,7 +123,7 @@ static void whose_stop_is_not_told_is_let_go(void **state)
 			THREADS - (told[i].state != CUL_STOP_STOPPED));
 		assert_let_go(victim.pid);
 		cul_stop_free(&l.stop);
-		assert_true(goes_on());
+		assert_true(victim_goes_on(&victim));
 	}
 }
 
@@ -181,13 +138,13 @@ static void nobody_is_waited_for_for_ever(void **state)
 	assert_true(l.took_ns > 100ull * MS && l.took_ns < 10000ull * MS);
 	assert_let_go(victim.pid);
 	cul_stop_free(&l.stop);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 	cul_sys_fail(CUL_SYS_PTRACE, 0, EPERM);
 	l = look(victim.pid, all_stand_still);
 	assert_int_equal(l.ret, 0);
 	assert_int_equal(in_state(&l, CUL_STOP_REFUSED), THREADS);
 	cul_stop_free(&l.stop);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 }
 
 static void memory_may_run_out(void **state)
@@ -198,7 +155,7 @@ static void memory_may_run_out(void **state)
 		struct look l = look_failing(victim.pid, after, NULL);
 
 		assert_let_go(victim.pid);
-		assert_true(goes_on());
+		assert_true(victim_goes_on(&victim));
 		cul_stop_free(&l.stop);
 		if (l.ret == 0)
 			break;
@@ -226,7 +183,7 @@ static void who_sigstop_has_stopped_stays_so(void **state)
 		cul_stop_free(&l.stop);
 	}
 	assert_int_equal(kill(victim.pid, SIGCONT), 0);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 }
 
 static unsigned still_told;
@@ -262,7 +219,7 @@ static void sigstop_meanwhile_is_not_lost(void **state)
 		await_state(victim.pid, l.stop.threads.data[k].tid, 'T');
 	cul_stop_free(&l.stop);
 	assert_int_equal(kill(victim.pid, SIGCONT), 0);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 }
 
 static void kill_it(struct look *l)
@@ -275,8 +232,8 @@ static void who_is_killed_meanwhile_ends(void **state)
 	struct look l;
 	int status;
 
-	start_victim(NULL);
-	assert_true(goes_on());
+	victim_start(&victim, NULL);
+	assert_true(victim_goes_on(&victim));
 	l = look(victim.pid, kill_it);
 	assert_int_equal(in_state(&l, CUL_STOP_STOPPED), THREADS);
 	cul_stop_free(&l.stop);
@@ -322,7 +279,7 @@ static void who_is_traced_already_is_refused(void **state)
 	waitpid(pid, &status, 0);
 	close(ends[0]);
 	close(ends[1]);
-	assert_true(goes_on());
+	assert_true(victim_goes_on(&victim));
 }
 
 /*
@@ -333,11 +290,11 @@ static void another_program_meanwhile(void **state)
 {
 	int status;
 
-	start_victim("exec");
+	victim_start(&victim, "exec");
 	for (int i = 0; i < 60; i++) {
 		struct look l;
 
-		assert_true(says());
+		assert_true(victim_says(&victim));
 		usleep((unsigned)(i * 53 % 1500));
 		l = look(victim.pid, NULL);
 		assert_int_equal(l.ret, 0);
@@ -346,7 +303,7 @@ static void another_program_meanwhile(void **state)
 			assert_int_equal(l.stop.threads.data[k].signal, 0);
 		cul_stop_free(&l.stop);
 	}
-	assert_true(says());
+	assert_true(victim_says(&victim));
 	kill(victim.pid, SIGKILL);
 	assert_int_equal(waitpid(victim.pid, &status, 0), victim.pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
