@@ -184,6 +184,9 @@ def held():
     os.chmod(path, 0o755)
     with Program("held", path) as p:
         pid = int(p.text.split()[0])
+        # It was asked for the file, and has yet to go to sleep.
+        until(lambda: status(pid)["State"][0] in "SD" and pathlib.Path(f"/proc/{pid}/syscall").read_text().startswith("59 "),
+              what="execve()")
         said = run("--json", pid, seconds=15)
         check(any("execve" in n for n in said.process["notes"]), said.process["notes"])
         check("stopped" not in said.process, said.process)
