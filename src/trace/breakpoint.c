@@ -61,8 +61,9 @@ static int explain(const struct cul_breakpoint *bp, int code, struct cul_error *
 			cul_str_text(&on), (unsigned long)bp->addr);
 	case -EINVAL:
 		return cul_fail(err, code,
-			"%s: the kernel allows no breakpoint of %u bytes at 0x%lx (%s)",
-			cul_str_text(&on), bp->len, (unsigned long)bp->addr,
+			"%s: the kernel allows no breakpoint of %u byte%s at 0x%lx (%s)",
+			cul_str_text(&on), bp->len, bp->len == 1 ? "" : "s",
+			(unsigned long)bp->addr,
 			bp->access == CUL_ACCESS_EXECUTE
 				? "code of its breakpoint handling, or a kernel without kprobes"
 				: "it protects its entry code's data, GDT, TSS and per-CPU "

@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,20 @@ static bool meet(const struct cul_watch_target *a, const struct cul_watch_target
 	return false;
 }
 
+static int refuse_shared(
+	const struct cul_watch_target *a, const struct cul_watch_target *b, struct cul_error *err)
+{
+	if (a->bit_size && b->bit_size)
+		return cul_fail(err, -EINVAL,
+			"%s and %s share memory (bit fields of one word of %" PRIu64 " byte%s): "
+			"their hits could not be told apart; watch one of them, or the whole word: "
+			"%s:%" PRIu64,
+			a->text, b->text, a->size, a->size == 1 ? "" : "s", a->text, a->size);
+	return cul_fail(err, -EINVAL,
+		"%s and %s share memory: their hits could not be told apart; watch one of them",
+		a->text, b->text);
+}
+
 /* Two registers at one address: a hit does not tell which of them it was. */
 static int overlap(
 	const struct cul_watch_run *run, const struct cul_watch_target *t, struct cul_error *err)
@@ -57,10 +72,7 @@ static int overlap(
 			share |= meet(o, t, cpu);
 		}
 		if (share)
-			return cul_fail(err, -EINVAL,
-				"%s and %s share memory: their hits could not be told apart; watch "
-				"one of them",
-				o->text, t->text);
+			return refuse_shared(o, t, err);
 	}
 	return 0;
 }

@@ -137,6 +137,20 @@ def untyped():
             equal(watch(f"{name}:{size}", "--", path).armed[0]["size"], size, "size")
 
 
+@test("refused: two bit fields of one word, and the word itself is proposed")
+def bit_fields():
+    source = """struct { unsigned low : 3, high : 5; unsigned char other; } flags;
+int main(void) { flags.low = 5; flags.high = 9; flags.other = 1; return 0; }"""
+    with tempfile.TemporaryDirectory() as where:
+        path = f"{where}/bits"
+        subprocess.run(["cc", "-g", "-x", "c", "-", "-o", path], input=source, text=True, check=True)
+        has(fails("flags.low", "flags.high", "--", path), "flags.low and flags.high share memory",
+            "one word of 4 bytes", "the whole word: flags.low:4")
+        seen = watch("flags.low:4", "--if", "new != old", "--", path)
+        equal([hit["new"] & 0xff for hit in seen.hits], [5, 5 | 9 << 3, 5 | 9 << 3], "the word's values")
+        has(fails("flags", "flags.high", "--", path), "could not be told apart; watch one of them")
+
+
 @test("refused: options that do not go together")
 def usage():
     for arguments in [["level"], ["--read", "x"], ["--rw", "--exec", "x"], ["--keep-going", "x"],

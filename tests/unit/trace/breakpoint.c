@@ -103,6 +103,11 @@ static void every_refusal_has_its_words(void **state)
 		assert_non_null(strstr(err.text, i % 2 ? "thread 0" : "CPU 1"));
 		assert_int_equal(cul_breakpoint_open(&bp, -1, NULL), -refusals[i].error);
 	}
+	cul_sys_fail(CUL_SYS_PERF_EVENT_OPEN, 0, EINVAL);
+	for (bp.len = 1; bp.len <= 2; bp.len++) {
+		cul_breakpoint_open(&bp, -1, &err);
+		assert_non_null(strstr(err.text, bp.len == 1 ? "of 1 byte at" : "of 2 bytes at"));
+	}
 }
 
 static void an_older_kernel_does_without_remove_on_exec(void **state)
