@@ -524,8 +524,26 @@ int probe_fork(struct bpf_raw_tracepoint_args *ctx)
 
 	bpf_probe_read_kernel(&parent, sizeof(parent), (void *)(ctx->args[0] + offsets.task_tgid));
 	bpf_probe_read_kernel(&child, sizeof(child), (void *)(ctx->args[1] + offsets.task_tgid));
-	if (child != parent && (is_first(task_id()) || bpf_map_lookup_elem(&followed, &parent)))
-		bpf_map_update_elem(&followed, &child, &child, BPF_ANY);
+	if (child != parent && (is_first(task_id()) || bpf_map_lookup_elem(&followed, &parent)) &&
+		bpf_map_update_elem(&followed, &child, &child, BPF_ANY))
+		__sync_fetch_and_add(&unfollowed, 1);
+	return 0;
+}
+
+/*
+ * sched_process_free(task): nothing will be called by it any more, and its number is free for
+ * others. A process's first task is the last one that is released (release_task() of kernel/exit.c,
+ * v6.12), and has both numbers the same: at an exec it changes with whoever made it.
+ */
+SEC("culprit/free")
+int probe_free(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 pid = 0, tgid = 0;
+
+	bpf_probe_read_kernel(&pid, sizeof(pid), (void *)(ctx->args[0] + offsets.task_pid));
+	bpf_probe_read_kernel(&tgid, sizeof(tgid), (void *)(ctx->args[0] + offsets.task_tgid));
+	if (pid == tgid)
+		bpf_map_delete_elem(&followed, &tgid);
 	return 0;
 }
 
@@ -548,7 +566,8 @@ int probe_child(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if (live && !(ctx->args[1] & 0x100))
 		__sync_fetch_and_add(&children, 1);
-	bpf_map_update_elem(&kin, &child, &one, BPF_ANY);
+	if (bpf_map_update_elem(&kin, &child, &one, BPF_ANY))
+		__sync_fetch_and_add(&unfollowed, 1);
 	return 0;
 }
 
@@ -557,13 +576,12 @@ SEC("culprit/exec")
 int probe_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u32 tgid = task_id() >> 32;
-	__u64 now = bpf_ktime_get_ns();
 
 	if (!is_kin(ctx->args[0]))
 		return 0;
 	if (live && tgid != parent_tgid)
 		__sync_fetch_and_add(&execs, 1);
-	bpf_map_update_elem(&renewed, &tgid, &now, BPF_ANY);
+	bpf_map_update_elem(&renewed, &tgid, &tgid, BPF_ANY);
 	return 0;
 }
 

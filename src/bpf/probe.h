@@ -159,6 +159,7 @@ enum cul_probe_flags {
 	CUL_CALL_REGS = 8,      /* the registers stand before the frames */
 	CUL_CALL_INJECTED = 32, /* overridden: `ret` is what we made it return */
 	CUL_CALL_AFTER = 16,    /* pointees were fetched again at the return (--diff) */
+	CUL_CALL_RENEWED = 64,  /* of a process's function: who called it runs another program */
 };
 
 /* One call. What follows it: payload, payload after, registers, frames. */
@@ -196,7 +197,7 @@ enum {
 /* Where things lie in the kernel's structs; from its BTF. 0 in `known`: no paths. */
 struct cul_probe_offsets {
 	__u32 known;
-	__u32 task_tgid;                     /* struct task_struct */
+	__u32 task_tgid, task_pid;           /* struct task_struct */
 	__u32 file_dentry, file_mnt;         /* struct file: f_path.dentry, f_path.mnt */
 	__u32 file_path;                     /* f_path */
 	__u32 dentry_parent, dentry_name;    /* struct dentry: d_parent, d_name.name */

@@ -40,10 +40,11 @@ __u32 live;        /* everything is attached: calls count */
 __u64 crowded;     /* runs at uprobes that found no scratch area free */
 __u64 children;    /* that it and its children forked */
 __u64 execs;       /* of those */
+__u64 unfollowed;  /* tasks and processes that there was no room for in the tables of kin */
 __u64 inject_seen; /* calls that --inject may choose from */
 __u64 places_kept; /* in `calls`, after a return */
 
-/* By the kernel's tgid: the process that was asked for, and what it has forked since. */
+/* By the kernel's tgid: the process that was asked for, and what it has forked since and lives. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -59,12 +60,15 @@ struct {
 	__type(value, __u64);
 } kin SEC(".maps");
 
-/* By tgid: since when such processes, and the first one, run another program. */
+/*
+ * By tgid: such processes, and the first one, that run another program. Whoever has not called for
+ * longest is forgotten when there are too many.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, __u32);
 } renewed SEC(".maps");
 
 struct {

@@ -146,7 +146,7 @@ static __always_inline void emit(void *ctx, struct scratch *s, struct cul_probe_
 {
 	struct cul_probe_event *e = &s->event;
 	__u64 at = recipe->payload, size, wake = BPF_RB_NO_WAKEUP;
-	__u32 cpu = e->in.cpu;
+	__u32 cpu = e->in.cpu, tgid;
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 
 	if (at > CUL_PROBE_PAYLOAD)
@@ -176,6 +176,9 @@ static __always_inline void emit(void *ctx, struct scratch *s, struct cul_probe_
 	if (want_user_stack) {
 		e->n_user = add_frames(ctx, s, at, BPF_F_USER_STACK);
 		at += e->n_user * 8;
+		tgid = e->in.pid;
+		if (user_target && bpf_map_lookup_elem(&renewed, &tgid))
+			e->flags |= CUL_CALL_RENEWED;
 	}
 	size = sizeof(*e) + at;
 	OPAQUE(size);

@@ -63,15 +63,14 @@ static void name_frames(struct cul_probe_run *run, const struct cul_probe_event 
 	const char *comm, const uint64_t *addrs, size_t n, size_t n_kernel,
 	struct cul_shown_frame *frames)
 {
-	struct cul_probe_owner owner = {.pid = (pid_t)e->in.pid, .comm = comm};
+	const struct cul_probe_owner owner = {
+		.pid = (pid_t)e->in.pid, .comm = comm, .renewed = e->flags & CUL_CALL_RENEWED};
 	/* Of user frames, the second is no frame's then. */
 	bool entry = n > (size_t)e->n_kernel + e->n_user;
 	bool here = run->pid && !(e->flags & CUL_CALL_RETURN);
 
-	if (e->n_user) {
-		cul_probe_owner_at(run, e->sent_ns, &owner);
+	if (e->n_user)
 		cul_probe_open_user(run, &owner);
-	}
 	for (size_t i = 0; i < n; i++) {
 		const struct cul_probe_frame from = {.addr = addrs[i],
 			.user = i >= n_kernel,

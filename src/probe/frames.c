@@ -58,12 +58,6 @@ static bool has_own_code(const struct cul_probe_run *run, const struct cul_probe
 	return run->pid && !owner->renewed;
 }
 
-void cul_probe_owner_at(struct cul_probe_run *run, uint64_t ns, struct cul_probe_owner *owner)
-{
-	owner->renewed = run->pid && run->opened &&
-			 cul_probe_program_is_renewed(&run->program, owner->pid, ns);
-}
-
 void cul_probe_open_user(struct cul_probe_run *run, const struct cul_probe_owner *owner)
 {
 	if (owner->pid && !has_own_code(run, owner))

@@ -35,6 +35,7 @@ const char *const cul_probe_template_names[CUL_TEMPLATES] = {
 	"probe_tracepoint",
 	"probe_inject",
 	"probe_fork",
+	"probe_free",
 	"probe_child",
 	"probe_exec",
 	"probe_exit",

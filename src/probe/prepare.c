@@ -181,8 +181,10 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 {
 	bool wanted = false;
 
-	if (run->only_pid)
+	if (run->only_pid) {
 		offset_of(run, "task_struct", "tgid", &o->task_tgid);
+		offset_of(run, "task_struct", "pid", &o->task_pid);
+	}
 	for (size_t i = 0; !wanted && i < run->sites.sites.len; i++)
 		wanted = has_paths(&run->plans[i].recipe);
 	o->known = wanted && offset_of(run, "file", "f_path", &o->file_path) &&

@@ -82,6 +82,8 @@ int cul_probe_follow(struct cul_probe_run *run, struct cul_error *err)
 	if (!run->only_pid)
 		return 0;
 	r = tell_of(run, 0, CUL_TEMPLATE_FORK, "sched_process_fork", err);
+	if (!r)
+		r = tell_of(run, 1, CUL_TEMPLATE_FREE, "sched_process_free", err);
 	if (r)
 		return r;
 	r = cul_probe_program_follow(&run->program, run->only_pid);
@@ -128,7 +130,16 @@ void cul_probe_say_children(struct cul_probe_run *run)
 {
 	uint64_t children = run->pid ? cul_probe_program_children(&run->program) : 0;
 	uint64_t execs = run->pid ? cul_probe_program_execs(&run->program) : 0;
+	uint64_t unfollowed = cul_probe_program_unfollowed(&run->program);
 
+	if (unfollowed)
+		cul_gaps_add(&run->gaps,
+			"%" PRIu64 " tasks were forked while as many of that process lived as are "
+			"followed at once (%d): %s",
+			unfollowed, CUL_PROBE_FOLLOWED,
+			run->pid ? "which programs they ran is not known, and names of their user "
+				   "frames may be wrong"
+				 : "their calls, and those of what they forked, are missing");
 	/*
 	 * Its breakpoints are in the child's memory as well; the kernel takes each out when it is
 	 * hit: uprobe_perf_func() of kernel/trace/trace_uprobe.c, v6.12.

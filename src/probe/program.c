@@ -26,7 +26,6 @@ enum {
 	GROUPS_MEMORY = 16 << 20, /* all CPUs */
 	BY = offsetof(struct cul_probe_tally_key, by),
 	NO_STACKS = offsetof(struct cul_probe_tally_key, site),
-	FOLLOWED = 16384,
 	CALLERS = 256,
 };
 
@@ -88,10 +87,10 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	if (refusals)
 		bpf_map__set_value_size(skel->maps.refusals, (__u32)refusals);
 	if (config->only_pid)
-		bpf_map__set_max_entries(skel->maps.followed, FOLLOWED);
+		bpf_map__set_max_entries(skel->maps.followed, CUL_PROBE_FOLLOWED);
 	if (config->parent) {
-		bpf_map__set_max_entries(skel->maps.kin, FOLLOWED);
-		bpf_map__set_max_entries(skel->maps.renewed, FOLLOWED);
+		bpf_map__set_max_entries(skel->maps.kin, CUL_PROBE_FOLLOWED);
+		bpf_map__set_max_entries(skel->maps.renewed, CUL_PROBE_FOLLOWED);
 	}
 	if (config->returns) {
 		if (calls > CALLS)
@@ -250,13 +249,9 @@ uint64_t cul_probe_program_execs(const struct cul_probe_program *p)
 	return __atomic_load_n(&p->skel->bss->execs, __ATOMIC_RELAXED);
 }
 
-bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at)
+uint64_t cul_probe_program_unfollowed(const struct cul_probe_program *p)
 {
-	__u32 tgid = (__u32)pid;
-	uint64_t since;
-
-	return !cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.renewed), &tgid, &since) &&
-	       since <= at;
+	return __atomic_load_n(&p->skel->bss->unfollowed, __ATOMIC_RELAXED);
 }
 
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p)

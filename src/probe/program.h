@@ -33,6 +33,7 @@ enum cul_probe_template {
 	CUL_TEMPLATE_TRACEPOINT,
 	CUL_TEMPLATE_INJECT, /* as ENTRY, for kprobes alone */
 	CUL_TEMPLATE_FORK, /* follows the children of a process; from here on without expressions */
+	CUL_TEMPLATE_FREE, /* until they are gone */
 	CUL_TEMPLATE_CHILD, /* knows those of a process whose functions are probed, */
 	CUL_TEMPLATE_EXEC,  /* which of them run another program, */
 	CUL_TEMPLATE_EXIT,  /* and which are gone */
@@ -40,6 +41,8 @@ enum cul_probe_template {
 };
 
 extern const char *const cul_probe_template_names[CUL_TEMPLATES];
+
+enum { CUL_PROBE_FOLLOWED = 16384 }; /* a process's tasks, or children, that live at one time */
 
 struct cul_probe_insns {
 	struct bpf_insn *insns; /* owned */
@@ -124,8 +127,8 @@ uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
 /* With config.parent: children that it and they forked, and how often those ran another program. */
 uint64_t cul_probe_program_children(const struct cul_probe_program *p);
 uint64_t cul_probe_program_execs(const struct cul_probe_program *p);
-/* Whether that process, it or of its kin, had become another program by then (CLOCK_MONOTONIC). */
-bool cul_probe_program_is_renewed(struct cul_probe_program *p, pid_t pid, uint64_t at);
+/* With one of both: tasks and processes that there was no room for among those that are known. */
+uint64_t cul_probe_program_unfollowed(const struct cul_probe_program *p);
 /* Sums over all CPUs; `calls` and `filtered` have all kinds. 0 or a negative errno. */
 int cul_probe_program_totals(
 	struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out);

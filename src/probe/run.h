@@ -162,8 +162,6 @@ struct cul_probe_frame {
 	const struct cul_site *site; /* it is there, whatever is known of it else; NULL */
 };
 
-/* Sets `renewed` as it was at that time. */
-void cul_probe_owner_at(struct cul_probe_run *run, uint64_t ns, struct cul_probe_owner *owner);
 /* Before user frames are named; as cul_users_open. */
 void cul_probe_open_user(struct cul_probe_run *run, const struct cul_probe_owner *owner);
 void cul_probe_name_frame(

@@ -29,6 +29,12 @@ def listed(what):
     return sorted(f"{p.get('type', '?')} {p.get('name', '')}" for p in json.loads(done.stdout or "[]"))
 
 
+def elements(name):
+    """How many there are in the BPF map of that name."""
+    done = subprocess.run(["bpftool", "map", "dump", "name", name, "--json"], stdout=subprocess.PIPE, text=True)
+    return len(json.loads(done.stdout or "[]"))
+
+
 def attached():
     """All that a probe may leave behind."""
     return {

@@ -7,7 +7,8 @@ import signal
 import subprocess
 
 import culprit
-from harness import case
+import machine
+from harness import case, wait_for
 from victim import USER_CALLS as CALLS
 
 FORKS = CALLS.replace("victim_calls", "victim_forks")
@@ -199,6 +200,23 @@ def programs(test):
     test.same(dict(comms), {"true": 2, "cat": 1}, "programs")
     for call in run.calls():
         test.check(not call["stack"] or call["stack"][0]["function"] == "exit", f"{call['comm']}: {call['stack']}")
+
+
+@case("probe, processes: children that are gone are followed no more")
+def gone(test):
+    script = 'while read n; do while [ $n -gt 0 ]; do n=$((n - 1)); (: >/tmp/followed); done; echo done; done'
+    parent = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    test.cleanups.append(parent.kill)
+    run = culprit.probe(test, "do_sys_openat2", "--kernel", "--if", 'filename == "/tmp/followed"',
+                        "-p", str(parent.pid))
+    print(40, file=parent.stdin, flush=True)
+    test.same(parent.stdout.readline(), "done\n", "the parent says")
+    # Their numbers will be others'; and the table has room for so many.
+    test.check(wait_for(lambda: machine.elements("followed") == 1, 20),
+               f"{machine.elements('followed')} processes are followed")
+    run.end()
+    test.same((len({c["pid"] for c in run.calls()} - {parent.pid}), len(run.calls())), (40, 40), "children, calls")
+    test.same(run.loss["gaps"], [], "gaps")
 
 
 @case("probe, processes: killed while probed")
