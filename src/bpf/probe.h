@@ -115,7 +115,7 @@ struct cul_probe_inputs {
 				       */
 };
 
-/* In `faults`: there was no room for a string. */
+/* In `faults`: there was no room for a string, or another one has its key. */
 #define CUL_PROBE_NO_TEXT (1ull << 63)
 
 /*

@@ -14,11 +14,21 @@ static __always_inline __u64 mix(__u64 key, __u64 word)
 	return key ^ key >> 32;
 }
 
+/* Two that have the same key, by chance or by somebody's will, are no one. */
+static __always_inline int same_words(const __u64 *a, const __u64 *b, __u64 n)
+{
+	__u64 differ = 0;
+
+	for (__u32 i = 0; i < n; i++)
+		differ |= a[i] ^ b[i];
+	return !differ;
+}
+
 /* A string has a place in the table of strings, and groups are told apart by its key there. */
 static __always_inline void take_text(struct scratch *s, __u32 at, __u64 room)
 {
 	struct cul_probe_inputs *in = &s->event.in;
-	__u64 *words = (__u64 *)s->data;
+	__u64 *words = (__u64 *)s->data, *kept;
 	__u64 key = 0;
 
 	__builtin_memset(words, 0, CUL_PROBE_TEXT);
@@ -32,10 +42,12 @@ static __always_inline void take_text(struct scratch *s, __u32 at, __u64 room)
 	for (__u32 i = 0; i < CUL_PROBE_TEXT / 8; i++)
 		key = mix(key, words[i]);
 	in->values[at] = key;
-	if (bpf_map_lookup_elem(&texts, &key))
-		return;
-	bpf_map_update_elem(&texts, &key, words, BPF_NOEXIST);
-	if (!bpf_map_lookup_elem(&texts, &key))
+	kept = bpf_map_lookup_elem(&texts, &key);
+	if (!kept) {
+		bpf_map_update_elem(&texts, &key, words, BPF_NOEXIST);
+		kept = bpf_map_lookup_elem(&texts, &key);
+	}
+	if (!kept || !same_words(kept, words, CUL_PROBE_TEXT / 8))
 		in->faults |= CUL_PROBE_NO_TEXT;
 }
 

@@ -33,8 +33,9 @@ static void add_items(struct cul_text_sink *t, const struct cul_probe_loss *l)
 	item(t, l->dropped, "call", "counted, but not shown: the ring of details was full");
 	item(t, undetailed(t, l), "call", "counted, but not shown: their details did not arrive");
 	item(t, l->ungrouped, "call",
-		"counted, but in no group: the table of groups was full; --if keeps some out, and "
-		"--by with fewer values makes fewer groups");
+		"counted, but in no group: the table of groups was full (or a string made to look "
+		"like another); --if keeps some out, and --by with fewer values makes fewer "
+		"groups");
 	item(t, l->unread, "call",
 		"counted apart: a value of --by or --hist could not be read, as behind a NULL");
 	item(t, l->lone, "call",

@@ -157,6 +157,35 @@ def texts(test):
     test.same([(g["by"][0]["value"], g["calls"]) for g in run.of("group")], [(f'"{comm()}"', 3)], "an array")
 
 
+def mix(key, word):
+    key = (key ^ word) * 0x9e3779b97f4a7c15 % 2**64
+    return key ^ key >> 32
+
+
+def same_key():
+    """Two strings of 16 characters that the kernel side's mix() (src/bpf/probe_texts.bpf.h) gives one key."""
+    words = [int.from_bytes(half, "little") for half in (b"/no/abcd", b"/no/same")]
+    for n in range(1000):
+        other = int.from_bytes(f"/no/{n:04}".encode(), "little")
+        pair = words, [other, mix(0, words[0]) ^ words[1] ^ mix(0, other)]
+        texts = [b"".join(w.to_bytes(8, "little") for w in text) for text in pair]
+        if 0 not in texts[1] and b"/" not in texts[1][8:]:
+            return texts
+    raise RuntimeError("no such pair")
+
+
+@case("probe, views: --by of strings that are made to have one key: neither is taken for the other")
+def clash(test):
+    first, second = same_key()
+    run = culprit.probe(test, "do_sys_openat2", "--count", "--by", "filename", "--if",
+                        f'comm == "{comm()}" && filename ~ "/no/*"')
+    for path in 3 * [first] + 2 * [second] + [first]:
+        is_there(path)
+    run.end()
+    test.same([(g["by"][0]["value"], g["calls"]) for g in run.of("group")], [('"/no/abcd/no/same"', 4)], "groups")
+    test.same((run.loss["matched"], run.loss["ungrouped"]), (6, 2), "ledger")
+
+
 @case("probe, views: several functions: each by its own argument of that name, whatever its type")
 def several(test):
     run = culprit.probe(test, "victim:victim_args_*", "--count", "--by", "arg0")
