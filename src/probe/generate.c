@@ -436,7 +436,8 @@ static void tell_text(struct generating *g, struct cul_generated_value *v)
 {
 	const struct cul_type *type = v->object ? v->object : v->type;
 	/* Not characters that are among the values themselves, as those of comm. */
-	uint64_t room = v->n == 1 && v->type->kind == CUL_KIND_PTR ? cul_plan_text(type) : 0;
+	uint64_t room =
+		v->n == 1 && v->type->kind == CUL_KIND_PTR ? cul_plan_text(type, v->text) : 0;
 
 	if (!room)
 		return;

@@ -14,18 +14,26 @@ enum {
 	STRING_SHORT = 64, /* of a struct's members */
 };
 
-/* `char` and what is unsigned or signed of one byte by that very name: text. */
-static bool is_text(const struct cul_type *t)
+/*
+ * `char` by that very name is text. An unsigned byte may be anything, and is text where it is
+ * called a name: `const unsigned char *name` of struct qstr.
+ */
+static bool is_text(const struct cul_type *t, const char *called)
 {
-	return t->kind == CUL_KIND_CHAR && t->name && !strcmp(t->name, "char");
+	size_t n = called ? strlen(called) : 0;
+
+	if (t->kind == CUL_KIND_CHAR && t->name && !strcmp(t->name, "char"))
+		return true;
+	return (t->kind == CUL_KIND_INT || t->kind == CUL_KIND_CHAR) && t->size == 1 &&
+	       !t->is_signed && n >= 4 && !strcmp(called + n - 4, "name");
 }
 
-uint64_t cul_plan_text(const struct cul_type *type)
+uint64_t cul_plan_text(const struct cul_type *type, const char *called)
 {
 	const struct cul_type *to;
 
 	if ((type->kind != CUL_KIND_PTR && type->kind != CUL_KIND_ARRAY) ||
-		cul_type_to(type, &to, NULL) || !is_text(to))
+		cul_type_to(type, &to, NULL) || !is_text(to, called))
 		return 0;
 	return type->kind == CUL_KIND_PTR || !type->count ? UINT64_MAX : type->count + 1;
 }
@@ -71,8 +79,11 @@ static __u8 path_kind(const struct cul_type *t)
 				       : CUL_FETCH_NONE;
 }
 
-/* How a pointer is best shown, and what has to be fetched for it. `at`: where the pointer is. */
-static void plan_pointer(struct cul_plan *p, struct cul_plan_arg *a,
+/*
+ * How a pointer is best shown, and what has to be fetched for it. `called`: by this name, NULL;
+ * `at`: where the pointer is.
+ */
+static void plan_pointer(struct cul_plan *p, struct cul_plan_arg *a, const char *called,
 	const struct cul_plan_want *want, struct cul_probe_fetch at)
 {
 	const struct cul_type *to;
@@ -82,7 +93,7 @@ static void plan_pointer(struct cul_plan *p, struct cul_plan_arg *a,
 	a->depth = (uint8_t)want->depth;
 	at.kind = want->user || want->plain ? CUL_FETCH_NONE : path_kind(to);
 	a->familiar = want->plain ? NULL : cul_familiar_find(to, want->user);
-	if (is_text(to)) {
+	if (is_text(to, called)) {
 		at.kind = CUL_FETCH_STR;
 		at.size = at.through ? STRING_SHORT : STRING_ROOM;
 		a->form = CUL_FORM_STRING;
@@ -137,7 +148,7 @@ static void follow_members(
 			.fetch = -1,
 			.inner_offset = (uint16_t)offset,
 			.inner_through = (uint8_t)(a->fetch + 1)};
-		plan_pointer(p, to, &inner,
+		plan_pointer(p, to, m->name, &inner,
 			(struct cul_probe_fetch){.through = to->inner_through,
 				.offset = to->inner_offset,
 				.at_return = from->at_return});
@@ -175,7 +186,7 @@ static void plan_parameter(
 	if (p->words < param->place.word + param->place.n_words)
 		p->words = param->place.word + param->place.n_words;
 	if (want->args && a->type && a->type->kind == CUL_KIND_PTR)
-		plan_pointer(p, a, want, from_source(a, false));
+		plan_pointer(p, a, a->name, want, from_source(a, false));
 }
 
 static __u32 ret_kind(const struct cul_signature *s)
@@ -203,7 +214,7 @@ static void plan_ret(struct cul_plan *p, const struct cul_plan_want *want)
 	p->ret.source = CUL_PROBE_FROM_RET;
 	p->ret.place = (struct cul_arg_place){.where = CUL_ARG_WORDS, .n_words = 1};
 	if (want->ret && t->kind == CUL_KIND_PTR)
-		plan_pointer(p, &p->ret, want, from_source(&p->ret, true));
+		plan_pointer(p, &p->ret, NULL, want, from_source(&p->ret, true));
 }
 
 /* void (void *data, the arguments...): each in a word of 64 bits. */
@@ -310,8 +321,8 @@ void cul_plan_values(struct cul_plan *plan, const struct cul_plan_want *want,
 			.source = CUL_PROBE_WORDS + (int)v->at,
 			.fetch = -1};
 		if (v->type->kind == CUL_KIND_PTR)
-			plan_pointer(
-				plan, a, v->object ? &deep : want, from_source(a, v->at_return));
+			plan_pointer(plan, a, v->text, v->object ? &deep : want,
+				from_source(a, v->at_return));
 	}
 	follow(plan, plan->args, plan->n_args, want);
 }

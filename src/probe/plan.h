@@ -78,10 +78,11 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err);
 
 /*
- * Whether it is text, as `char *` and `char[16]` are: how many bytes its characters and their end
- * take at most, UINT64_MAX when the type does not tell; 0: it is none.
+ * Whether it is text, as `char *` and `char[16]` are, and of unsigned bytes what is `called` a name
+ * (or is an expression that ends so): how many bytes its characters and their end take at most,
+ * UINT64_MAX when the type does not tell; 0: it is none.
  */
-uint64_t cul_plan_text(const struct cul_type *type);
+uint64_t cul_plan_text(const struct cul_type *type, const char *called);
 
 /* Appends text that was copied, as far as there was `room` for it. */
 void cul_plan_show_text(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room);

@@ -170,6 +170,29 @@ static void depth_ends(void **state)
 	assert_int_equal(before, CUL_PROBE_FETCHES);
 }
 
+static void unsigned_bytes_are_text_where_they_are_called_so(void **state)
+{
+	const struct cul_type *function = own_type(&own, OWN_ODD);
+	const struct cul_type *plain = own_type(&own, OWN_PLAIN);
+	struct cul_member *params;
+
+	assert_int_equal(cul_type_fill(function, NULL), 0);
+	params = function->members;
+	assert_int_equal(cul_plan_text(params[5].type, "name"), UINT64_MAX);
+	assert_int_equal(cul_plan_text(params[5].type, "dentry->d_name.name"), UINT64_MAX);
+	assert_int_equal(cul_plan_text(params[5].type, "bytes"), 0);
+	assert_int_equal(cul_plan_text(params[5].type, "ame"), 0);
+	assert_int_equal(cul_plan_text(params[5].type, NULL), 0);
+	assert_int_equal(cul_plan_text(params[2].type, "name"), 0); /* void * */
+	/* The parameter `name` of another function, as if it had that type. */
+	assert_int_equal(cul_type_fill(plain, NULL), 0);
+	assert_int_equal(cul_plan_text(plain->members[1].type, "bytes"), UINT64_MAX);
+	plain->members[1].type = params[5].type;
+	assert_int_equal(plan(OWN_PLAIN, all).args[1].form, CUL_FORM_STRING);
+	plain->members[1].name = "bytes";
+	assert_int_equal(plan(OWN_PLAIN, all).args[1].form, CUL_FORM_OBJECT);
+}
+
 static void a_tracepoint_has_words(void **state)
 {
 	struct cul_plan_want want = all;
@@ -206,6 +229,7 @@ int main(void)
 		TEST(room_that_is_used_up),
 		TEST(odd_types),
 		TEST(depth_ends),
+		TEST(unsigned_bytes_are_text_where_they_are_called_so),
 		TEST(a_tracepoint_has_words),
 		TEST(without_a_type),
 	};

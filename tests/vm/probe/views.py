@@ -2,7 +2,9 @@
 """Counts, histograms and rates of a victim that is called with known values."""
 import collections
 import os
+import pathlib
 import subprocess
+import tempfile
 import time
 
 import culprit
@@ -155,6 +157,24 @@ def texts(test):
         subprocess.run(["true"], check=True, preexec_fn=lambda: None)
     run.end()
     test.same([(g["by"][0]["value"], g["calls"]) for g in run.of("group")], [(f'"{comm()}"', 3)], "an array")
+
+
+@case("probe, views: --by of a name in unsigned bytes, as a dentry has it: by its text")
+def names(test):
+    run = culprit.probe(test, "vfs_unlink", "--count", "--by", "dentry->d_name.name", "--if", f'comm == "{comm()}"')
+    shown = culprit.probe(test, "vfs_unlink", "--args", "dentry->d_name.name", "--if", f'comm == "{comm()}"')
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        for n in range(5):
+            path = pathlib.Path(top, str(n))
+            path.mkdir()
+            (path / ("other", "a name")[n % 2]).touch()
+        for path in sorted(pathlib.Path(top).glob("*/*")):
+            path.unlink()
+    run.end()
+    shown.end()
+    test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")), [('"a name"', 2), ('"other"', 3)],
+              "groups")
+    test.same([c["args"][0]["value"] for c in shown.calls()], ['"other"', '"a name"'] * 2 + ['"other"'], "calls")
 
 
 def mix(key, word):
