@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cmd/progress.h"
 #include "cmd/values.h"
 #include "watch/watch.h"
 
@@ -215,6 +216,7 @@ static int parse(struct request *r, char **argv)
 static int watch(struct request *r)
 {
 	struct cul_watch_outcome outcome = {0};
+	struct cul_progress *progress;
 	struct cul_output output;
 	struct cul_error err = {0};
 	int result;
@@ -223,7 +225,13 @@ static int watch(struct request *r)
 		r->json ? CUL_OUTPUT_JSON : CUL_OUTPUT_TEXT, r->output, &output);
 	if (result)
 		return result;
+	progress = cul_progress_start();
+	if (progress) {
+		r->watch.progress = cul_progress_tell;
+		r->watch.progress_data = progress;
+	}
 	result = cul_watch_run(&r->watch, output.sink, &outcome, &err);
+	cul_progress_end(progress);
 	cul_output_close(&output);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_watch, &err);

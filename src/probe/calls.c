@@ -189,6 +189,7 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 	};
 
 	memcpy(comm, e->in.comm, CUL_PROBE_COMM);
+	cul_probe_naming(run, true);
 	show_args(run, plan, e, &texts);
 	call.n_args = texts.n;
 	if (call.returned && plan->has_ret)
@@ -209,6 +210,7 @@ static int show(struct cul_probe_run *run, const struct cul_probe_event *e, cons
 			call.n_frames = n - ours;
 		}
 	}
+	cul_probe_naming(run, false);
 	run->shown++;
 	return run->sink->ops->probe_call(run->sink, &call);
 }

@@ -26,6 +26,12 @@ void cul_probe_busy(struct cul_probe_run *run, const char *what)
 		run->options->progress(run->options->progress_data, what, 0, 0);
 }
 
+void cul_probe_naming(struct cul_probe_run *run, bool begins)
+{
+	if (run->done)
+		cul_probe_busy(run, begins ? "reading names and lines of code" : NULL);
+}
+
 int cul_probe_step(struct cul_probe_run *run, const char *what, size_t done, struct cul_error *err)
 {
 	const struct cul_probe_options *o = run->options;

@@ -80,6 +80,11 @@ uint64_t cul_probe_since(const struct cul_probe_run *run, uint64_t ns);
 
 /* Says what takes its time now; NULL: nothing. */
 void cul_probe_busy(struct cul_probe_run *run, const char *what);
+/*
+ * Around what names code for the sink, which may read a program's debug information: says so once
+ * the run is over. While it goes on nobody waits, and there may be thousands of calls.
+ */
+void cul_probe_naming(struct cul_probe_run *run, bool begins);
 
 /*
  * Between two sites of what may take long: tells how far it is. -EINTR with a sentence when the

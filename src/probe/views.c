@@ -269,6 +269,7 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 	}
 	if (n)
 		qsort(all->v.data, n, sizeof(*all->v.data), by_count);
+	cul_probe_naming(run, true);
 	cul_probe_meet_callers(run);
 	learn(run, all);
 	for (size_t i = 0; i < n; i++) {
@@ -278,6 +279,7 @@ static int say_groups(struct cul_probe_run *run, struct groups *all)
 			shown[i].comm = names[i].owner.comm;
 		}
 	}
+	cul_probe_naming(run, false);
 	r = run->sink->ops->probe_groups(run->sink, shown, n);
 	namings_free(names, n);
 	return r;
@@ -301,7 +303,9 @@ static int say_histogram(struct cul_probe_run *run, const struct entry *from, si
 			counts[i] = (struct cul_picture_count){
 				from[i].key.bar, from[i].g.count, from[i].g.low, from[i].g.high};
 		cul_picture_make(&run->options->scale, counts, n, bars, &h);
+		cul_probe_naming(run, true);
 		name_values(run, &from->key, names);
+		cul_probe_naming(run, false);
 		h.by = names->by;
 		h.n_by = names->n_by;
 		r = run->sink->ops->probe_histogram(run->sink, &h);

@@ -73,7 +73,7 @@ static void fill_values(struct cul_watch_run *run, const struct cul_watch_event 
 static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 {
 	bool user = e->flags & CUL_HIT_USER;
-	struct cul_watch_site *site = cul_watch_site(run, e->ip, user, e->target, e);
+	struct cul_watch_site *site;
 	cul_autostr struct cul_str old_text = {0}, new_text = {0};
 	struct cul_shown_frame frames[2 * CUL_WATCH_FRAMES];
 	char comm[CUL_WATCH_COMM + 1] = "";
@@ -91,6 +91,8 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 		.expect = run->options->expect,
 	};
 
+	cul_watch_naming(run, true);
+	site = cul_watch_site(run, e->ip, user, e->target, e);
 	if (!site)
 		return -ENOMEM;
 	site->guilty |= hit.violation;
@@ -105,6 +107,7 @@ static int show(struct cul_watch_run *run, const struct cul_watch_event *e)
 		if (!hit.same_stack_as)
 			hit.n_frames = name_frames(run, e, site, frames);
 	}
+	cul_watch_naming(run, false);
 	run->shown++;
 	return run->sink->ops->watch_hit(run->sink, &hit);
 }

@@ -31,6 +31,18 @@ uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns)
 	return ns > run->start_ns ? ns - run->start_ns : 0;
 }
 
+static void busy(struct cul_watch_run *run, const char *what)
+{
+	if (run->options->progress)
+		run->options->progress(run->options->progress_data, what, 0, 0);
+}
+
+void cul_watch_naming(struct cul_watch_run *run, bool begins)
+{
+	if (run->done)
+		busy(run, begins ? "reading names and lines of code" : NULL);
+}
+
 static void wants_stacks(const struct cul_watch_run *run, bool *kernel, bool *user)
 {
 	switch (run->options->stack) {
@@ -220,6 +232,7 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 {
 	int r;
 
+	busy(run, "looking for it in symbols and debug information");
 	r = cul_watch_resolve(run, err);
 	/* Not before: the command keeps the limit it was given. */
 	cul_sys_raise_file_limit();
@@ -227,6 +240,7 @@ static int start(struct cul_watch_run *run, struct cul_error *err)
 		r = load(run, err);
 	if (!r)
 		r = arm(run, err);
+	busy(run, NULL);
 	if (r)
 		return r;
 	set_budget(run);

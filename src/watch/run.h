@@ -64,6 +64,12 @@ struct cul_watch_run {
  */
 uint64_t cul_watch_since(const struct cul_watch_run *run, uint64_t ns);
 
+/*
+ * Around what names code for the sink, which may read a program's debug information: says so once
+ * the run is over. While it goes on nobody waits, and there may be thousands of hits.
+ */
+void cul_watch_naming(struct cul_watch_run *run, bool begins);
+
 /* resolve.c: scope, targets, and where the command stands. */
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err);
 

@@ -162,6 +162,7 @@ static int show_writers(
 	r = cul_watch_program_writers(&run->program, add, &t);
 	if (r)
 		return unread(r, err);
+	cul_watch_naming(run, true);
 	for (size_t i = 0; i < t.writers.len; i++) {
 		struct writer *w = &t.writers.data[i];
 
@@ -178,6 +179,7 @@ static int show_writers(
 		fill_writer(run, &t.writers.data[i], &out[i]);
 		loss->unchanged += out[i].unchanged;
 	}
+	cul_watch_naming(run, false);
 	return run->sink->ops->watch_writers(run->sink, out, t.writers.len);
 }
 

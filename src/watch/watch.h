@@ -46,6 +46,9 @@ struct cul_watch_options {
 	const char *const
 		*debug_paths; /* NULL-terminated: files and directories with debug files */
 	int stop_fd; /* readable when the user wants it to end (signalfd or pipe); -1: none */
+	/* As of struct cul_probe_options. */
+	void (*progress)(void *data, const char *what, size_t done, size_t of);
+	void *progress_data;
 };
 
 /* How a run ended, for the exit status. */

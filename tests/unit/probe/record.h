@@ -36,10 +36,16 @@ struct record {
 	uint64_t bars_count;
 	struct cul_probe_histogram histogram; /* the last */
 	struct cul_probe_loss loss;
-	int fail; /* what the operation after `fail_after` further ones returns */
+	const char *busy; /* what takes its time now, as record_progress() heard; NULL */
+	bool talked_over; /* the sink was told something meanwhile */
+	unsigned namings; /* how often code was named */
+	int fail;         /* what the operation after `fail_after` further ones returns */
 	int fail_after;
 };
 
 void record_init(struct record *r);
+
+/* For the options of a run; `data` is the record. */
+void record_progress(void *data, const char *what, size_t done, size_t of);
 
 #endif

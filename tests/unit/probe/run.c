@@ -253,6 +253,29 @@ static void a_run_tells_each_call(void **state)
 	expect_no_child();
 }
 
+static void names_that_take_long_are_told_before_the_view(void **state)
+{
+	struct cul_probe_options options;
+	struct cul_probe_outcome outcome = {0};
+	struct cul_error err = {0};
+	struct record r;
+
+	need(has_uprobes);
+	choose(OF_COMMAND, &options);
+	options.view = CUL_VIEW_COUNT;
+	options.want_user_stack = true;
+	options.progress = record_progress;
+	options.progress_data = &r;
+	record_init(&r);
+	if (cul_probe_run(&options, &r.sink, &outcome, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(r.group[0].calls, 3);
+	assert_int_equal(r.namings, 1);
+	/* The line on the terminal is gone before anything else is written there. */
+	assert_false(r.talked_over || r.busy);
+	expect_no_child();
+}
+
 static void perf_of(enum subject subject)
 {
 	each_call_of(subject, CUL_SYS_PERF_EVENT_OPEN, 10000);
@@ -434,6 +457,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(what_is_not_there_is_an_error, reset),
 		cmocka_unit_test_teardown(calls_before_attaching_may_fail, reset),
 		cmocka_unit_test_teardown(a_run_tells_each_call, reset),
+		cmocka_unit_test_teardown(names_that_take_long_are_told_before_the_view, reset),
 		cmocka_unit_test_teardown(an_end_is_heard_while_attaching, reset),
 		cmocka_unit_test_teardown(the_reader_may_go_away, reset),
 		cmocka_unit_test_teardown(perf_may_fail, reset),

@@ -8,8 +8,17 @@
 
 #include "trace/breakpoint.h"
 
+void record_progress(void *data, const char *what, size_t done, size_t of)
+{
+	struct record *r = data;
+
+	r->busy = what;
+	r->namings += what && strstr(what, "names and lines");
+}
+
 static int told(struct record *r)
 {
+	r->talked_over |= r->busy != NULL;
 	return r->fail && r->fail_after-- <= 0 ? r->fail : 0;
 }
 

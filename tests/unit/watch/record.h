@@ -35,12 +35,18 @@ struct record {
 	struct record_writer writer[RECORD_WRITERS];
 	uint64_t behind_from, behind_to; /* of the last one */
 	struct cul_watch_loss loss;
-	char gap[256]; /* the last one */
-	int fail;      /* what the operation after `fail_after` further ones returns */
+	char gap[256];    /* the last one */
+	const char *busy; /* what takes its time now, as record_progress() heard; NULL */
+	bool talked_over; /* the sink was told something meanwhile */
+	unsigned namings; /* how often code was named */
+	int fail;         /* what the operation after `fail_after` further ones returns */
 	int fail_after;
 };
 
 void record_init(struct record *r);
+
+/* For the options of a run; `data` is the record. */
+void record_progress(void *data, const char *what, size_t done, size_t of);
 
 /* Debug registers that this thread can still get. */
 unsigned free_registers(void);

@@ -205,8 +205,13 @@ static void a_run_names_its_writer(void **state)
 
 	need(state);
 	record_init(&r);
+	options.progress = record_progress;
+	options.progress_data = &r;
 	if (cul_watch_run(&options, &r.sink, &outcome, &err))
 		fail_msg("%s", err.text);
+	/* The line on the terminal is gone before anything else is written there. */
+	assert_false(r.talked_over || r.busy);
+	assert_true(r.namings > 0);
 	assert_int_equal(r.armed, 1);
 	assert_int_equal(r.hits, 3);
 	assert_string_equal(r.hit[0].old, "0");
