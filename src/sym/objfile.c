@@ -323,28 +323,43 @@ int cul_objfile_offset(struct cul_objfile *o, uint64_t addr, uint64_t *offset)
 	return -ENOENT;
 }
 
-int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err)
+/* Whether the loader maps a file from `offset` on for this segment. */
+static bool is_mapped_from(const GElf_Phdr *ph, uint64_t offset)
 {
+	uint64_t page = 4095;
+
+	if (ph->p_type != PT_LOAD)
+		return false;
+	/* A segment is mapped from the page (of up to p_align bytes) its first byte is in. */
+	if (ph->p_align > 4096 && (ph->p_align & (ph->p_align - 1)) == 0)
+		page = ph->p_align - 1;
+	return offset >= (ph->p_offset & ~page) && offset < ph->p_offset + ph->p_filesz;
+}
+
+int cul_objfile_place(
+	struct cul_objfile *o, uint64_t start, uint64_t offset, bool is_code, struct cul_error *err)
+{
+	bool found = false, found_code = false;
 	size_t n;
 
 	if (elf_getphdrnum(o->elf, &n) != 0)
 		n = 0;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t page = 4095, first;
+	/* lld lets segments share a page of the file, which is mapped for each of them then. */
+	for (size_t i = 0; i < n && (!found || found_code != is_code); i++) {
 		GElf_Phdr ph;
+		bool has_code;
 
-		if (!gelf_getphdr(o->elf, (int)i, &ph) || ph.p_type != PT_LOAD)
+		if (!gelf_getphdr(o->elf, (int)i, &ph) || !is_mapped_from(&ph, offset))
 			continue;
-		/* A segment is mapped from the page (of up to p_align bytes) its first byte is in.
-		 */
-		if (ph.p_align > 4096 && (ph.p_align & (ph.p_align - 1)) == 0)
-			page = ph.p_align - 1;
-		first = ph.p_offset & ~page;
-		if (offset < first || offset >= ph.p_offset + ph.p_filesz)
+		has_code = ph.p_flags & PF_X;
+		if (found && has_code != is_code)
 			continue;
 		o->load.bias = start - offset + ph.p_offset - ph.p_vaddr;
-		return 0;
+		found = true;
+		found_code = has_code;
 	}
+	if (found)
+		return 0;
 	return cul_fail(err, -ENOEXEC,
 		"%s: no program header fits the mapping of file offset 0x%llx: has the file "
 		"changed?",

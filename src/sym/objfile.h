@@ -70,12 +70,13 @@ int cul_objfile_open_image(
 	const void *bytes, size_t size, const char *name, uint64_t start, struct cul_objfile **out);
 
 /*
- * For a file opened with bias 0: works the bias out from one of its mappings (run-time address and
- * file offset), by the program header that this mapping belongs to. -ENOEXEC when none fits. To be
- * called before anything else is asked: names already read keep their addresses.
+ * For a file opened with bias 0: works the bias out from one of its mappings (run-time address,
+ * file offset, whether it is executable), by the program header that this mapping belongs to.
+ * -ENOEXEC when none fits. To be called before anything else is asked: names already read keep
+ * their addresses.
  */
-int cul_objfile_place(
-	struct cul_objfile *o, uint64_t start, uint64_t offset, struct cul_error *err);
+int cul_objfile_place(struct cul_objfile *o, uint64_t start, uint64_t offset, bool is_code,
+	struct cul_error *err);
 
 /*
  * Bytes that the loader maps from the file, by run-time address: code, when the memory it stood in

@@ -133,7 +133,7 @@ int cul_objfile_open_image(
 	ret = cul_objfile_read_header(o);
 	if (ret != 0)
 		return ret;
-	ret = cul_objfile_place(o, start, 0, NULL);
+	ret = cul_objfile_place(o, start, 0, true, NULL);
 	if (ret != 0)
 		return ret;
 	*out = cul_take(o);

@@ -58,8 +58,8 @@ struct cul_objfile *cul_process_file_of(struct cul_process_syms *p, struct proce
 	object->tried = true;
 	if (open_file(p, object) != 0)
 		return NULL;
-	if (cul_objfile_place(object->file, object->map.start, object->map.offset, &object->why) !=
-		0) {
+	if (cul_objfile_place(object->file, object->map.start, object->map.offset,
+		    object->map.prot & CUL_MAP_EXEC, &object->why) != 0) {
 		cul_objfile_free(object->file);
 		object->file = NULL;
 	}

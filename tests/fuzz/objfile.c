@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (cul_objfile_open(path, "fuzz", &load, &o, NULL) == 0) {
-		cul_objfile_place(o, 0x10000, 0, NULL);
+		cul_objfile_place(o, 0x10000, 0, false, NULL);
 		ask(o);
 		cul_objfile_free(o);
 	}

@@ -274,15 +274,36 @@ static void test_relocatable_debug_file(void **state)
 	cul_objfile_free(o);
 }
 
+/* Both of the mappings that the loader makes of one page: of data first, then of code. */
+static void test_place_page(void **state)
+{
+	const char *path = fixture_path("lld");
+	uint64_t addr = nm_address(path, "main") + 0x555555554000;
+	uint64_t code =
+		strtoull(witness("readelf -lW %s | awk '/LOAD.* R E /{print $3}'", path), NULL, 16);
+	struct cul_elf_symbol sym;
+
+	assert_in_range(code, 4096, 8191);
+	for (unsigned i = 0; i < 2; i++) {
+		struct cul_objfile *o = open_with(path, NULL);
+
+		assert_int_equal(
+			cul_objfile_place(o, 0x555555554000 + 4096 * i, 0, i == 1, NULL), 0);
+		assert_int_equal(cul_objfile_symbol(o, "main", &sym, NULL), 0);
+		assert_int_equal(sym.addr, addr);
+		cul_objfile_free(o);
+	}
+}
+
 static void test_place(void **state)
 {
 	struct cul_objfile *o = open_with(fixture_path("gcc5"), NULL);
 	struct cul_elf_symbol sym;
 
-	assert_int_equal(cul_objfile_place(o, 0x555555554000, 0, NULL), 0);
+	assert_int_equal(cul_objfile_place(o, 0x555555554000, 0, false, NULL), 0);
 	assert_int_equal(cul_objfile_symbol(o, "main", &sym, NULL), 0);
 	assert_int_equal(sym.addr, 0x555555554000 + nm_address(fixture_path("gcc5"), "main"));
-	assert_int_equal(cul_objfile_place(o, 0x1000, 0x10000000, NULL), -ENOEXEC);
+	assert_int_equal(cul_objfile_place(o, 0x1000, 0x10000000, false, NULL), -ENOEXEC);
 	cul_objfile_free(o);
 }
 
@@ -299,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_relocatable),
 		cmocka_unit_test(test_relocatable_debug_file),
 		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_place_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
