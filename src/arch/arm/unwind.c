@@ -25,11 +25,13 @@ static const struct cul_signal_reg plain_regs[] = {ALL(0)};
 static const struct cul_signal_reg rt_regs[] = {ALL(128)};
 enum { N_SIGNAL_REGS = 17 };
 
-/* mov r7, #119 (sigreturn) or #173 (rt_sigreturn); svc 0: ARM and Thumb,
- * arch/arm/kernel/sigreturn_codes.S */
+/* mov r7, #119 (sigreturn) or #173 (rt_sigreturn); svc: of C libraries and the kernel's own, which
+ * is for OABI, too, in ARM code (arch/arm/kernel/sigreturn_codes.S) */
 static const struct cul_signal_frame signals[] = {
 	{{0x77, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, plain_regs, N_SIGNAL_REGS},
 	{{0xad, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
+	{{0x77, 0x70, 0xa0, 0xe3, 0x77, 0, 0x90, 0xef}, 8, {0, 4}, plain_regs, N_SIGNAL_REGS},
+	{{0xad, 0x70, 0xa0, 0xe3, 0xad, 0, 0x90, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
 	{{0x77, 0x27, 0x00, 0xdf}, 4, {0, 2}, plain_regs, N_SIGNAL_REGS},
 	{{0xad, 0x27, 0x00, 0xdf}, 4, {0, 2}, rt_regs, N_SIGNAL_REGS},
 	/* glibc's own, of Thumb */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SHAPE __attribute__((noinline, noclone))
@@ -151,6 +152,26 @@ static SHAPE void on_fault(int sig)
 	siglongjmp(back, 1);
 }
 
+#ifdef __arm__
+/* Handlers return to the kernel's own code, not to the C library's. */
+static SHAPE int kernel_signals(void)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags, restorer, mask[2];
+	} action = {.handler = on_signal};
+
+	for (int i = 0; i < 2; i++) {
+		action.flags = i ? SA_SIGINFO : 0;
+		syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, sizeof(action.mask));
+		raise(SIGUSR1);
+	}
+	return leaf(3);
+}
+#else
+#define kernel_signals() 0
+#endif
+
 static SHAPE int signals(void)
 {
 	static char other[16384];
@@ -163,7 +184,7 @@ static SHAPE int signals(void)
 	action.sa_flags = SA_ONSTACK | SA_SIGINFO;
 	sigaction(SIGUSR2, &action, NULL);
 	kill(getpid(), SIGUSR2);
-	return leaf(2);
+	return leaf(2) + kernel_signals();
 }
 
 static SHAPE int bad_pointer(int (*function)(int))
