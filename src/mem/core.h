@@ -68,6 +68,7 @@ struct cul_core {
 	CUL_VEC(struct cul_core_segment) segments; /* by address; none overlap */
 	CUL_VEC(struct cul_core_file) files;       /* likewise */
 	CUL_VEC(struct cul_core_auxv) auxv;
+	uint64_t signature;      /* bits that are none of an address of code (NT_ARM_PAC_MASK) */
 	uint64_t size, promised; /* bytes of the file, and what its headers say it has */
 	bool notes_cut;          /* notes are missing, or do not make sense from somewhere on */
 	bool too_many;           /* threads or mappings beyond the bounds were left out */

@@ -177,13 +177,25 @@ static int take_files(struct core_reader *r, const uint8_t *desc, size_t size)
 }
 
 /* Notes of the processor's other registers have the same numbers under another owner. */
-static bool is_core_note(struct core_reader *r, const struct note *note, uint64_t at)
+static bool is_owner(
+	struct core_reader *r, const struct note *note, uint64_t at, const char *wanted)
 {
-	char owner[5];
+	size_t len = strlen(wanted);
+	char owner[8];
 
-	return note->head.owner_size >= 4 && note->head.owner_size <= 5 &&
-	       cul_core_file_read(r, at + note->head.owner, owner, 4) == 0 &&
-	       memcmp(owner, "CORE", 4) == 0;
+	return note->head.owner_size >= len && note->head.owner_size <= len + 1 &&
+	       cul_core_file_read(r, at + note->head.owner, owner, len) == 0 &&
+	       memcmp(owner, wanted, len) == 0;
+}
+
+/* struct user_pac_mask: of data, of code; the same for all threads. */
+static void take_signature(struct core_reader *r, const struct note *note)
+{
+	uint8_t desc[16];
+
+	if (r->core.arch->elf_machine == EM_AARCH64 && note->head.desc_size >= sizeof(desc) &&
+		cul_core_file_read(r, note->desc, desc, sizeof(desc)) == 0)
+		r->core.signature = number(r, desc + 8, 8);
 }
 
 static int take_small(struct core_reader *r, const struct note *note)
@@ -250,7 +262,9 @@ int cul_core_read_notes(struct core_reader *r, uint64_t start, uint64_t end)
 		if (note.head.desc > end - at || note.head.desc_size > end - at - note.head.desc)
 			break;
 		note.desc = at + note.head.desc;
-		if (is_core_note(r, &note, at)) {
+		if (note.head.type == NT_ARM_PAC_MASK && is_owner(r, &note, at, "LINUX"))
+			take_signature(r, &note);
+		if (is_owner(r, &note, at, "CORE")) {
 			switch (note.head.type) {
 			case NT_PRSTATUS:
 			case NT_PRPSINFO:

@@ -145,6 +145,7 @@ static int fill(struct cul_core_source *s, struct cul_error *err)
 		return ret;
 	source->arch = s->core->arch;
 	source->mem = cul_core_mem(s->core);
+	source->signature = s->core->signature;
 	note_core(s);
 	if (take_threads(s) != 0 || cul_core_make_maps(s) != 0)
 		return cul_fail(err, -ENOMEM, "%s: out of memory", s->options->core);

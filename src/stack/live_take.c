@@ -85,6 +85,18 @@ static bool is_still_there(const struct cul_live *live, pid_t tid, const struct 
 	       cul_task_parse_syscall(text, &now) == 0 && !memcmp(&now, &b->at, sizeof(now));
 }
 
+/* It depends on the kernel's configuration how many bits addresses have. */
+static void read_signature(struct cul_live *live, pid_t tid)
+{
+	uint64_t mask[2]; /* struct user_pac_mask: of data, of code */
+	size_t size = sizeof(mask);
+
+	if (live->source->arch->elf_machine == EM_AARCH64 && !live->source->signature &&
+		cul_sys_ptrace_regset(tid, NT_ARM_PAC_MASK, mask, &size) == 0 &&
+		size == sizeof(mask))
+		live->source->signature = mask[1];
+}
+
 static void read_regs(
 	struct cul_live *live, struct cul_source_thread *t, const struct cul_live_before *b)
 {
@@ -99,6 +111,7 @@ static void read_regs(
 		t->missing = "its registers could not be read";
 	} else if (take_regs(arch, bytes, size, &t->regs)) {
 		t->has_regs = true;
+		read_signature(live, t->about.tid);
 	} else {
 		live->n_narrow++;
 		if (is_still_there(live, t->about.tid, b))
@@ -274,6 +287,7 @@ static void walk_deep(struct cul_live *live)
 		return;
 	space = cul_unwind_process_space(code);
 	if (cul_unwinder_new(source->arch, source->mem, &space, &u) == 0) {
+		cul_unwinder_signature(u, source->signature);
 		for (size_t i = 0; i < source->threads.len; i++) {
 			struct cul_source_thread *t = &source->threads.data[i];
 

@@ -77,6 +77,7 @@ static int make_unwinder(struct run *r, struct cul_error *err)
 		return no_memory(err);
 	switch (cul_unwinder_new(s->arch, s->mem, &space, &r->unwinder)) {
 	case 0:
+		cul_unwinder_signature(r->unwinder, s->signature);
 		return 0;
 	case -ENOTSUP:
 		return cul_fail(err, -ENOTSUP, "stacks of %s cannot be walked", s->arch->name);

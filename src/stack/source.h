@@ -47,6 +47,7 @@ struct cul_stack_source {
 	struct cul_stack_about about;
 	struct cul_mem *mem;           /* of user space; NULL: kernel frames only */
 	struct cul_process_syms *syms; /* NULL likewise */
+	uint64_t signature; /* bits of a code address that may sign it, beside those of the arch */
 	CUL_VEC(struct cul_source_thread) threads;
 	const char *notes[CUL_STACK_NOTES];            /* about.notes */
 	struct cul_arena arena;                        /* of strings */

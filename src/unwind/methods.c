@@ -25,7 +25,7 @@ _Static_assert(
 
 uint64_t cul_unwind_clean_pc(const struct cul_unwinder *u, uint64_t pc)
 {
-	return pc & u->mask & ~u->facts->pc_clear;
+	return pc & u->mask & ~u->pc_clear;
 }
 
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr)

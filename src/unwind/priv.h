@@ -53,7 +53,8 @@ struct cul_unwinder {
 	struct cached_rules *rules;
 	unsigned evicted;
 	struct cached_code *is_code;
-	uint64_t mask; /* of an address */
+	uint64_t mask;     /* of an address */
+	uint64_t pc_clear; /* of a return address: no part of it */
 };
 
 /* One step of a walk. */

@@ -124,6 +124,8 @@ struct cul_unwinder;
 int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
 	const struct cul_code_space *code, struct cul_unwinder **out);
 void cul_unwinder_free(struct cul_unwinder *u);
+/* Bits of a code address that may be a signature of this process' (arm64: NT_ARM_PAC_MASK). */
+void cul_unwinder_signature(struct cul_unwinder *u, uint64_t bits);
 
 /*
  * Calls `visit` for each frame, the innermost first; other than 0 ends the walk. `regs` are those

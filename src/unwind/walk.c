@@ -34,6 +34,7 @@ int cul_unwinder_new(const struct cul_arch *arch, struct cul_mem *mem,
 	u->mem = mem;
 	u->code = *code;
 	u->mask = arch->word == 8 ? UINT64_MAX : UINT32_MAX;
+	u->pc_clear = arch->unwind->pc_clear;
 	u->lines = cul_calloc(MEMORY_LINES, sizeof(*u->lines));
 	u->rules = cul_calloc(RULES_CACHED, sizeof(*u->rules));
 	u->is_code = cul_calloc(CODE_CACHED, sizeof(*u->is_code));
@@ -53,6 +54,11 @@ void cul_unwinder_free(struct cul_unwinder *u)
 	free(u->rules);
 	free(u->is_code);
 	free(u);
+}
+
+void cul_unwinder_signature(struct cul_unwinder *u, uint64_t bits)
+{
+	u->pc_clear |= bits;
 }
 
 const char *cul_unwind_method_name(enum cul_unwind_method method)

@@ -62,7 +62,10 @@ static const struct cul_arch_unwind unwind = {
 	.stack_align = 16,
 	.insn_align = 4,
 	.preserved = PRESERVED,
-	/* A signature (pointer authentication) is above the 48 bits of a user's address. */
+	/*
+	 * A signature (pointer authentication) is above the 48 bits of a user's address; kernels
+	 * for fewer tell of the others (cul_unwinder_signature).
+	 */
 	.pc_clear = 0xffffull << 48,
 	.fp_layouts = fp_layouts,
 	.n_fp_layouts = 1,

@@ -29,7 +29,8 @@ struct image {
 	struct cul_str notes, memory;
 	Elf64_Phdr ph[16];
 	unsigned n_ph;
-	unsigned phnum; /* written; 0: n_ph */
+	unsigned phnum;   /* written; 0: n_ph */
+	unsigned machine; /* 0: x86_64 */
 	uint64_t sh_info;
 };
 
@@ -100,7 +101,7 @@ static void write_image(struct image *im)
 	Elf64_Phdr note = {
 		.p_type = PT_NOTE, .p_offset = notes, .p_filesz = im->notes.len, .p_align = 4};
 	Elf64_Ehdr eh = {.e_type = ET_CORE,
-		.e_machine = EM_X86_64,
+		.e_machine = (uint16_t)(im->machine ? im->machine : EM_X86_64),
 		.e_phoff = sizeof(eh),
 		.e_shoff = sizeof(eh) + table,
 		.e_phentsize = sizeof(Elf64_Phdr),
@@ -315,6 +316,25 @@ static void test_many_threads(void **state)
 	cul_core_free(core);
 }
 
+/* asm/ptrace.h of arm64: struct user_pac_mask. */
+static void test_signature(void **state)
+{
+	const uint64_t masks[] = {0x7fff8000000001, 0x7fff8000000000};
+	uint8_t status[392] = {0};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct image im = {.machine = i == 1 ? EM_X86_64 : EM_AARCH64};
+		struct cul_core *core;
+
+		add_note(&im, "CORE", NT_PRSTATUS, status, sizeof(status), sizeof(status));
+		add_note(&im, i == 2 ? "CORE" : "LINUX", NT_ARM_PAC_MASK, masks, sizeof(masks),
+			sizeof(masks));
+		assert_int_equal(open_image(&im, &core), 0);
+		assert_int_equal(core->signature, i == 0 ? masks[1] : 0);
+		cul_core_free(core);
+	}
+}
+
 static void test_signals(void **state)
 {
 	bool has_addr;
@@ -341,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_headers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_signature, setup, teardown),
 		cmocka_unit_test(test_signals),
 	};
 

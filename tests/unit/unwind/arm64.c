@@ -61,6 +61,7 @@ static struct {
 	size_t size;
 	struct cul_objfile *file;
 	struct cul_thread_regs regs;
+	uint64_t signature;
 } t;
 
 static int read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
@@ -126,6 +127,7 @@ static struct cul_frame caller(unsigned methods)
 	struct cul_frame frame = {0};
 
 	assert_int_equal(cul_unwinder_new(&cul_arch_aarch64, &t.mem, &space, &u), 0);
+	cul_unwinder_signature(u, t.signature);
 	assert_int_equal(cul_stack_walk(u, &t.regs, &options, &stack), 0);
 	if (stack.frames.len > 1)
 		frame = stack.frames.data[1].frame;
@@ -206,6 +208,16 @@ static void a_link_register_of_ones_own_is_doubted(void **state)
 	assert_frame(caller(TABLES), IN_OUTER, TOP, CUL_UNWIND_CFI, CUL_LIKELY);
 }
 
+/* Kernels for addresses of 39 bits sign in all bits above them but the 55th. */
+static void a_signature_has_the_bits_that_the_kernel_says(void **state)
+{
+	stop_at(IN_OUTER, FRAME, FRAME, IN_OUTER);
+	put(FRAME + 8, IN_START | 0x2a5a5a8000000000);
+	assert_int_equal(caller(BOTH).pc, 0);
+	t.signature = 0x7fff8000000000; /* GENMASK(54, 39) */
+	assert_frame(caller(BOTH), IN_START, TOP, CUL_UNWIND_CFI, CUL_CERTAIN);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -218,6 +230,7 @@ int main(void)
 		TEST(code_that_leads_astray_is_not_believed),
 		TEST(tables_lead_to_the_outermost_frame),
 		TEST(a_link_register_of_ones_own_is_doubted),
+		TEST(a_signature_has_the_bits_that_the_kernel_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
