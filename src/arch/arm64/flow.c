@@ -32,7 +32,8 @@ static bool pair(uint32_t w, struct cul_flow_insn *out)
 {
 	unsigned mode = w >> 23 & 3, base = w >> 5 & 31, opc = w >> 30;
 	bool load = w >> 22 & 1, vector = w >> 26 & 1;
-	int64_t off = sign(w >> 15 & 127, 7) * (vector ? 4 << opc : opc == 2 ? 8 : 4);
+	bool tags = opc == 1 && !vector && !load; /* stgp, two words and their tag */
+	int64_t off = sign(w >> 15 & 127, 7) * (vector ? 4 << opc : tags ? 16 : opc == 2 ? 8 : 4);
 
 	if ((w & 0x3a000000) != 0x28000000)
 		return false;
@@ -77,6 +78,48 @@ static bool single(uint32_t w, struct cul_flow_insn *out)
 	return true;
 }
 
+/* The others that load or store: literals, exclusive and ordered accesses, tags of memory. */
+static bool odd_access(uint32_t w, struct cul_flow_insn *out)
+{
+	unsigned base = w >> 5 & 31, mode = w >> 10 & 3;
+
+	if ((w & 0x3b000000) == 0x18000000) { /* ldr of a literal; prfm */
+		if (!(w >> 26 & 1) && w >> 30 != 3)
+			lost(out, general(w & 31));
+	} else if ((w & 0x3f000000) == 0x08000000) { /* ldxr, stxr, ldar, cas */
+		if (w >> 22 & 1) {
+			lost(out, general(w & 31));
+			lost(out, general(w >> 10 & 31));
+		}
+		lost(out, general(w >> 16 & 31));
+	} else if ((w & 0x3f200c00) == 0x19000000) { /* ldapur, stlur */
+		if (w >> 22 & 3)
+			lost(out, general(w & 31));
+	} else if ((w & 0xff200000) == 0xd9200000) { /* stg and its kin; ldg */
+		if (mode & 1)                        /* before or after: the base moves */
+			cul_flow_effect(out, CUL_PATH_ADD, base, base, sign(w >> 12 & 511, 9) * 16);
+		else if (mode == 0)
+			lost(out, general(w & 31));
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* What SVE does to general registers, in units whose length only the thread knows. */
+static bool scalable(uint32_t w, struct cul_flow_insn *out)
+{
+	if ((w & 0xffa0f000) == 0x04205000) /* addvl, addpl: 31 is sp */
+		lost(out, w & 31);
+	else if ((w & 0xffa0f000) == 0x04a05000 || (w & 0xff20e000) == 0x0420e000 ||
+		 (w & 0xff38c000) == 0x25208000 || (w & 0xff38f800) == 0x25288800)
+		/* rdvl; cntb, incb and their kin; cntp; incp and its kin */
+		lost(out, general(w & 31));
+	else
+		return false;
+	return true;
+}
+
 static bool arithmetic(uint32_t w, struct cul_flow_insn *out)
 {
 	unsigned dst = w & 31, src = w >> 5 & 31;
@@ -105,7 +148,15 @@ static bool arithmetic(uint32_t w, struct cul_flow_insn *out)
 			(int64_t)((uint64_t)(w >> 5 & 0xffff) << (w >> 21 & 3) * 16));
 		return true;
 	}
-	if ((w & 0xbfe08000) == 0x8b200000) { /* add, sub, extended: sp may take part */
+	if ((w & 0xbf800000) == 0x91800000) { /* addg, subg: 31 is sp */
+		lost(out, dst);
+		return true;
+	}
+	if ((w & 0xbfe00000) == 0x8b200000) { /* add, sub, extended: sp may take part */
+		if ((w & 0xfc00) != 0x6000) { /* of less than 64 bits, or shifted */
+			lost(out, dst);
+			return true;
+		}
 		out->effects[out->n_effects++] =
 			(struct cul_flow_effect){w >> 30 & 1 ? CUL_PATH_DIFF : CUL_PATH_SUM,
 				(uint8_t)dst, (uint8_t)src, (uint8_t)(w >> 16 & 31), 0};
@@ -148,13 +199,15 @@ void cul_arm64_decode(const uint8_t *bytes, size_t size, uint64_t pc, struct cul
 		return;
 	w = (uint32_t)bytes[3] << 24 | bytes[2] << 16 | bytes[1] << 8 | bytes[0];
 	out->len = 4;
-	if (jump(w, pc, out) || pair(w, out) || single(w, out) || arithmetic(w, out))
+	if (jump(w, pc, out) || pair(w, out) || single(w, out) || odd_access(w, out) ||
+		scalable(w, out) || arithmetic(w, out))
 		return;
 	if ((w >> 24 & 0x1f) == 0x10) /* adr, adrp */
 		lost(out, general(w & 31));
 	else if ((w & 0x1f800000) == 0x12000000 && (w >> 29 & 3) != 3) /* and, orr: 31 is sp */
 		lost(out, w & 31);
-	else if ((w >> 26 & 7) == 4 ||
+	else if ((w & 0xfff00000) == 0xd5300000 || /* mrs */
+		 (w >> 26 & 7) == 4 ||
 		 (w >> 25 & 7) == 5) /* data processing, immediate, register */
 		lost(out, general(w & 31));
 }

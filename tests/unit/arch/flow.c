@@ -201,11 +201,67 @@ static void without_the_entry_it_is_so_too(void **state)
 	}
 }
 
+/*
+ * Instructions of arm64 that compilers seldom write, between `mov x1, #16; sub sp, sp, #16;
+ * str x30, [sp]` and `sub sp, sp, x1`, as aarch64-linux-gnu-as has them. `off` is what they add to
+ * the stack pointer; LOST: nobody can tell.
+ */
+static void rare_ones_are_known(void **state)
+{
+	enum { LOST = INT32_MIN };
+	static const struct {
+		uint32_t word;
+		int32_t off;
+	} insns[] = {
+		{0x043f57ff, LOST}, /* addvl sp, sp, #-1 */
+		{0x047f57bf, LOST}, /* addpl sp, sp, #-3 */
+		{0x0420e3e1, LOST}, /* cntb x1 */
+		{0x04f0e3e1, LOST}, /* incd x1 */
+		{0x04b0fbe1, LOST}, /* sqdecw x1 */
+		{0x04bf5021, LOST}, /* rdvl x1, #1 */
+		{0x25208021, LOST}, /* cntp x1, p0, p1.b */
+		{0x252c8801, LOST}, /* incp x1, p0.b */
+		{0xcb2143ff, LOST}, /* sub sp, sp, w1, uxtw */
+		{0xcb216fff, LOST}, /* sub sp, sp, x1, lsl #3 */
+		{0xcb21c3ff, LOST}, /* sub sp, sp, w1, sxtw */
+		{0xcb2163ff, -16},  /* sub sp, sp, x1 */
+		{0x58000001, LOST}, /* ldr x1, . */
+		{0xc8dffc01, LOST}, /* ldar x1, [x0] */
+		{0xc85f7c01, LOST}, /* ldxr x1, [x0] */
+		{0xc87f0402, LOST}, /* ldxp x2, x1, [x0] */
+		{0xc801fc02, LOST}, /* stlxr w1, x2, [x0] */
+		{0xc8e1fc02, LOST}, /* casal x1, x2, [x0] */
+		{0xc89ffc01, 0},    /* stlr x1, [x0] */
+		{0xd9400001, LOST}, /* ldapur x1, [x0] */
+		{0xd53bd041, LOST}, /* mrs x1, tpidr_el0 */
+		{0x69bf07e0, -32},  /* stgp x0, x1, [sp, #-32]! */
+		{0xd92017ff, 16},   /* stg sp, [sp], #16 */
+		{0xd9200bff, 0},    /* stg sp, [sp] */
+		{0xd1810bff, LOST}, /* subg sp, sp, #16, #2 */
+	};
+
+	for (size_t i = 0; i < sizeof(insns) / sizeof(insns[0]); i++) {
+		const uint32_t words[] = {
+			0xd2800201, 0xd10043ff, 0xf90003fe, insns[i].word, 0xcb2163ff, 0xd503201f};
+		const struct cul_code code = {
+			(const uint8_t *)words, sizeof(words), 0x400000, true};
+		const struct cul_code_place at = {0x400014, 0, true, 0};
+		struct cul_rules rules;
+		int ret = cul_arch_aarch64.unwind->analyse(&code, &at, &rules);
+
+		if ((ret != 0) != (insns[i].off == LOST))
+			fail_msg("%08x: %d", insns[i].word, ret);
+		if (ret == 0)
+			assert_int_equal(rules.cfa.off, 32 - insns[i].off);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_the_entry_it_is_what_the_compiler_says),
 		cmocka_unit_test(without_the_entry_it_is_so_too),
+		cmocka_unit_test(rare_ones_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
