@@ -18,7 +18,7 @@ enum {
 struct program {
 	const uint8_t *p, *end;
 	unsigned address; /* bytes */
-	unsigned remembered;
+	unsigned remembered; /* at once */
 };
 
 static uint64_t leb(struct program *g)
@@ -38,11 +38,6 @@ static uint64_t leb(struct program *g)
 static void skip(struct program *g, uint64_t bytes)
 {
 	g->p = bytes < (uint64_t)(g->end - g->p) ? g->p + bytes : g->end;
-}
-
-static bool remember(struct program *g)
-{
-	return ++g->remembered <= REMEMBERED_MOST;
 }
 
 /* The operands of an instruction, as letters: r a register, n a number, b a block, a an address. */
@@ -92,8 +87,10 @@ static bool is_sane(struct program g)
 
 		if (!what)
 			return true;
-		if (op == DW_CFA_remember_state && !remember(&g))
+		if (op == DW_CFA_remember_state && ++g.remembered > REMEMBERED_MOST)
 			return false;
+		if (op == DW_CFA_restore_state && g.remembered)
+			g.remembered--;
 		for (; *what; what++) {
 			if (*what == 'r' && leb(&g) >= REGS_MOST)
 				return false;

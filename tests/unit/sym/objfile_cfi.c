@@ -146,6 +146,10 @@ static void so_many_states_are_remembered(void **state)
 	assert_true(sane(false, code, 64));
 	assert_false(sane(false, code, 65));
 	assert_false(sane(true, code, sizeof(code)));
+	/* One after the other, as a function with many ends has them. */
+	for (size_t i = 1; i < sizeof(code); i += 2)
+		code[i] = DW_CFA_restore_state;
+	assert_true(sane(false, code, sizeof(code)));
 }
 
 static void what_compilers_write_is_sane(void **state)
