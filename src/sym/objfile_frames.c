@@ -58,9 +58,10 @@ int cul_objfile_frame(struct cul_objfile *o, uint64_t addr, struct Dwarf_Frame_s
 		return -ENOENT; /* kernel modules keep none that is relocated */
 	if (!o->eh_cfi_sought) {
 		o->eh_cfi_sought = true;
-		o->eh_cfi = dwarf_getcfi_elf(o->elf);
+		o->eh_cfi = cul_objfile_eh_open(o);
 	}
-	if (frame_in(o->eh_cfi, linked, frame) == 0)
+	if (o->eh_cfi && cul_objfile_eh_is_sane(&o->eh, linked) &&
+		frame_in(o->eh_cfi, linked, frame) == 0)
 		return 0;
 	return frame_in(debug_frame(o), linked, frame);
 }
@@ -68,6 +69,7 @@ int cul_objfile_frame(struct cul_objfile *o, uint64_t addr, struct Dwarf_Frame_s
 void cul_objfile_frames_free(struct cul_objfile *o)
 {
 	dwarf_cfi_end(o->eh_cfi);
+	cul_objfile_eh_free(&o->eh);
 	dwarf_end(o->frames_dwarf);
 }
 
@@ -126,6 +128,7 @@ int cul_objfile_open_image(
 	if (!o->name || !o->path || !o->image)
 		return -ENOMEM;
 	memcpy(o->image, bytes, size);
+	o->image_size = size;
 	elf_version(EV_CURRENT);
 	o->elf = elf_memory(o->image, size);
 	if (!o->elf || elf_kind(o->elf) != ELF_K_ELF)

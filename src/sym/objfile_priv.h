@@ -62,6 +62,34 @@ struct dwarf_type {
 	unsigned dimension;   /* ARRAY: the first of those left */
 };
 
+/* A section of frames, and what its CIE says that was last seen. */
+struct cul_cfi_section {
+	const unsigned char *ident;
+	Elf_Data *data;
+	bool is_eh;
+	unsigned word; /* bytes of an address of the file */
+	bool has_cie;  /* `cie` was sane */
+	Dwarf_Off cie;
+	unsigned address; /* bytes of an address in its FDEs */
+	bool sized;       /* its FDEs have augmentation data */
+};
+
+enum { OBJFILE_EH_COUNTED = 64 };
+
+/* .eh_frame as libdw will see it, with the table of .eh_frame_hdr that it will search. */
+struct objfile_eh {
+	Elf *elf;    /* the file as libdw is to see it; NULL: as it is */
+	char *image; /* its bytes, of a file that is in memory */
+	struct cul_cfi_section section;
+	uint64_t vaddr;       /* of the section */
+	const uint8_t *table; /* NULL: there is none, and the whole section is sane */
+	size_t entries;
+	uint8_t encoding;
+	uint64_t base;     /* what is added to its values */
+	uint64_t expended; /* bytes of expressions of functions that were asked for, */
+	uint64_t counted[OBJFILE_EH_COUNTED]; /* and where those are that were last counted */
+};
+
 struct cul_objfile {
 	struct cul_type_provider provider; /* first: types find their file by it */
 	char *name;
@@ -90,7 +118,9 @@ struct cul_objfile {
 
 	/* objfile_frames.c */
 	void *image; /* the bytes of a file that was opened from memory */
+	size_t image_size;
 	bool eh_cfi_sought, debug_cfi_sought;
+	struct objfile_eh eh;
 	Dwarf_CFI *eh_cfi;    /* ours */
 	Dwarf *frames_dwarf;  /* ours: a file that has .debug_frame itself */
 	Dwarf_CFI *debug_cfi; /* of frames_dwarf or dwarf */
@@ -145,6 +175,17 @@ void cul_objfile_frames_free(struct cul_objfile *o);
 
 /* objfile_cfi.c: whether its .debug_frame costs no more than it seems to. */
 bool cul_objfile_debug_frame_is_sane(Elf *elf);
+bool cul_objfile_cfi_is_sane(struct cul_cfi_section *s);
+/* The same of one function, at that offset; and how many bytes its expressions have. */
+bool cul_objfile_cfi_fde_is_sane(struct cul_cfi_section *s, uint64_t offset, uint64_t *expressions);
+/* Bytes of a value of .eh_frame; 0: not always the same, or unknown. */
+unsigned cul_objfile_eh_size(uint8_t encoding, unsigned word);
+
+/* objfile_eh.c: .eh_frame, the caller's to dwarf_cfi_end(). NULL: none, or none that is sane. */
+Dwarf_CFI *cul_objfile_eh_open(struct cul_objfile *o);
+void cul_objfile_eh_free(struct objfile_eh *eh);
+/* Whether libdw may be asked for the function at `linked`. */
+bool cul_objfile_eh_is_sane(struct objfile_eh *eh, uint64_t linked);
 
 /* objfile_debug.c: makes o->dwarf valid. -ENODATA with the reason in `err`. */
 int cul_objfile_debug(struct cul_objfile *o, struct cul_error *err);

@@ -135,7 +135,41 @@ static void operands_are_skipped(void **state)
 	/* Behind what nobody knows nothing is executed. */
 	assert_true(sane(false, "\x3c\x07\xff\xff\x7f", 5));
 	/* A block that is longer than all there is. */
-	assert_true(sane(false, "\x0f\xff\xff\xff\xff\x0f\x07\xff\xff\x7f", 10));
+	assert_false(sane(false, "\x0f\xff\xff\xff\xff\x0f\x07\xff\xff\x7f", 10));
+}
+
+/* libdw reads ten bytes of a number at most, and would take the others for instructions. */
+static void numbers_are_short(void **state)
+{
+	static const uint8_t nine[] = {
+		DW_CFA_def_cfa_offset, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0};
+	static const uint8_t longer[] = {DW_CFA_def_cfa_offset, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+		0x80, 0x80, 0x80, 0x80, 0xc0, DW_CFA_undefined, 0xff, 0xff, 0x7f};
+
+	assert_true(sane(false, nine, sizeof(nine)));
+	assert_false(sane(false, longer, sizeof(longer)));
+}
+
+static void no_operand_is_cut_off(void **state)
+{
+	static const uint8_t ops[] = {DW_CFA_set_loc, DW_CFA_advance_loc1, DW_CFA_advance_loc2,
+		DW_CFA_advance_loc4, DW_CFA_def_cfa_offset, DW_CFA_undefined,
+		DW_CFA_def_cfa_expression, DW_CFA_offset | 7};
+
+	for (size_t i = 0; i < sizeof(ops); i++)
+		assert_false(sane(false, &ops[i], 1));
+	assert_false(sane(false, "\x0f\x02\x50", 3));
+}
+
+static void so_many_bytes_are_expressions(void **state)
+{
+	static uint8_t code[5000] = {DW_CFA_def_cfa_expression};
+
+	code[1] = 0x80;
+	code[2] = 4096 >> 7;
+	assert_true(sane(false, code, 3 + 4096));
+	code[1] = 0x81;
+	assert_false(sane(false, code, 3 + 4097));
 }
 
 static void so_many_states_are_remembered(void **state)
@@ -186,6 +220,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_instruction_that_names_a_register),
 		cmocka_unit_test(operands_are_skipped),
+		cmocka_unit_test(numbers_are_short),
+		cmocka_unit_test(no_operand_is_cut_off),
+		cmocka_unit_test(so_many_bytes_are_expressions),
 		cmocka_unit_test(so_many_states_are_remembered),
 		cmocka_unit_test(what_compilers_write_is_sane),
 		cmocka_unit_test(without_a_section_there_is_none),
