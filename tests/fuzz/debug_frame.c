@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as .debug_frame, and nothing else, of a file of any architecture: its rules at a few
- * places, and a stack walked by them. The input: one byte for the architecture, one for how far
- * the places are apart, two for the first; then the section.
+ * Any bytes as .debug_frame, or as .eh_frame_hdr and .eh_frame, and nothing else, of a file of any
+ * architecture: its rules at a few places, and a stack walked by them. The input: one byte for the
+ * architecture and how libdw will find the section, one for how far the places are apart, two for
+ * the first; then the section, or two bytes for the size of the header, the header, and the
+ * section.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -20,8 +22,13 @@ enum {
 	FRAMES = 200
 };
 
-static const char names[] = "\0.debug_frame\0.shstrtab";
-enum { NAME_FRAME = 1, NAME_NAMES = 14 };
+static const char names[] = "\0.debug_frame\0.shstrtab\0.eh_frame_hdr\0.eh_frame";
+enum { NAME_DEBUG = 1, NAME_NAMES = 14, NAME_HDR = 24, NAME_EH = 38 };
+
+/* EH_SEGMENT: by the program header that the loader uses; EH_SECTION: by the sections' names. */
+enum kind { DEBUG, EH_SEGMENT, EH_SECTION, EH_WALK, KINDS };
+
+enum { TABLES = 0x2000 }; /* where they are in memory */
 
 struct thread {
 	struct cul_mem mem;
@@ -29,15 +36,15 @@ struct thread {
 	uint64_t stack[STACK_SIZE / 8];
 };
 
-/* A file: its headers, the section, the names of sections. */
+/* A file: its headers, the sections, the names of sections. `hdr` is how much of `size` is one. */
 #define MAKE(bits)                                                                                 \
-	static size_t make_##bits(                                                                 \
-		unsigned machine, const uint8_t *data, uint32_t size, uint8_t *out)                \
+	static size_t make_##bits(unsigned machine, enum kind kind, const uint8_t *data,           \
+		uint32_t size, uint32_t hdr, uint8_t *out)                                         \
 	{                                                                                          \
 		struct {                                                                           \
 			Elf##bits##_Ehdr eh;                                                       \
-			Elf##bits##_Phdr ph;                                                       \
-			Elf##bits##_Shdr sh[3];                                                    \
+			Elf##bits##_Phdr ph[3];                                                    \
+			Elf##bits##_Shdr sh[4];                                                    \
 		} h;                                                                               \
 		uint32_t at = sizeof(h);                                                           \
                                                                                                    \
@@ -52,23 +59,34 @@ struct thread {
 		h.eh.e_phoff = sizeof(h.eh);                                                       \
 		h.eh.e_shoff = sizeof(h.eh) + sizeof(h.ph);                                        \
 		h.eh.e_ehsize = sizeof(h.eh);                                                      \
-		h.eh.e_phentsize = sizeof(h.ph);                                                   \
-		h.eh.e_phnum = 1;                                                                  \
+		h.eh.e_phentsize = sizeof(h.ph[0]);                                                \
+		h.eh.e_phnum = kind == EH_SEGMENT ? 3 : 2;                                         \
 		h.eh.e_shentsize = sizeof(h.sh[0]);                                                \
-		h.eh.e_shnum = 3;                                                                  \
-		h.eh.e_shstrndx = 2;                                                               \
-		h.ph.p_type = PT_LOAD;                                                             \
-		h.ph.p_flags = PF_R | PF_X;                                                        \
-		h.ph.p_filesz = sizeof(h);                                                         \
-		h.ph.p_memsz = CODE_SIZE;                                                          \
-		h.sh[1].sh_name = NAME_FRAME;                                                      \
+		h.eh.e_shnum = 4;                                                                  \
+		h.eh.e_shstrndx = 3;                                                               \
+		h.ph[0].p_type = h.ph[1].p_type = PT_LOAD;                                         \
+		h.ph[0].p_flags = PF_R | PF_X;                                                     \
+		h.ph[0].p_filesz = sizeof(h);                                                      \
+		h.ph[0].p_memsz = TABLES;                                                          \
+		h.ph[1].p_flags = PF_R;                                                            \
+		h.ph[1].p_vaddr = h.ph[2].p_vaddr = TABLES;                                        \
+		h.ph[1].p_offset = h.ph[2].p_offset = at;                                          \
+		h.ph[1].p_filesz = h.ph[1].p_memsz = size;                                         \
+		h.ph[2].p_type = PT_GNU_EH_FRAME;                                                  \
+		h.ph[2].p_filesz = h.ph[2].p_memsz = hdr;                                          \
+		h.sh[1].sh_name = kind == EH_SECTION ? NAME_HDR : 0;                               \
 		h.sh[1].sh_type = h.sh[2].sh_type = SHT_PROGBITS;                                  \
+		h.sh[1].sh_addr = TABLES;                                                          \
 		h.sh[1].sh_offset = at;                                                            \
-		h.sh[1].sh_size = size;                                                            \
-		h.sh[2].sh_name = NAME_NAMES;                                                      \
-		h.sh[2].sh_type = SHT_STRTAB;                                                      \
-		h.sh[2].sh_offset = at + size;                                                     \
-		h.sh[2].sh_size = sizeof(names);                                                   \
+		h.sh[1].sh_size = hdr;                                                             \
+		h.sh[2].sh_name = kind == DEBUG ? NAME_DEBUG : NAME_EH;                            \
+		h.sh[2].sh_addr = kind == DEBUG ? 0 : TABLES + hdr;                                \
+		h.sh[2].sh_offset = at + hdr;                                                      \
+		h.sh[2].sh_size = size - hdr;                                                      \
+		h.sh[3].sh_name = NAME_NAMES;                                                      \
+		h.sh[3].sh_type = SHT_STRTAB;                                                      \
+		h.sh[3].sh_offset = at + size;                                                     \
+		h.sh[3].sh_size = sizeof(names);                                                   \
 		memcpy(out, &h, sizeof(h));                                                        \
 		memcpy(out + at, data, size);                                                      \
 		memcpy(out + at + size, names, sizeof(names));                                     \
@@ -142,22 +160,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct cul_code_space space = {.data = &t, .at = at};
 	const struct cul_arch *arch;
 	struct cul_unwinder *u = NULL;
-	uint64_t pc;
+	enum kind kind;
+	uint32_t hdr = 0;
+	uint64_t pc, apart;
 	size_t n;
 
 	if (size < HEAD || size - HEAD > SECTION_MOST)
 		return 0;
 	arch = arches[data[0] % (sizeof(arches) / sizeof(arches[0]))];
+	kind = data[0] / (sizeof(arches) / sizeof(arches[0])) % KINDS;
 	pc = data[2] | data[3] << 8;
+	apart = data[1];
+	data += HEAD;
+	size -= HEAD;
+	if (kind != DEBUG) {
+		if (size < 2 || (hdr = data[0] | data[1] << 8) > size - 2)
+			return 0;
+		data += 2;
+		size -= 2;
+	}
 	n = (arch->word == 4 ? make_32 : make_64)(
-		arch->elf_machine, data + HEAD, (uint32_t)(size - HEAD), bytes);
+		arch->elf_machine, kind, data, (uint32_t)size, hdr, bytes);
 	for (size_t i = 0; i < STACK_SIZE / 8; i++)
-		t.stack[i] = i % 2 ? STACK + i * 8 % STACK_SIZE : pc + i % PLACES * data[1];
+		t.stack[i] = i % 2 ? STACK + i * 8 % STACK_SIZE : pc + i % PLACES * apart;
 	if (cul_objfile_open_image(bytes, n, "fuzz", 0, &t.file) != 0)
 		abort();
 	if (cul_unwinder_new(arch, &t.mem, &space, &u) == 0) {
 		for (unsigned i = 0; i < PLACES; i++)
-			walk(u, arch, &t, (pc + i * data[1]) % CODE_SIZE);
+			walk(u, arch, &t, (pc + i * apart) % CODE_SIZE);
 	}
 	cul_unwinder_free(u);
 	cul_objfile_free(t.file);
