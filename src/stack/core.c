@@ -28,6 +28,7 @@ static void free_source(struct cul_stack_source *source)
 	cul_process_free(source->syms);
 	cul_core_free(s->core);
 	cul_maps_free(&s->maps);
+	free(s->found.data);
 	cul_str_free(&s->absent.text);
 	cul_str_free(&s->wrong.text);
 	cul_str_free(&s->unchecked.text);

@@ -5,9 +5,15 @@
 
 #include "base/str.h"
 #include "mem/core.h"
+#include "mem/elf_head.h"
 #include "stack/source.h"
 
-enum { CUL_CORE_NAMED = 3, CUL_CORE_ID_MAX = 64, CUL_CORE_PAGE = 4096 };
+enum {
+	CUL_CORE_NAMED = 3,
+	CUL_CORE_ID_MAX = 64,
+	CUL_CORE_PAGE = 4096,
+	CUL_CORE_MAX_PHDRS = 64, /* of a mapped file, looked at */
+};
 
 /* A few names of files, and how many they are. */
 struct cul_core_names {
@@ -20,14 +26,17 @@ struct cul_core_source {
 	const struct cul_stack_options *options;
 	struct cul_core *core;
 	struct cul_stack_source *source;
-	struct cul_maps maps; /* until the names take them over */
+	struct cul_maps maps;                /* until the names take them over */
+	CUL_VEC(struct cul_core_file) found; /* without NT_FILE; by address, none overlapping */
 	struct cul_core_names absent, wrong, unchecked;
 	bool exe_tried;
 	uint8_t id[CUL_CORE_ID_MAX]; /* lent by the last question for one */
 };
 
-/* core_files.c: the first bytes of a file, however many there are; it is not opened if special. */
-ssize_t cul_core_file_head(const char *path, void *buf, size_t size);
+void cul_core_add_name(struct cul_core_names *names, const char *name); /* core_files.c */
+
+/* core_files.c: bytes of a file, however many there are; it is not opened if special. */
+ssize_t cul_core_file_part(const char *path, uint64_t offset, void *buf, size_t size);
 
 /* core_files.c: `open` and `build_id` of struct cul_process_files. */
 int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
@@ -36,7 +45,13 @@ size_t cul_core_file_id(void *data, const struct cul_map *map, const uint8_t **i
 /* What became of the files, once all were tried, in notes. */
 void cul_core_note_files(struct cul_core_source *s);
 
-/* core_maps.c: the mappings, out of segments, NT_FILE and, without it, the --exe file. -ENOMEM. */
+/* core_maps.c: the mappings, out of segments and of NT_FILE or what was found. -ENOMEM. */
 int cul_core_make_maps(struct cul_core_source *s);
+/* core_maps.c: program header `i` out of the first bytes of a file; false: not in them. */
+bool cul_core_phdr(const struct cul_elf_head *head, const uint8_t *bytes, size_t size, uint32_t i,
+	struct cul_elf_phdr *ph);
+
+/* core_links.c: the program and its libraries into `found`. -ENOMEM. */
+int cul_core_find_files(struct cul_core_source *s);
 
 #endif

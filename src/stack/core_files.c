@@ -16,7 +16,7 @@
 #include "stack/core.h"
 #include "sys/file.h"
 
-static void add_name(struct cul_core_names *names, const char *name)
+void cul_core_add_name(struct cul_core_names *names, const char *name)
 {
 	if (names->n++ < CUL_CORE_NAMED)
 		cul_str_addf(&names->text, "%s%s", names->n > 1 ? ", " : "", name);
@@ -54,7 +54,7 @@ static int check_regular(const char *path)
 	return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -ENOEXEC;
 }
 
-ssize_t cul_core_file_head(const char *path, void *buf, size_t size)
+ssize_t cul_core_file_part(const char *path, uint64_t offset, void *buf, size_t size)
 {
 	cul_autoclose int fd = -1;
 	int ret = check_regular(path);
@@ -62,12 +62,12 @@ ssize_t cul_core_file_head(const char *path, void *buf, size_t size)
 	if (ret != 0)
 		return ret;
 	fd = cul_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? fd : cul_sys_pread_full(fd, buf, size, 0);
+	return fd < 0 ? fd : cul_sys_pread_full(fd, buf, size, offset);
 }
 
 static size_t first_page(const struct cul_objfile *file, uint8_t *page)
 {
-	ssize_t n = cul_core_file_head(cul_objfile_path(file), page, CUL_CORE_PAGE);
+	ssize_t n = cul_core_file_part(cul_objfile_path(file), 0, page, CUL_CORE_PAGE);
 
 	return n < 0 ? 0 : (size_t)n;
 }
@@ -139,7 +139,7 @@ static int try(struct cul_core_source *s, const char *path, const struct cul_map
 		return -ESTALE;
 	}
 	if (verdict == UNKNOWN)
-		add_name(&s->unchecked, path);
+		cul_core_add_name(&s->unchecked, path);
 	*out = file;
 	return 0;
 }
@@ -163,9 +163,9 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 	there.root = options->sysroot;
 	ret = try(s, cul_str_text(&path), map, is_main, &there, out, err);
 	if (ret == -ESTALE)
-		add_name(&s->wrong, err->text);
+		cul_core_add_name(&s->wrong, err->text);
 	else if (ret != 0)
-		add_name(&s->absent, cul_str_text(&path));
+		cul_core_add_name(&s->absent, cul_str_text(&path));
 	return ret;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The mappings of a core's process. The segments are its memory (one a mapping, as a rule), NT_FILE
- * says which files are in it. Cores of qemu-user and of kernels before 3.7 have no NT_FILE: then
- * the program that the user names is put where the auxiliary vector says that it was.
+ * says which files are in it, without it core_links.c.
  */
 #include <elf.h>
 #include <errno.h>
@@ -18,8 +17,7 @@
 enum {
 	MAX_CODE_FILES = 16384,
 	MAX_ALONE = 4096, /* files that are looked into for whether they have code */
-	MAX_PROGRAM_HEADERS = 64,
-	HEADERS = CUL_ELF_HEAD_MAX + MAX_PROGRAM_HEADERS * CUL_ELF_PHDR_MAX,
+	HEADERS = CUL_ELF_HEAD_MAX + CUL_CORE_MAX_PHDRS * CUL_ELF_PHDR_MAX,
 };
 
 struct maker {
@@ -61,8 +59,7 @@ static int set_file(struct maker *m, const struct cul_core_file *file, struct cu
 	return map->path ? 0 : -ENOMEM;
 }
 
-/* Program header `i` out of the first bytes of a file. */
-static bool header(const struct cul_elf_head *head, const uint8_t *bytes, size_t size, uint32_t i,
+bool cul_core_phdr(const struct cul_elf_head *head, const uint8_t *bytes, size_t size, uint32_t i,
 	struct cul_elf_phdr *ph)
 {
 	unsigned each = cul_elf_phdr_size(head);
@@ -117,13 +114,14 @@ static bool is_code(struct maker *m, const struct cul_core_file *file)
 
 	cul_str_addf(
 		&path, "%s%s", m->s->options->sysroot ? m->s->options->sysroot : "", file->path);
-	got = path.failed ? -ENOMEM : cul_core_file_head(cul_str_text(&path), bytes, sizeof(bytes));
+	got = path.failed ? -ENOMEM
+			  : cul_core_file_part(cul_str_text(&path), 0, bytes, sizeof(bytes));
 	if (got < 0)
 		return true;
 	if (cul_elf_head(bytes, (size_t)got, &head) != 0)
 		return false;
-	for (uint32_t i = 0; i < MAX_PROGRAM_HEADERS && header(&head, bytes, (size_t)got, i, &ph);
-		i++)
+	for (uint32_t i = 0;
+		i < CUL_CORE_MAX_PHDRS && cul_core_phdr(&head, bytes, (size_t)got, i, &ph); i++)
 		if (ph.type == PT_LOAD && ph.flags & PF_X && file->offset < ph.offset + ph.filesz &&
 			ph.offset < file->offset + (file->end - file->start))
 			return true;
@@ -177,89 +175,15 @@ static int add_segments(struct maker *m)
 	return ret;
 }
 
-/* Where the program was: from the entry point that the kernel told it. */
-static bool bias_of(struct cul_core_source *s, const struct cul_elf_head *head, uint64_t *bias)
-{
-	uint64_t entry;
-
-	*bias = 0;
-	if (cul_core_auxv(s->core, AT_ENTRY, &entry))
-		*bias = entry - head->entry;
-	else if (head->type == ET_DYN)
-		return false;
-	return *bias % CUL_CORE_PAGE == 0 && (head->type == ET_DYN || *bias == 0);
-}
-
-/* The segments of the --exe file, as NT_FILE would have them. Returns how many. */
-static size_t program_files(struct cul_core_source *s, const char *path,
-	struct cul_core_file files[MAX_PROGRAM_HEADERS])
-{
-	uint8_t bytes[HEADERS];
-	ssize_t got = cul_core_file_head(path, bytes, sizeof(bytes));
-	struct cul_elf_head head;
-	struct cul_elf_phdr ph;
-	uint64_t bias;
-	size_t n = 0;
-
-	if (got < 0) {
-		cul_stack_note(s->source, "%s: cannot be read: %s", path, cul_strerror((int)got));
-		return 0;
-	}
-	if (cul_elf_head(bytes, (size_t)got, &head) != 0 ||
-		cul_arch_of_elf(head.machine, head.is_64 ? 8 : 4, head.big_endian) !=
-			s->core->arch ||
-		(head.type != ET_EXEC && head.type != ET_DYN) || !bias_of(s, &head, &bias)) {
-		cul_stack_note(
-			s->source, "not used, since it is not the program of the core: %s", path);
-		return 0;
-	}
-	for (uint32_t i = 0; i < MAX_PROGRAM_HEADERS && header(&head, bytes, (size_t)got, i, &ph);
-		i++) {
-		uint64_t in_page = ph.vaddr % CUL_CORE_PAGE;
-
-		if (ph.type != PT_LOAD || !ph.filesz || ph.offset < in_page)
-			continue;
-		files[n++] = (struct cul_core_file){.start = bias + ph.vaddr - in_page,
-			.end = (bias + ph.vaddr + ph.filesz + CUL_CORE_PAGE - 1) &
-			       ~(uint64_t)(CUL_CORE_PAGE - 1),
-			.offset = ph.offset - in_page,
-			.path = path};
-		if (files[n - 1].end <= files[n - 1].start ||
-			(n > 1 && files[n - 1].start < files[n - 2].end))
-			n--;
-	}
-	return n;
-}
-
-/* A core tells the name by which its program was run, which may not lead to it from here. */
-static const char *run_as(struct cul_core_source *s, char *name, size_t size)
-{
-	uint64_t at;
-
-	if (!cul_core_auxv(s->core, AT_EXECFN, &at) ||
-		cul_mem_read_string(cul_core_mem(s->core), at, name, size) != 0 || name[0] == '\0')
-		return s->core->name[0] ? s->core->name : "its program";
-	return name;
-}
-
 int cul_core_make_maps(struct cul_core_source *s)
 {
-	struct cul_core_file program[MAX_PROGRAM_HEADERS];
 	struct maker m = {.s = s, .files = s->core->files.data, .n_files = s->core->files.len};
-	cul_autofree char *path = NULL;
-	char name[PATH_MAX];
 
-	if (m.n_files)
-		return add_segments(&m);
-	if (!s->options->exe) {
-		cul_stack_note(s->source,
-			"the core does not tell which files were mapped (NT_FILE): give the "
-			"program (%s) with --exe FILE",
-			run_as(s, name, sizeof(name)));
-		return add_segments(&m);
+	if (!m.n_files) {
+		if (cul_core_find_files(s) != 0)
+			return -ENOMEM;
+		m.files = s->found.data;
+		m.n_files = s->found.len;
 	}
-	path = realpath(s->options->exe, NULL);
-	m.n_files = program_files(s, path ? path : s->options->exe, program);
-	m.files = program;
 	return add_segments(&m);
 }
