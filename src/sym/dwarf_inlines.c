@@ -40,6 +40,7 @@ struct dwarf_body {
 
 struct dwarf_code {
 	bool read, nested_read;
+	Dwarf *dwarf;  /* what its DIEs are in: the file's own, or that of a .dwo */
 	unsigned seen; /* DIEs */
 	size_t n_bodies;
 	struct dwarf_spans functions; /* by start */
@@ -148,6 +149,8 @@ static int read_unit(struct cul_objfile *o, struct dwarf_code *code, size_t unit
 	code->nested_read = nested;
 	if (!cul_dwarf_units_die(o, unit, &die))
 		return -ENOENT;
+	cul_dwarf_split_die(o, &die);
+	code->dwarf = dwarf_cu_getdwarf(die.cu);
 	ret = add_functions(code, &die, nested, 0);
 	if (ret == 0 && code->n_bodies)
 		code->bodies = cul_calloc(code->n_bodies, sizeof(*code->bodies));
@@ -228,15 +231,14 @@ static int add_calls(
 	return ret;
 }
 
-static int read_body(
-	struct cul_objfile *o, struct dwarf_code *code, struct dwarf_body *body, Dwarf_Off off)
+static int read_body(struct dwarf_code *code, struct dwarf_body *body, Dwarf_Off off)
 {
 	Dwarf_Die die;
 
 	if (body->read)
 		return 0;
 	body->read = true;
-	return dwarf_offdie(o->dwarf, off, &die) ? add_calls(code, body, &die, 0) : 0;
+	return dwarf_offdie(code->dwarf, off, &die) ? add_calls(code, body, &die, 0) : 0;
 }
 
 static const char *name_of(struct cul_objfile *o, Dwarf_Die *die)
@@ -309,7 +311,7 @@ int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out
 	if (ret != 0)
 		return ret;
 	body = &code->bodies[function->body];
-	ret = read_body(o, code, body, function->die);
+	ret = read_body(code, body, function->die);
 	if (ret != 0)
 		return ret;
 	chain[depth++] = function;
@@ -319,7 +321,7 @@ int cul_objfile_calls(struct cul_objfile *o, uint64_t addr, struct cul_call *out
 	memset(out, 0, depth * sizeof(*out));
 	cul_objfile_line(o, addr, &out[0].file, &out[0].line);
 	for (size_t i = 0; i < depth; i++) {
-		if (!dwarf_offdie(o->dwarf, chain[depth - 1 - i]->die, &die))
+		if (!dwarf_offdie(code->dwarf, chain[depth - 1 - i]->die, &die))
 			return -EBADMSG;
 		out[i].function = name_of(o, &die);
 		origin = origin_of(&die, &line);

@@ -110,7 +110,7 @@ static const char *comp_dir(Dwarf_Die *unit)
 {
 	Dwarf_Attribute mem;
 
-	return dwarf_attr(unit, DW_AT_comp_dir, &mem) ? dwarf_formstring(&mem) : NULL;
+	return dwarf_formstring(dwarf_attr_integrate(unit, DW_AT_comp_dir, &mem));
 }
 
 const char *cul_dwarf_lines_shorten(const char *path, Dwarf_Die *unit)

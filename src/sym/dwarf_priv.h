@@ -42,6 +42,9 @@ int cul_dwarf_lines_unit(struct cul_objfile *o, uint64_t addr, size_t *unit);
 /* A source file's name relative to the directory of the build when it lies below. */
 const char *cul_dwarf_lines_shorten(const char *path, Dwarf_Die *unit);
 
+/* dwarf_split.c: the unit's DIE in its .dwo, where it has one and that can be had. */
+void cul_dwarf_split_die(struct cul_objfile *o, Dwarf_Die *die);
+
 /* dwarf_inlines.c */
 void cul_dwarf_inlines_free(struct cul_objfile *o);
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs that were built in ways of their own."""
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+from stacks import SOURCE, Program, look
+from support.case import check, equal, test
+from test_hostile import bounded
+
+CHAIN = ["wait_here", "step", *["below"] * 4]
+
+
+def built(where, compiler, *flags, name="built"):
+    """Compiled there in two steps, as what -gsplit-dwarf writes is named by the object."""
+    path = pathlib.Path(where) / name
+    subprocess.run([compiler, "-g", "-O1", *flags, "-c", "-o", f"{name}.o", SOURCE / "tests/stack/programs/built.c"],
+                   cwd=where, check=True)
+    subprocess.run([compiler, *flags, "-o", path, f"{name}.o", "-pthread"], cwd=where, check=True)
+    return path
+
+
+def by_gdb(pid):
+    """Of the first thread's own functions: name, and line of the file."""
+    text = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid), "-ex", "bt"], text=True, timeout=60, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return re.findall(r"^#\d+ +(?:0x\w+ in )?(\w+) .* at \S*built\.c:(\d+)$", text, re.M)
+
+
+def unfolded(stack):
+    """Its frames, each as often as it is there: a recursion is told once."""
+    frames, at = [], 0
+    while at < len(stack["frames"]):
+        f = stack["frames"][at]
+        part = stack["frames"][at:at + f.get("period", 1)]
+        frames += part * f.get("times", 1)
+        at += len(part)
+    return frames
+
+
+def own(stack):
+    return [(f["function"], str(f["line"])) for f in unfolded(stack) if f["user"] and f["function"] in
+            {*CHAIN, "main", "thread"} and (f["file"] or "").endswith("built.c")]
+
+
+@test("built: what is inlined in a program whose debug information is in .dwo files, as gdb has it")
+def split_dwarf():
+    for compiler, version in [("gcc", 4), ("gcc", 5), ("clang-14", 4), ("clang-14", 5)]:
+        with tempfile.TemporaryDirectory() as where:
+            path = built(where, compiler, f"-gdwarf-{version}", "-gsplit-dwarf")
+            with Program("built", path=str(path)) as p:
+                said = own(look(p.pid).of(p.pid))
+                equal([name for name, _ in said], [*CHAIN, "main"], f"{compiler} {version}")
+                equal(said, by_gdb(p.pid), f"{compiler} {version}")
+
+
+@test("built: a .dwo file that is not there, another's, or nothing to be read, is done without")
+def split_lost():
+    with tempfile.TemporaryDirectory() as where:
+        path = built(where, "gcc", "-gsplit-dwarf")
+        dwo = path.with_suffix(".dwo")
+        other = built(where, "gcc", "-gsplit-dwarf", "-O2", name="other").with_suffix(".dwo")
+        with Program("built", path=str(path)) as p:
+            check("step" in dict(own(look(p.pid).of(p.pid))), "it is not read while it is there")
+            for change in [lambda: other.rename(dwo), lambda: os.mkfifo(dwo), lambda: dwo.symlink_to("/dev/zero"),
+                           lambda: None]:
+                dwo.unlink(missing_ok=True)
+                change()
+                said = bounded(p.pid, seconds=10)
+                found = own(next(s for s in said if s["type"] == "stack" and s["threads"][0]["tid"] == p.pid))
+                equal([name for name, _ in found], ["wait_here", *["below"] * 4, "main"], "functions")
