@@ -73,9 +73,14 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
 	return sections;
 }
 
-/* $a, $d, $t, $x: ARM's mapping symbols mark code and data, they name nothing. */
+/*
+ * $a, $d, $t, $x: ARM's mapping symbols mark code and data, they name nothing. _MIPS_STUBS_ stands
+ * for all stubs of a file, which have names of their own.
+ */
 static bool is_mapping_symbol(struct cul_objfile *o, const char *name)
 {
+	if (o->machine == EM_MIPS)
+		return strcmp(name, "_MIPS_STUBS_") == 0;
 	if (o->machine != EM_ARM && o->machine != EM_AARCH64)
 		return false;
 	return name[0] == '$' && name[1] && strchr("adtx", name[1]) &&

@@ -18,6 +18,10 @@ enum {
 	CUL_ARM_N_REGS,
 };
 
+/* stub.c: `stub` of struct cul_arch. */
+bool cul_arm_stub(
+	const uint8_t *code, size_t size, uint64_t addr, uint64_t *slot, unsigned *length);
+
 #define CUL_ARM_PRESERVED (0xffull << CUL_ARM_R4) /* r4-r11 */
 
 #endif

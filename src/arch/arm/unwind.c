@@ -132,6 +132,7 @@ const struct cul_arch cul_arch_arm = {
 	.reg_ip = CUL_ARM_PC,
 	.reg_sp = CUL_ARM_SP,
 	.reg_flags = CUL_ARM_CPSR,
+	.stub = cul_arm_stub,
 	.unwind = &unwind,
 	.core = &cul_arm_core,
 };

@@ -25,6 +25,17 @@ static const struct {
 	{&cul_arch_aarch64, 0x4002c0, "d503245f d0000410 f9400211 91000210 d61f0220", 0x482000, 20},
 	{&cul_arch_aarch64, 0x720, "a9bf7bf0 f00000f0 f947fe11 913fe210 d61f0220", 0, 0},
 	{&cul_arch_aarch64, 0x7a0, "90000110 f9401a11 9100c210", 0, 0},
+	/* arm-linux-gnueabihf-gcc 12: plain, --long-plt, the first entry; called by a Thumb branch
+	 */
+	{&cul_arch_arm, 0x4bc, "e28fc600 e28cca01 e5bcfb4c", 0x2010, 12},
+	{&cul_arch_arm, 0x340, "e28fc200 e28cc600 e28cca01 e5bcfcc4", 0x200c, 16},
+	{&cul_arch_arm, 0x49c, "e52de004 e59fe004 e08fe00e e5bef008", 0, 0},
+	{&cul_arch_arm, 0x4bc, "e28fc600 e28cca01", 0, 0},
+	{&cul_arch_arm, 0x4bc, "e28fc600 e28cca01 e28cca01 e28cca01 e5bcfb4c", 0, 0},
+	{&cul_arch_arm, 0x308, "e7fd4778 e28fc600 e28cca01 e5bcfcfc", 0x2010, 16},
+	/* lld 14, near and far */
+	{&cul_arch_arm, 0x10300, "e28fc600 e28cca20 e5bcf0a8 d4d4d4d4", 0x303b0, 12},
+	{&cul_arch_arm, 0x10300, "e59fc004 e08cc00f e59cf000 000200a4", 0x303b0, 16},
 	{&cul_arch_aarch64, 0x90007a0, "90800010 f9401a11 9100c210 d61f0220", 0xffffffff09000030ull,
 		16},
 };

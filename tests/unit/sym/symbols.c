@@ -124,7 +124,7 @@ static void test_labels(void **state)
 }
 
 /* Each stub that objdump names. */
-static unsigned check_stubs(const char *path)
+static unsigned check_stubs(const char *objdump, const char *path)
 {
 	struct cul_objfile *o = open_file(path);
 	char command[600], line[512], name[400];
@@ -132,7 +132,7 @@ static unsigned check_stubs(const char *path)
 	unsigned n = 0;
 	FILE *dump;
 
-	snprintf(command, sizeof(command), "objdump -d %s | grep '@plt>:'", path);
+	snprintf(command, sizeof(command), "%s -d %s | grep '@plt>:'", objdump, path);
 	dump = popen(command, "r");
 	assert_non_null(dump);
 	while (fgets(line, sizeof(line), dump)) {
@@ -162,7 +162,70 @@ static void test_stubs(void **state)
 	snprintf(names, sizeof(names), "%s", witness("cat %s", fixture_path("stubs")));
 	for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
 		print_message("  %s\n", name);
-		assert_true(check_stubs(fixture_path(name)) >= 6);
+		assert_true(check_stubs("objdump", fixture_path(name)) >= 6);
+	}
+}
+
+static void test_arm_stubs(void **state)
+{
+	char near[64], far[64];
+
+	if (sscanf(witness("cat %s", fixture_path("stubs-arm")), "%63s %63s", near, far) != 2) {
+		print_message("no compiler for arm\n");
+		skip();
+	}
+	assert_true(check_stubs("arm-linux-gnueabihf-objdump", fixture_path(near)) >= 6);
+	assert_true(check_stubs("arm-linux-gnueabihf-objdump", fixture_path(far)) >= 6);
+}
+
+/* A stub of MIPS hands the number of its symbol to the dynamic linker, in t8 by its last word. */
+static void check_mips_stubs(const char *name, const char *machine)
+{
+	struct cul_objfile *o = open_file(fixture_path(name));
+	char command[700];
+	unsigned long long addr;
+	unsigned number, n = 0;
+	FILE *dump;
+
+	snprintf(command, sizeof(command),
+		"%s-objdump -d -j .MIPS.stubs %s | tr , ' ' | "
+		"awk '$3 ~ /^(li|d?addiu)$/ && $4 == \"t8\" && $NF > 0 { print $1, $NF }'",
+		machine, fixture_path(name));
+	dump = popen(command, "r");
+	assert_non_null(dump);
+	while (fscanf(dump, "%llx: %u", &addr, &number) == 2) {
+		char symbol[128];
+
+		snprintf(symbol, sizeof(symbol), "%s@plt",
+			strtok((char *)witness("%s-readelf --dyn-syms -W %s | "
+					       "awk '$1 == \"%u:\" { print $8 }'",
+				       machine, fixture_path(name), number),
+				"@\n"));
+		check_at(o, addr - 12, symbol, 0);
+		check_at(o, addr, symbol, 12);
+		n++;
+	}
+	pclose(dump);
+	assert_true(n >= 6);
+	cul_objfile_free(o);
+}
+
+static void test_mips_stubs(void **state)
+{
+	char names[512], *save = NULL;
+
+	snprintf(names, sizeof(names), "%s", witness("cat %s", fixture_path("stubs-mips")));
+	if (!names[0]) {
+		print_message("no compiler for mips\n");
+		skip();
+	}
+	for (char *name = strtok_r(names, " \n", &save); name;
+		name = strtok_r(NULL, " \n", &save)) {
+		char *machine = strtok_r(NULL, " \n", &save);
+
+		assert_non_null(machine);
+		print_message("  %s\n", name);
+		check_mips_stubs(name, machine);
 	}
 }
 
@@ -194,6 +257,8 @@ int main(void)
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_stubs),
 		cmocka_unit_test(test_static_stubs),
+		cmocka_unit_test(test_arm_stubs),
+		cmocka_unit_test(test_mips_stubs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
