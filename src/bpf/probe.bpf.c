@@ -448,36 +448,6 @@ int probe_fentry(__u64 *ctx)
 	return give_back(s, enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0));
 }
 
-/* As a number of 64 bits, which needs no extension. */
-static __u64 (*const this_cpu)(void) = (void *)BPF_FUNC_get_smp_processor_id;
-
-/*
- * In front of probe_fentry, behind a condition that only asks for arguments and said no: all that
- * is done for the call. Of one program no two run on a CPU at once.
- */
-SEC("culprit/gate")
-int probe_gate(void *ctx)
-{
-	struct cul_probe_refusals *at;
-	struct cul_probe_totals *sum;
-	__u64 cpu;
-	__u32 site;
-
-	if (bpf_get_current_pid_tgid() >> 32 == PATCHED(CUL_PATCH_OWN)) {
-		site = PATCHED(CUL_PATCH_SITE);
-		sum = bpf_map_lookup_elem(&totals, &site);
-		/* Another addition than below, or the compiler makes them one, with a jump. */
-		if (sum)
-			__sync_fetch_and_add(&sum->own, live);
-		return 0;
-	}
-	cpu = this_cpu();
-	__asm__ volatile("%0 &= %1" : "+r"(cpu) : "i"(CUL_PATCH_CPUS));
-	__asm__ volatile("%0 = %1 ll" : "=r"(at) : "i"(CUL_PATCH_REFUSALS));
-	at[cpu].calls += live;
-	return 0;
-}
-
 SEC("culprit/fexit")
 int probe_fexit(__u64 *ctx)
 {

@@ -88,8 +88,8 @@ struct cul_probe_totals {
 
 /* Calls that a gate refused, by site and CPU; not in the totals. No two CPUs share a line. */
 struct cul_probe_refusals {
-	__u64 calls;
-	__u64 pad[7];
+	__u64 calls, own;
+	__u64 pad[6];
 };
 
 /* A call that has not returned yet is known by where its return address lies. */
@@ -182,15 +182,12 @@ struct cul_probe_event {
  * loads the result as often as it needs to.
  */
 enum {
-	CUL_PATCH_SITE = 0x51734001,     /* the site, or CUL_SITE_BY_COOKIE */
-	CUL_PATCH_ARGS = 0x51734002,     /* argument words of the function */
-	CUL_PATCH_SCRATCH = 0x51734003,  /* scratch area: programs that may nest have their own */
-	CUL_PATCH_CODE = 0x51734004,     /* 1: go on, 0: filtered */
-	CUL_PATCH_PAIRED = 0x51734006,   /* 1: this site comes back, if calls are told then */
-	CUL_PATCH_CODED = 0x51734005,    /* whether there is code of user space's own */
-	CUL_PATCH_REFUSALS = 0x51734007, /* the address of the site's struct cul_probe_refusals */
-	CUL_PATCH_CPUS = 0x51734008,     /* of those there are as many, a power of two, less one */
-	CUL_PATCH_OWN = 0x51734009,      /* own_tgid */
+	CUL_PATCH_SITE = 0x51734001,    /* the site, or CUL_SITE_BY_COOKIE */
+	CUL_PATCH_ARGS = 0x51734002,    /* argument words of the function */
+	CUL_PATCH_SCRATCH = 0x51734003, /* scratch area: programs that may nest have their own */
+	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
+	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
+	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

@@ -100,6 +100,12 @@ size_t cul_asm_jump_imm(struct cul_compile *c, uint8_t op, uint8_t dst, int32_t 
 	return c->code->len - 1;
 }
 
+size_t cul_asm_jump32(struct cul_compile *c, uint8_t op, uint8_t dst, int32_t imm)
+{
+	emit(c, BPF_JMP32 | BPF_K | op, dst, 0, 0, imm);
+	return c->code->len - 1;
+}
+
 void cul_asm_land(struct cul_compile *c, size_t jump)
 {
 	size_t distance = c->code->len - jump - 1;

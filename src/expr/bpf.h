@@ -51,7 +51,11 @@ enum cul_bpf_fault {
 struct cul_bpf_layout {
 	const struct cul_bpf_input *inputs;
 	size_t n_inputs;
-	uint8_t inputs_reg;   /* R6..R10: points to the inputs; preserved by the code */
+	/*
+	 * R6..R10: points to the inputs; preserved by the code. R1 and R5 are for code without
+	 * calls, which leaves R5 alone; whether it left R1, its instructions tell.
+	 */
+	uint8_t inputs_reg;
 	int16_t stack_free;   /* the stack is free below this offset from R10: 0, or negative */
 	uint16_t stack_limit; /* bytes below stack_free that may be used; 0: down to -512 */
 	/*
@@ -78,5 +82,13 @@ int cul_expr_compile_address(const struct cul_expr *e, const struct cul_bpf_layo
  */
 int cul_expr_compile_parts(const struct cul_expr *e, uint64_t parts,
 	const struct cul_bpf_layout *layout, struct cul_bpf_code *code, struct cul_error *err);
+/*
+ * The same, of one part at least, as a branch: when all are true, what stands behind the code is
+ * performed, else what the caller puts at `*no`, where there is room for so many instructions,
+ * which do not come back. No fault is told.
+ */
+int cul_expr_compile_branch(const struct cul_expr *e, uint64_t parts,
+	const struct cul_bpf_layout *layout, size_t room, size_t *no, struct cul_bpf_code *code,
+	struct cul_error *err);
 
 #endif

@@ -386,29 +386,51 @@ int cul_expr_compile_address(const struct cul_expr *e, const struct cul_bpf_layo
 	return finish(&c, cul_compile_address(&c, e->root), from);
 }
 
-/* Jumps to `no` unless `n` is true. */
-static int unless(struct cul_compile *c, const struct cul_node *n, struct cul_jumps *no)
+static bool is_word(const struct cul_type *t)
+{
+	return t->size == 4 && (t->kind == CUL_KIND_INT || t->kind == CUL_KIND_ENUM);
+}
+
+/* Of a comparison with a number: whether 32 bits are compared, which then are in R0. */
+static bool load_word(struct cul_compile *c, const struct cul_node *n)
+{
+	const struct cul_node *a = n->a;
+
+	/* The same bits as another type. */
+	while (a->op == CUL_OP_CAST && is_word(a->type) && is_word(a->a->type))
+		a = a->a;
+	return n->b->op == CUL_OP_CONST && a->op == CUL_OP_INPUT && is_word(a->type) &&
+	       cul_compile_word(c, a);
+}
+
+/* Jumps to one of `to` when `n` is as true as `on`. */
+static int branch(struct cul_compile *c, const struct cul_node *n, bool on, struct cul_jumps *to)
 {
 	uint8_t jump;
 	int r;
 
 	if (!is_comparison(n)) {
+		jump = on ? BPF_JNE : BPF_JEQ;
 		r = cul_compile_value(c, n);
 		if (!r)
-			cul_asm_wait(c, no, cul_asm_jump_imm(c, BPF_JEQ, BPF_REG_0, 0));
+			cul_asm_wait(c, to, cul_asm_jump_imm(c, jump, BPF_REG_0, 0));
 		return r;
 	}
-	jump = comparison(opposite(n->op), n->a->type->is_signed);
+	jump = comparison(on ? n->op : opposite(n->op), n->a->type->is_signed);
+	if (load_word(c, n)) {
+		cul_asm_wait(c, to, cul_asm_jump32(c, jump, BPF_REG_0, (int32_t)n->b->value));
+		return 0;
+	}
 	if (n->b->op == CUL_OP_CONST && (int64_t)n->b->value == (int32_t)n->b->value) {
 		r = cul_compile_value(c, n->a);
 		if (!r)
 			cul_asm_wait(
-				c, no, cul_asm_jump_imm(c, jump, BPF_REG_0, (int32_t)n->b->value));
+				c, to, cul_asm_jump_imm(c, jump, BPF_REG_0, (int32_t)n->b->value));
 		return r;
 	}
 	r = operands(c, n->a, n->b);
 	if (!r)
-		cul_asm_wait(c, no, cul_asm_jump(c, jump, BPF_REG_0, BPF_REG_1));
+		cul_asm_wait(c, to, cul_asm_jump(c, jump, BPF_REG_0, BPF_REG_1));
 	return r;
 }
 
@@ -425,11 +447,9 @@ int cul_expr_compile_parts(const struct cul_expr *e, uint64_t set,
 	if (!e->value)
 		return cul_caret_no_value(e, err);
 	n = cul_expr_split(e->value, parts);
-	for (unsigned i = 0; i < n && !r; i++) {
-		if (!(set >> i & 1))
-			continue;
-		r = unless(&c, parts[i], &no);
-	}
+	for (unsigned i = 0; i < n && !r; i++)
+		if (set >> i & 1)
+			r = branch(&c, parts[i], false, &no);
 	cul_asm_imm(&c, BPF_REG_0, 1);
 	if (no.len) {
 		end = cul_asm_jump_imm(&c, BPF_JA, 0, 0);
@@ -437,5 +457,37 @@ int cul_expr_compile_parts(const struct cul_expr *e, uint64_t set,
 		cul_asm_imm(&c, BPF_REG_0, 0);
 		cul_asm_land(&c, end);
 	}
+	return finish(&c, r, from);
+}
+
+int cul_expr_compile_branch(const struct cul_expr *e, uint64_t set,
+	const struct cul_bpf_layout *layout, size_t room, size_t *no, struct cul_bpf_code *code,
+	struct cul_error *err)
+{
+	const struct cul_node *parts[CUL_EXPR_MAX_PARTS];
+	struct cul_compile c = start(e, layout, code, err);
+	struct cul_jumps differ = {0}, yes = {0};
+	size_t from = code->len;
+	unsigned n;
+	int r = 0;
+
+	if (!e->value)
+		return cul_caret_no_value(e, err);
+	n = cul_expr_split(e->value, parts);
+	if (n < CUL_EXPR_MAX_PARTS)
+		set &= (1ull << n) - 1;
+	for (unsigned i = 0; i < n && !r; i++) {
+		bool last = !(set >> i >> 1);
+
+		if (set >> i & 1)
+			r = branch(&c, parts[i], last, last ? &yes : &differ);
+	}
+	cul_asm_land_all(&c, &differ);
+	cul_asm_land_all(&c, &c.faults);
+	cul_asm_land_all(&c, &c.zeros);
+	*no = code->len;
+	for (size_t i = 0; i < room; i++)
+		cul_bpf_emit(code, (struct bpf_insn){0});
+	cul_asm_land_all(&c, &yes);
 	return finish(&c, r, from);
 }

@@ -48,6 +48,7 @@ void cul_asm_extend(struct cul_compile *c, uint8_t reg, unsigned bits, bool is_s
 /* Jumps, conditional or (BPF_JA) not, to where cul_asm_land will be called with the result. */
 size_t cul_asm_jump(struct cul_compile *c, uint8_t op, uint8_t dst, uint8_t src);
 size_t cul_asm_jump_imm(struct cul_compile *c, uint8_t op, uint8_t dst, int32_t imm);
+size_t cul_asm_jump32(struct cul_compile *c, uint8_t op, uint8_t dst, int32_t imm);
 void cul_asm_land(struct cul_compile *c, size_t jump);
 /* The same for a set of jumps. cul_asm_land_all frees it. */
 void cul_asm_wait(struct cul_compile *c, struct cul_jumps *jumps, size_t jump);
@@ -63,6 +64,8 @@ int cul_compile_address(struct cul_compile *c, const struct cul_node *n);
 int cul_compile_load(struct cul_compile *c, const struct cul_node *n);
 int cul_compile_input(
 	struct cul_compile *c, const struct cul_node *n, uint8_t reg); /* into `reg` */
+/* An input of four bytes as it lies there, not extended; false: it is none, nothing was done. */
+bool cul_compile_word(struct cul_compile *c, const struct cul_node *n);
 int cul_compile_match(struct cul_compile *c, const struct cul_node *n);
 
 #endif

@@ -179,6 +179,19 @@ int cul_compile_input(struct cul_compile *c, const struct cul_node *n, uint8_t r
 	return 0;
 }
 
+bool cul_compile_word(struct cul_compile *c, const struct cul_node *n)
+{
+	const struct cul_bpf_input *in;
+
+	if (n->value >= c->layout->n_inputs)
+		return false;
+	in = &c->layout->inputs[n->value];
+	if (in->bytes || in->size != 4)
+		return false;
+	cul_asm_load(c, 4, BPF_REG_0, c->layout->inputs_reg, in->offset);
+	return true;
+}
+
 /* Jumps to `differ` unless the `len` bytes at base+off are those of `text`. */
 static void compare_bytes(struct cul_compile *c, uint8_t base, int off, const char *text,
 	size_t len, struct cul_jumps *differ)

@@ -125,6 +125,7 @@ static int arm_fentry_one(
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.gate = at_return ? NULL : &run->generated[i].gate,
 		.gate_site = (unsigned)i,
+		.gate_refused = run->generated[i].gate_refused,
 		.gated = run->generated[i].gated,
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
@@ -462,16 +463,17 @@ int cul_probe_arm(struct cul_probe_run *run, struct cul_error *err)
 		return r;
 	run->start_ns = run->rated_ns = cul_clock_now();
 	run->attach_ns = run->start_ns - start;
-	cul_probe_program_go_live(&run->program, true);
-	return 0;
+	r = cul_probe_program_go_live(&run->program);
+	return r ? cul_fail(err, r, "reading what was counted: %s", cul_strerror(r)) : 0;
 }
 
 int cul_probe_disarm(struct cul_probe_run *run, struct cul_error *err)
 {
-	int r;
+	int r = cul_probe_program_end(&run->program);
 
-	cul_probe_program_go_live(&run->program, false);
 	run->end_ns = cul_clock_now();
+	if (r)
+		return cul_fail(err, r, "reading what was counted: %s", cul_strerror(r));
 	/* One that began before may still count. */
 	r = cul_sys_bpf_wait_for_programs();
 	return r ? cul_fail(err, r, "waiting for the programs that still run: %s", cul_strerror(r))

@@ -13,7 +13,7 @@
 
 enum {
 	CUL_GENERATED_VALUES = CUL_PROBE_VALUES,
-	CUL_GATE_CONTEXT = -8, /* where a gate leaves its context, from R10 */
+	CUL_GATE_REFUSED = 15, /* instructions that a gate has room for */
 };
 
 /* A value that an expression gives, and where. */
@@ -32,11 +32,13 @@ struct cul_generated {
 	struct cul_bpf_code entry, back; /* empty: go on always */
 	/*
 	 * What of the condition asks for arguments alone, for the start of a program at fentry: R1
-	 * is its context, R0 becomes 1 or 0. It does the work of the first instructions of `entry`
-	 * behind the very first. Empty: there is nothing like it.
+	 * is its context, also in what stands behind it, where all calls go that are let in. The
+	 * others go to `gate_refused`, where there is room for CUL_GATE_REFUSED instructions, which
+	 * do not come back. It does the work of the first `gated` instructions of `entry` behind
+	 * the very first. Empty: there is nothing like it.
 	 */
 	struct cul_bpf_code gate;
-	size_t gated;
+	size_t gate_refused, gated;
 	struct cul_generated_value values[CUL_GENERATED_VALUES];
 	size_t n_values;
 	size_t n_args;     /* the first of `values` are --args; then --hist, if any */

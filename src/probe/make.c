@@ -6,6 +6,7 @@
 #include "probe/program.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +29,6 @@ const char *const cul_probe_template_names[CUL_TEMPLATES] = {
 	"probe_entry",
 	"probe_return",
 	"probe_fentry",
-	"probe_gate",
 	"probe_fexit",
 	"probe_before",
 	"probe_after",
@@ -155,50 +155,61 @@ static void add_template(struct cul_bpf_code *to, const struct bpf_insn *insns, 
 		fetch_add(to->insns + from, n);
 }
 
-/* Where a gate counts: a place for each CPU, side by side, those of one site after another's. */
-static void place_refusals(struct cul_bpf_code *to, size_t from, const struct cul_probe_program *p,
-	const struct cul_probe_instance *instance)
+/*
+ * All that is done for a call that the gate refused: it is counted, on its CPU, those of our own
+ * apart. Of one program no two run on a CPU at once. `place`: of the site's counters in the map.
+ */
+static void put_refused(
+	struct bpf_insn at[CUL_GATE_REFUSED], const struct cul_probe_program *p, size_t place)
 {
-	size_t place = instance->gate_site * p->gate_cpus * sizeof(struct cul_probe_refusals);
+	enum { SHIFT = 6 }; /* of a struct cul_probe_refusals */
+	const struct bpf_insn refused[CUL_GATE_REFUSED] = {
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf},
+		/* R1 = its CPU, R0 = its tgid */
+		{.code = BPF_LDX | BPF_MEM | BPF_W,
+			.dst_reg = 1,
+			.off = (int16_t)p->gate_offsets.cpu},
+		{.code = BPF_LDX | BPF_MEM | BPF_W, .off = (int16_t)p->gate_offsets.tgid},
+		{.code = BPF_ALU64 | BPF_AND | BPF_K,
+			.dst_reg = 1,
+			.imm = (int32_t)p->gate_cpus - 1},
+		{.code = BPF_ALU64 | BPF_LSH | BPF_K, .dst_reg = 1, .imm = SHIFT},
+		/* R2 = the CPU's counters */
+		{.code = BPF_LD | BPF_IMM | BPF_DW,
+			.dst_reg = 2,
+			.src_reg = BPF_PSEUDO_MAP_VALUE,
+			.imm = bpf_map__fd(p->skel->maps.refusals)},
+		{.imm = (int32_t)place},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = 2, .src_reg = 1},
+		{.code = BPF_JMP | BPF_JNE | BPF_K, .off = 1, .imm = (int32_t)getpid()},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K,
+			.dst_reg = 2,
+			.imm = offsetof(struct cul_probe_refusals, own)},
+		{.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 1, .src_reg = 2},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 1, .imm = 1},
+		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 1},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
 
-	if (to->failed)
-		return;
-	patch(to->insns + from, to->len - from, CUL_PATCH_CPUS, (int32_t)p->gate_cpus - 1);
-	patch(to->insns + from, to->len - from, CUL_PATCH_OWN, (int32_t)getpid());
-	for (size_t i = from; i + 1 < to->len; i++) {
-		struct bpf_insn *insn = &to->insns[i];
-
-		if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) || insn->imm != CUL_PATCH_REFUSALS)
-			continue;
-		insn[0].src_reg = BPF_PSEUDO_MAP_VALUE;
-		insn[0].imm = bpf_map__fd(p->skel->maps.refusals);
-		insn[1].imm = (int32_t)place;
-	}
+	_Static_assert(sizeof(struct cul_probe_refusals) == 1 << SHIFT, "");
+	memcpy(at, refused, sizeof(refused));
 }
 
 /* The gate, what becomes of a call that it does not let in, and the way on to what comes behind. */
 static void add_gate(struct cul_bpf_code *to, const struct cul_probe_program *p,
 	const struct cul_probe_instance *instance)
 {
-	const struct cul_probe_insns *refused = &p->templates[CUL_TEMPLATE_GATE];
 	const struct bpf_insn way_in[] = {
-		{.code = BPF_LDX | BPF_MEM | BPF_DW,
-			.dst_reg = 1,
-			.src_reg = 10,
-			.off = CUL_GATE_CONTEXT},
 		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	const struct bpf_insn let_in = {
-		.code = BPF_JMP | BPF_JNE | BPF_K, .off = (int16_t)refused->n};
-	size_t from;
 
 	add_insns(to, instance->gate->insns, instance->gate->len);
-	add_insns(to, &let_in, 1);
-	from = to->len;
-	add_template(to, refused->insns, refused->n, instance, true);
-	place_refusals(to, from, p, instance);
-	add_insns(to, way_in, 3);
+	add_insns(to, way_in, 2);
+	if (!to->failed)
+		put_refused(to->insns + instance->gate_refused, p,
+			instance->gate_site * p->gate_cpus * sizeof(struct cul_probe_refusals));
 }
 
 /* What the expressions still have to do behind a gate: n, 0: nothing. */

@@ -267,7 +267,9 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		find_offsets(run, &config.offsets);
 	config.n_scratches = few || tracepoints ? 1 + 2 * (unsigned)run->sites.sites.len : 1;
 	/* A gate asks nothing but its condition: not whose call it is, or where. */
-	if (few && !run->pid && !run->only_pid && !o->cpus)
+	if (few && !run->pid && !run->only_pid && !o->cpus &&
+		offset_of(run, "task_struct", "tgid", &config.gate_offsets.tgid) &&
+		offset_of(run, "task_struct", "thread_info.cpu", &config.gate_offsets.cpu))
 		config.n_gates = (unsigned)run->sites.sites.len;
 	if (run->pid)
 		config.n_scratches = CUL_PROBE_CROWD;

@@ -38,6 +38,8 @@ void cul_probe_program_free(struct cul_probe_program *p)
 	probe_bpf__destroy(p->skel);
 	for (unsigned t = 0; t < CUL_TEMPLATES; t++)
 		free(p->templates[t].insns);
+	free(p->refused[0]);
+	free(p->refused[1]);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -218,6 +220,7 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 	p->pidns = cul_sys_pidns();
 	/* A gate knows us by the kernel's number. */
 	p->n_gates = p->pidns.ino ? 0 : config->n_gates;
+	p->gate_offsets = config->gate_offsets;
 	ring_bytes = cul_rings_size(cul_cpus_count(&p->possible));
 	r = load_templates(p, config, ring_bytes, err);
 	if (r || !config->events)
@@ -293,25 +296,54 @@ int cul_probe_program_set_recipe(
 	return cul_sys_bpf_map_update(bpf_map__fd(p->skel->maps.recipes), &site, recipe);
 }
 
-void cul_probe_program_go_live(struct cul_probe_program *p, bool live)
+/* What all gates have kept out until now; none without gates. */
+static int read_refused(struct cul_probe_program *p, struct cul_probe_refusals **out)
 {
-	__atomic_store_n(&p->skel->bss->live, live, __ATOMIC_RELEASE);
+	cul_autofree struct cul_probe_refusals *all = NULL;
+	__u32 first = 0;
+	int r;
+
+	if (!p->n_gates)
+		return 0;
+	all = cul_calloc((size_t)p->n_gates * p->gate_cpus, sizeof(*all));
+	r = all ? cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.refusals), &first, all)
+		: -ENOMEM;
+	if (!r)
+		*out = cul_take(all);
+	return r;
 }
 
-/* What the site's gate kept out. */
+int cul_probe_program_go_live(struct cul_probe_program *p)
+{
+	int r = read_refused(p, &p->refused[0]);
+
+	if (!r)
+		__atomic_store_n(&p->skel->bss->live, 1, __ATOMIC_RELEASE);
+	return r;
+}
+
+int cul_probe_program_end(struct cul_probe_program *p)
+{
+	__atomic_store_n(&p->skel->bss->live, 0, __ATOMIC_RELEASE);
+	p->ended = true;
+	return read_refused(p, &p->refused[1]);
+}
+
+/* What the site's gate kept out while the run was live: gates count always. */
 static int add_refusals(struct cul_probe_program *p, unsigned site, struct cul_probe_totals *out)
 {
-	size_t n = p->n_gates * p->gate_cpus;
-	cul_autofree struct cul_probe_refusals *all = cul_calloc(n, sizeof(*all));
-	__u32 first = 0;
-	int r = all ? cul_sys_bpf_map_lookup(bpf_map__fd(p->skel->maps.refusals), &first, all)
-		    : -ENOMEM;
+	cul_autofree struct cul_probe_refusals *now = NULL;
+	const struct cul_probe_refusals *from = p->refused[0], *to = p->refused[1];
+	int r = p->ended ? 0 : read_refused(p, &now);
 
 	if (r)
 		return r;
-	for (size_t i = site * p->gate_cpus; i < (site + 1) * p->gate_cpus; i++) {
-		out->calls += all[i].calls;
-		out->filtered += all[i].calls;
+	if (!p->ended)
+		to = now;
+	for (size_t i = site * p->gate_cpus; from && to && i < (site + 1) * p->gate_cpus; i++) {
+		out->own += to[i].own - from[i].own;
+		out->calls += to[i].calls - from[i].calls;
+		out->filtered += to[i].calls - from[i].calls;
 	}
 	return 0;
 }

@@ -26,7 +26,6 @@ enum cul_probe_template {
 	CUL_TEMPLATE_ENTRY, /* kprobe, kprobe-multi, uprobe */
 	CUL_TEMPLATE_RETURN,
 	CUL_TEMPLATE_FENTRY,
-	CUL_TEMPLATE_GATE, /* in front of it: counts what the condition refuses at once */
 	CUL_TEMPLATE_FEXIT,
 	CUL_TEMPLATE_BEFORE, /* an instruction, and the one after it */
 	CUL_TEMPLATE_AFTER,
@@ -51,6 +50,11 @@ struct cul_probe_insns {
 
 struct probe_bpf;
 
+/* Of struct task_struct: how a gate knows us, and its CPU. */
+struct cul_probe_gate_offsets {
+	__u32 tgid, cpu;
+};
+
 struct cul_probe_program {
 	struct probe_bpf *skel;
 	struct cul_probe_insns templates[CUL_TEMPLATES];
@@ -59,6 +63,9 @@ struct cul_probe_program {
 	unsigned n_possible;
 	size_t n_sites;
 	unsigned n_gates, gate_cpus; /* places where gates count: sites, and CPUs rounded up */
+	struct cul_probe_gate_offsets gate_offsets;
+	struct cul_probe_refusals *refused[2]; /* all places, when it went live and when it ended */
+	bool ended;
 	struct cul_sys_pidns pidns;
 	bool grouped;     /* calls are counted by group, not by site alone */
 	size_t key_from;  /* where in a struct cul_probe_tally_key the table's keys begin */
@@ -70,6 +77,7 @@ struct cul_probe_program_config {
 	size_t n_sites;
 	unsigned n_scratches; /* programs that may interrupt one another */
 	unsigned n_gates;     /* sites below this number may have one */
+	struct cul_probe_gate_offsets gate_offsets;
 	bool user_target, returns, keep, carry, diff, errors_only;
 	pid_t only_pid;              /* 0: calls of all processes */
 	pid_t parent;                /* whose functions are probed; 0: nobody's */
@@ -99,12 +107,12 @@ struct cul_probe_instance {
 	bool paired;                     /* calls are told when they return, if the run does so */
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
 	/*
-	 * FENTRY: a condition that is asked before anything else (cul_generated.gate); then `gated`
-	 * instructions of `code` are not needed.
+	 * FENTRY: a condition that is asked before anything else, gate, gate_refused and gated of
+	 * a struct cul_generated.
 	 */
 	const struct cul_bpf_code *gate;
 	unsigned gate_site;
-	size_t gated;
+	size_t gate_refused, gated;
 	enum bpf_attach_type attach; /* 0: none is expected */
 	uint32_t btf_id;             /* fentry, fexit: the function */
 	int btf_fd;                  /* of the module's BTF, 0: vmlinux */
@@ -121,7 +129,9 @@ bool cul_probe_program_met_outsiders(const struct cul_probe_program *p);
 int cul_probe_program_follow(struct cul_probe_program *p, pid_t pid);
 int cul_probe_program_set_recipe(
 	struct cul_probe_program *p, unsigned site, const struct cul_probe_recipe *recipe);
-void cul_probe_program_go_live(struct cul_probe_program *p, bool live);
+/* Once each. 0 or a negative errno. */
+int cul_probe_program_go_live(struct cul_probe_program *p);
+int cul_probe_program_end(struct cul_probe_program *p);
 /* Runs of programs at uprobes that were given up: too many were on one CPU at once. */
 uint64_t cul_probe_program_crowded(const struct cul_probe_program *p);
 /* With config.parent: children that it and they forked, and how often those ran another program. */

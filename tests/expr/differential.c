@@ -72,7 +72,10 @@ static int load(struct trial *t, struct cul_bpf_code code[2])
 
 static int compile(struct trial *t, struct cul_bpf_code code[2], struct cul_error *err)
 {
+	static const struct bpf_insn refuse[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
 	uint64_t some = random_next(&t->seed);
+	size_t no = 0;
 	int r;
 
 	if (t->address)
@@ -80,7 +83,17 @@ static int compile(struct trial *t, struct cul_bpf_code code[2], struct cul_erro
 	if (!t->parts)
 		return cul_expr_compile(t->e, &t->layout, &code[0], err);
 	r = cul_expr_compile_parts(t->e, some, &t->layout, &code[0], err);
-	return r ? r : cul_expr_compile_parts(t->e, ~some, &t->layout, &code[1], err);
+	if (r)
+		return r;
+	if (!(~some & UINT64_MAX >> (64 - cul_expr_parts(t->e))))
+		return cul_expr_compile_parts(t->e, ~some, &t->layout, &code[1], err);
+	r = cul_expr_compile_branch(
+		t->e, ~some, &t->layout, sizeof(refuse) / sizeof(*refuse), &no, &code[1], err);
+	if (r)
+		return r;
+	memcpy(code[1].insns + no, refuse, sizeof(refuse));
+	cul_bpf_emit(&code[1], (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1});
+	return code[1].failed;
 }
 
 /* What the evaluator says: a negative errno or 0 with `bits`. */

@@ -184,6 +184,10 @@ static bool jumps(struct state *s, const struct bpf_insn *in)
 		return true;
 	a = get(s, in->dst_reg);
 	b = BPF_SRC(in->code) == BPF_X ? get(s, in->src_reg) : (uint64_t)(int64_t)in->imm;
+	if (BPF_CLASS(in->code) == BPF_JMP32) {
+		a = (uint64_t)(int64_t)(int32_t)a;
+		b = (uint64_t)(int64_t)(int32_t)b;
+	}
 	switch (BPF_OP(in->code)) {
 	case BPF_JEQ:
 		return a == b;
@@ -258,6 +262,9 @@ static size_t step(struct state *s, const struct cul_bpf_code *code, size_t i)
 		store(s, in->dst_reg, in->off, width(in), get(s, in->src_reg));
 		break;
 	case BPF_JMP:
+	case BPF_JMP32:
+		if (in->code == (BPF_JMP | BPF_EXIT))
+			return code->len;
 		if (in->code == (BPF_JMP | BPF_CALL)) {
 			call(s, in->imm);
 		} else if (jumps(s, in)) {

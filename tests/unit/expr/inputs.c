@@ -296,6 +296,63 @@ static uint64_t run_parts(const struct cul_expr *e, uint64_t parts)
 	return run(&vm, &code);
 }
 
+/* The same by the branch: whether the condition, of those parts, came through. */
+static uint64_t run_branch(const struct cul_expr *e, uint64_t parts)
+{
+	static const struct bpf_insn refuse[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+	struct bpf_interp vm = machine();
+	struct cul_bpf_code code = {0};
+	size_t no = 0;
+
+	assert_int_equal(cul_expr_compile_branch(e, parts, &plain, 2, &no, &code, NULL), 0);
+	assert_true(no + 2 <= code.len);
+	memcpy(code.insns + no, refuse, sizeof(refuse));
+	cul_bpf_emit(&code, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1});
+	return run(&vm, &code);
+}
+
+static void branches(void **state)
+{
+	struct cul_expr *e = parse("i == -5 && (comm ~ \"kw*\" && u & 1) && (q->refs || i)");
+
+	fake_reset(&fake);
+	for (uint64_t parts = 1; parts < 16; parts++)
+		assert_int_equal(run_branch(e, parts), run_parts(e, parts));
+	assert_int_equal(run_branch(e, UINT64_MAX), 0);
+	assert_int_equal(run_branch(e, ~4ull), 1);
+	fake.in.q = NULL;
+	fake_inputs(&fake);
+	assert_int_equal(run_branch(e, 8), 0);
+	cul_expr_free(e);
+	e = parse("q->refs / 0 == 1 || i");
+	assert_int_equal(run_branch(e, 1), 0);
+	cul_expr_free(e);
+	fake_reset(&fake);
+}
+
+/* Of 32 bits as they lie there: signed and not, and by the type that is compared. */
+static void words(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned want;
+	} cases[] = {{"i < 0", 1}, {"i == -5", 1}, {"i > -5", 0}, {"i >= -5", 1}, {"i < 7u", 0},
+		{"(unsigned)i == 0xfffffffb", 1}, {"(unsigned)i > 0x80000000", 1},
+		{"(int)(unsigned)i < -4", 1}, {"(unsigned)i != 4294967291", 0},
+		{"(long)i == -5", 1}, {"(unsigned long)i == 0xfffffffb", 0},
+		{"i == 0x1fffffffb", 0}};
+	struct cul_expr *e;
+
+	fake_reset(&fake);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		e = parse(cases[i].text);
+		if (run_parts(e, 1) != cases[i].want || run_branch(e, 1) != cases[i].want)
+			fail_msg("%s is not %u", cases[i].text, cases[i].want);
+		cul_expr_free(e);
+	}
+}
+
 static void parts_of_a_condition(void **state)
 {
 	enum { I = 0, U = 1, Q = 8, COMM = 9 };
@@ -454,6 +511,8 @@ int main(void)
 		cmocka_unit_test(memory_of_either_side),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(parts_of_a_condition),
+		cmocka_unit_test(branches),
+		cmocka_unit_test(words),
 		cmocka_unit_test(many_parts),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(stack_limit),

@@ -88,6 +88,21 @@ static void gate(const char *text, bool returns, bool gated, bool rest)
 		fail_msg("%s: a gate of %zu, %zu of %zu gated", text, g.gate.len, g.gated,
 			g.entry.len);
 	assert_true(g.gate.stack < 512);
+	assert_true(!gated || g.gate_refused + CUL_GATE_REFUSED <= g.gate.len);
+}
+
+/* Numbers are asked where they lie: nothing is kept on the stack, nothing called. */
+static void direct(const char *text, bool is_direct, bool moves)
+{
+	bool calls = false;
+
+	gate(text, false, true, false);
+	for (size_t i = 0; i < g.gate.len; i++)
+		calls |= g.gate.insns[i].code == (BPF_JMP | BPF_CALL);
+	if (!g.gate.stack != is_direct || calls == is_direct ||
+		(g.gate.insns[0].code == (BPF_ALU64 | BPF_MOV | BPF_X)) != moves)
+		fail_msg("%s: %d bytes of stack, %s calls", text, g.gate.stack,
+			calls ? "with" : "no");
 }
 
 /* What needs more than the arguments, and what stands behind it and reads memory, is asked later.
@@ -103,6 +118,10 @@ static void a_gate_asks_for_arguments_alone(void **state)
 	gate("n > 1", true, true, false);
 	gate("p != 0 && p->a == n", true, true, false);
 	gate("n > 1 && ret < 0", true, true, false);
+	direct("n > 1", true, false);
+	direct("n > 1 && n != 7", true, false);
+	direct("n & 4 || n == 1", true, true);
+	direct("p != 0", false, false);
 	gate("n > 1 && pid == 1", false, true, true);
 	gate("pid == 1 && n > 1", false, true, true);
 	gate("pid == n", false, false, false);

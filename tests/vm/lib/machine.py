@@ -77,6 +77,7 @@ class Kprobe:
 
     def __init__(self, test, function):
         self.name = "witness_" + re.sub(r"\W", "_", function)
+        self.trigger = None
         write(TRACING + "/kprobe_events", f"p:witness/{self.name} {function}\n", append=True)
         test.cleanups.append(self.remove)
         self.enable(1)
@@ -91,8 +92,20 @@ class Kprobe:
                 return int(hits) + int(missed)
         return 0
 
+    def by_task(self):
+        """From now on it counts for each task too."""
+        self.trigger = "hist:keys=common_pid"
+        write(f"{TRACING}/events/witness/{self.name}/trigger", self.trigger)
+
+    def hits_of(self, pid):
+        lines = read(f"{TRACING}/events/witness/{self.name}/hist")
+        found = re.search(rf"common_pid: +{pid} .*hitcount: +(\d+)", lines)
+        return int(found.group(1)) if found else 0
+
     def remove(self):
         self.enable(0)
+        if self.trigger:
+            write(f"{TRACING}/events/witness/{self.name}/trigger", "!" + self.trigger)
         write(TRACING + "/kprobe_events", f"-:witness/{self.name}\n", append=True)
 
 

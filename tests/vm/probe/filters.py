@@ -2,6 +2,7 @@
 """--if: which calls match is computed here from what the victim calls its functions with; that all
 were looked at comes from its books."""
 import os
+import select
 import threading
 
 import culprit
@@ -96,6 +97,26 @@ def who(test):
         test.same((f["matched"], len(run.calls())), (matching, matching), f"{run.args[5:]}: matched")
         if calls:
             test.same((f["calls"], f["filtered"]), (calls, calls - matching), f"{run.args[5:]}: calls")
+
+
+@case("probe, filters: calls of culprit's own that are refused are told apart, each counted once")
+def own(test):
+    witness = machine.Kprobe(test, "do_sys_poll")
+    witness.by_task()
+    outer = -witness.hits()
+    run = culprit.probe(test, "do_sys_poll", "--if", "nfds == 77777")
+    inner, inner_own = -witness.hits(), -witness.hits_of(run.process.pid)
+    for _ in range(200):
+        select.poll().poll(1)
+    inner, inner_own = inner + witness.hits(), inner_own + witness.hits_of(run.process.pid)
+    run.end()
+    outer, outer_own = outer + witness.hits(), witness.hits_of(run.process.pid)
+    counted = run.loss["calls"], run.loss["own"]
+    test.check(inner_own > 5 and inner_own <= counted[1] <= outer_own,
+               f"{counted[1]} of its own, not {inner_own}..{outer_own}")
+    test.check(inner - inner_own >= 200 and inner <= sum(counted) <= outer,
+               f"{counted} calls, not {inner}..{outer}")
+    test.same((run.loss["filtered"], run.loss["matched"]), (counted[0], 0), "filtered, matched")
 
 
 @case("probe, filters: what cannot be compiled is told with its place")
