@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/escape.h"
+#include "sys/cut.h"
 
 enum { COMMANDS_MOST = 32 };
 
@@ -62,6 +63,22 @@ int cul_cmd_unknown(const struct cul_command *const *all, const char *name)
 	return cul_cmd_usage(NULL, "unknown command '%s'", name);
 }
 
+/* What was shown is out already, and may be wrong: that is no success. */
+static int checked(const struct cul_command *command, int status)
+{
+	const char *file = cul_sys_cut_file();
+	cul_autostr struct cul_str text = {0};
+
+	if (!file || status == CUL_EXIT_FAILED)
+		return status;
+	cul_str_addf(&text,
+		"%s: was cut short, or the disk failed, while it was read: names and frames from "
+		"it may be wrong; run it again",
+		file);
+	complain(command, cul_str_text(&text), "");
+	return status == CUL_EXIT_OK ? CUL_EXIT_FAILED : status;
+}
+
 static void nothing(int signal)
 {
 }
@@ -86,5 +103,8 @@ int cul_cmd_main(const struct cul_command *const *all, char **argv)
 	else if (*name == '-')
 		return cul_cmd_usage(NULL, "a command comes first, not '%s'", name);
 	command = cul_cmd_find(all, name);
-	return command ? command->run(all, argv + 2) : cul_cmd_unknown(all, name);
+	if (!command)
+		return cul_cmd_unknown(all, name);
+	cul_sys_cut_guard();
+	return checked(command, command->run(all, argv + 2));
 }

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 
 from stacks import CULPRIT, Program, threads, untouched
-from support.case import check, equal, test
+from support.case import check, equal, test, until
 from test_cores import CORES
 
 ADDRESS_SPACE = 1 << 30
@@ -231,3 +232,36 @@ def costly():
     check(len(frames) > 100, len(frames))
     check(said[1]["end"], "its end")
     check(not any(f["certain"] for f in frames[1:]), "certain")
+
+
+def cut_short(path, size, *arguments):
+    """
+    What culprit writes to stderr, and its exit status, when the file is cut to `size` as soon as
+    it has been mapped: strace stops culprit there.
+    """
+    log = pathlib.Path(path + ".strace")
+    command = ["strace", "-f", "-qq", "-o", str(log), "-P", path, "-e", "trace=mmap",
+               "-e", "inject=mmap:signal=SIGSTOP:when=1", CULPRIT, "stack", "--json"]
+    with subprocess.Popen(command + [str(a) for a in arguments], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as p:
+        until(lambda: log.exists() and "stopped by SIGSTOP" in log.read_text(), 20, "mapped")
+        os.truncate(path, size)
+        os.kill(int(log.read_text().split()[0]), signal.SIGCONT)
+        said = p.communicate(timeout=30)[1]
+    return said, p.returncode
+
+
+@test("hostile: a file that is cut short while it is mapped: no crash, and it is told", seconds=80)
+def cut_files():
+    scratch = os.environ["TEST_SCRATCH"]
+    exe, library = scratch + "/cut-exe", scratch + "/libc.so.6"
+    shutil.copy(CORES / "chain-x86_64", exe)
+    results = [cut_short(exe, 0, "--exe", exe, CORES / "chain-x86_64.core")]
+    with Program("chain", 3, "pause") as p:
+        maps = pathlib.Path(f"/proc/{p.pid}/maps").read_text()
+    shutil.copy(next(line.split()[-1] for line in maps.splitlines() if "/libc.so" in line), library)
+    with Program("chain", 3, "pause", env=dict(os.environ, LD_LIBRARY_PATH=scratch)) as p:
+        results.append(cut_short(library, 4096, p.pid))
+    for (said, status), path in zip(results, [exe, library]):
+        equal(status, 1, f"exit status: {said}")
+        check(said.startswith(f"culprit: stack: {path}: was cut short") and said.count("\n") == 1, said)

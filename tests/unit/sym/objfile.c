@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "sym/objfile.h"
+#include "sys/cut.h"
+#include "sys/file.h"
 
 static struct cul_objfile *open_with(const char *path, const char *debug_path)
 {
@@ -307,6 +310,55 @@ static void test_place(void **state)
 	cul_objfile_free(o);
 }
 
+static void ask_all(struct cul_objfile *o)
+{
+	struct cul_where where[CUL_MAX_CALLS];
+	struct cul_elf_symbol symbol;
+	const struct cul_type *type;
+	struct cul_variable v;
+	size_t cursor = 0;
+
+	cul_objfile_variable(o, NULL, "first_node", &v, NULL);
+	for (unsigned i = 0; cul_objfile_next_symbol(o, &cursor, &symbol) && i < 5000; i++) {
+		struct Dwarf_Frame_s *frame = NULL;
+
+		if (cul_objfile_frame(o, symbol.addr, &frame) == 0)
+			free(frame);
+		if (i % 100 == 0 && symbol.is_function)
+			cul_objfile_function(o, symbol.addr, &type, NULL);
+		cul_objfile_frames(o, symbol.addr + symbol.size / 2, where, CUL_MAX_CALLS);
+	}
+}
+
+/* While it is mapped. What is answered then may be anything, but nothing is read that is not there.
+ */
+static void test_cut_short(void **state)
+{
+	char path[] = "/tmp/culprit-test-XXXXXX";
+	int to = mkstemp(path);
+
+	assert_true(to >= 0);
+	cul_sys_cut_guard();
+	for (off_t part = 0; part < 8; part++) {
+		cul_autofree char *bytes = NULL;
+		struct cul_elf_symbol symbol;
+		struct cul_objfile *o;
+		size_t size;
+
+		assert_int_equal(cul_sys_read_file("/proc/self/exe", 256 << 20, &bytes, &size), 0);
+		assert_int_equal(pwrite(to, bytes, size, 0), size);
+		o = open_with(path, NULL);
+		if (part % 2)
+			assert_int_equal(cul_objfile_symbol(o, "main", &symbol, NULL), 0);
+		assert_int_equal(ftruncate(to, (off_t)size * part / 8), 0);
+		ask_all(o);
+		cul_objfile_free(o);
+	}
+	assert_string_equal(cul_sys_cut_file(), path);
+	close(to);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_relocatable_debug_file),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_place_page),
+		cmocka_unit_test(test_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
