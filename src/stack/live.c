@@ -203,6 +203,16 @@ static int find_alive(struct cul_live *live, struct cul_error *err)
 		live->source->about.process, (int)live->pid, parent);
 }
 
+/* What a function calls for another piece of stack (libgcc, config/i386/morestack.S). */
+static bool has_split_stacks(struct cul_process_syms *syms)
+{
+	struct cul_objfile *program;
+	struct cul_elf_symbol symbol;
+
+	return cul_process_object(syms, NULL, &program, NULL) == 0 &&
+	       cul_objfile_symbol(program, "__morestack", &symbol, NULL) == 0;
+}
+
 static int open_process(struct cul_live *live, struct cul_error *err)
 {
 	struct cul_stack_source *source = live->source;
@@ -215,6 +225,7 @@ static int open_process(struct cul_live *live, struct cul_error *err)
 	if (r < 0)
 		return r;
 	cul_process_keep(source->syms);
+	live->is_split = has_split_stacks(source->syms);
 	return 0;
 }
 

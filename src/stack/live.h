@@ -32,6 +32,7 @@ struct cul_live {
 	CUL_VEC(struct cul_live_before) before; /* of each thread of the source */
 	struct cul_stop stop;
 	uint64_t until;      /* deep stacks are walked until then */
+	bool is_split;       /* gcc -fsplit-stack: a stack goes on elsewhere */
 	bool is_first;       /* what stops it comes before others at the processors */
 	const char *refused; /* why ptrace says no; NULL: nobody knows */
 	/* Threads: with registers of another width, in a sleep, that somebody else traces. */

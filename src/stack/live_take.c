@@ -344,8 +344,10 @@ static bool copy_stacks(struct cul_live *live)
 			continue;
 		cul_snapshot_copy_all(live->snapshot, &live->maps, sps, whole, n);
 		while (n-- > 0) {
-			live->before.data[of[n]].is_deep = !whole[n];
-			is_deep |= !whole[n];
+			bool deep = !whole[n] || live->is_split;
+
+			live->before.data[of[n]].is_deep = deep;
+			is_deep |= deep;
 		}
 		n = 0;
 	}

@@ -6,8 +6,8 @@ import re
 import subprocess
 import tempfile
 
-from stacks import SOURCE, Program, look
-from support.case import check, equal, test
+from stacks import SOURCE, Program, look, threads
+from support.case import Skip, check, equal, test
 from test_hostile import bounded
 
 CHAIN = ["wait_here", "step", *["below"] * 4]
@@ -71,3 +71,19 @@ def split_lost():
                 said = bounded(p.pid, seconds=10)
                 found = own(next(s for s in said if s["type"] == "stack" and s["threads"][0]["tid"] == p.pid))
                 equal([name for name, _ in found], ["wait_here", *["below"] * 4, "main"], "functions")
+
+
+@test("built: stacks in pieces, to their ends")
+def split_stacks():
+    if os.uname().machine != "x86_64":
+        raise Skip("gcc splits stacks on x86_64")
+    with tempfile.TemporaryDirectory() as where:
+        path = built(where, "gcc", "-fsplit-stack", "-fuse-ld=gold")
+        with Program("built", path=str(path)) as p:
+            said = look(p.pid)
+            other = [t for t in threads(p.pid) if t != p.pid][0]
+            for tid, first in [(p.pid, "main"), (other, "thread")]:
+                stack = said.of(tid)
+                equal([name for name, _ in own(stack)], [*CHAIN, first], "functions")
+                check(sum(f["function"] == "__morestack" for f in unfolded(stack)) >= 1, "the stack is in one piece")
+            equal(said.summary["complete"], 2, "complete")
