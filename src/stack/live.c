@@ -213,6 +213,30 @@ static bool has_split_stacks(struct cul_process_syms *syms)
 	       cul_objfile_symbol(program, "__morestack", &symbol, NULL) == 0;
 }
 
+/* qemu-arm, qemu-mipsel-static: their own stacks are not what was asked for. */
+static void note_emulator(struct cul_live *live)
+{
+	static const char prefix[] = "qemu-";
+	struct cul_objfile *program;
+	const char *name, *slash;
+	char arch[16];
+
+	if (cul_process_object(live->source->syms, NULL, &program, NULL) != 0)
+		return;
+	name = cul_objfile_name(program);
+	slash = strrchr(name, '/');
+	name = slash ? slash + 1 : name;
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
+		sscanf(name + sizeof(prefix) - 1, "%15[a-z0-9_]", arch) != 1 ||
+		!cul_arch_find(arch))
+		return;
+	cul_stack_note(live->source,
+		"these are the stacks of %s itself, which emulates a program of %s: where that is "
+		"tells the core that it writes (ulimit -c unlimited before it starts, kill -ABRT "
+		"%d)",
+		name, arch, (int)live->pid);
+}
+
 static int open_process(struct cul_live *live, struct cul_error *err)
 {
 	struct cul_stack_source *source = live->source;
@@ -226,6 +250,7 @@ static int open_process(struct cul_live *live, struct cul_error *err)
 		return r;
 	cul_process_keep(source->syms);
 	live->is_split = has_split_stacks(source->syms);
+	note_emulator(live);
 	return 0;
 }
 

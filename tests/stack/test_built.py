@@ -87,3 +87,24 @@ def split_stacks():
                 equal([name for name, _ in own(stack)], [*CHAIN, first], "functions")
                 check(sum(f["function"] == "__morestack" for f in unfolded(stack)) >= 1, "the stack is in one piece")
             equal(said.summary["complete"], 2, "complete")
+
+
+@test("built: with musl, whose functions have no tables, static and dynamic")
+def musl():
+    for flags in [["-static"], []]:
+        with tempfile.TemporaryDirectory() as where:
+            path = built(where, "musl-gcc", *flags)
+            with Program("built", path=str(path)) as p:
+                said = look(p.pid)
+                other = [t for t in threads(p.pid) if t != p.pid][0]
+                for tid, first in [(p.pid, "main"), (other, "thread")]:
+                    equal([name for name, _ in own(said.of(tid))], [*CHAIN, first], f"functions, {flags}")
+
+
+@test("built: what runs under qemu-user is told apart from qemu")
+def emulated():
+    with tempfile.TemporaryDirectory() as where:
+        path = built(where, "arm-linux-gnueabihf-gcc")
+        with Program("built", "-L", "/usr/arm-linux-gnueabihf", path, path="/usr/bin/qemu-arm") as p:
+            notes = look(p.pid).process["notes"]
+            check(len(notes) == 1 and "qemu-arm itself" in notes[0] and f"kill -ABRT {p.pid}" in notes[0], notes)
