@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arch/arch.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "sys/file.h"
@@ -109,19 +108,13 @@ static bool note_fired(struct cul_doctor *d, struct cul_doctor_check c, int hits
 	return c.answer == CUL_DOCTOR_YES;
 }
 
-/*
- * Whether a host may lose the cause of a debug trap (see is_stray_trap() in trace/child.c): too
- * rarely to be tried.
- */
-static bool is_virtual(void)
-{
-	const struct cul_arch *arch = cul_arch_host();
-
-	return arch && arch->in_virtual_machine();
-}
-
 static void check_own(struct cul_doctor *d, volatile uint64_t *cell)
 {
+	/*
+	 * A host may lose the cause of a debug trap (is_stray_trap() in trace/child.c), too rarely
+	 * to be tried.
+	 */
+	bool is_virtual = d->arch->in_virtual_machine();
 	struct cul_breakpoint bp = {.addr = (uint64_t)(uintptr_t)cell,
 		.len = sizeof(*cell),
 		.access = CUL_ACCESS_WRITE,
@@ -135,10 +128,10 @@ static void check_own(struct cul_doctor *d, volatile uint64_t *cell)
 		(struct cul_doctor_check){
 			.id = "breakpoint-user", .what = "watch the memory of a process"},
 		hits,
-		is_virtual() ? "; this CPU is virtual: where the host loses a trap, as KVM before "
-			       "Linux 6.14 may, a process under watch dies of SIGTRAP (see "
-			       "LIMITS in culprit-watch(1))"
-			     : "",
+		is_virtual ? "; this CPU is virtual: where the host loses a trap, as KVM before "
+			     "Linux 6.14 may, a process under watch dies of SIGTRAP (see "
+			     "LIMITS in culprit-watch(1))"
+			   : "",
 		&err);
 	bp.user_only = false;
 	hits = fire(&bp, store_by_kernel, cell, &err);
@@ -263,8 +256,7 @@ static unsigned count_free(int cpu, volatile uint64_t *cell, int *end)
 static void check_free(struct cul_doctor *d, const struct cul_cpus *cpus, volatile uint64_t *cell)
 {
 	struct cul_doctor_check c = {.id = "debug-registers", .what = "find free debug registers"};
-	const struct cul_arch *arch = cul_arch_host();
-	unsigned slots = arch ? arch->watch_slots : 0, least = SLOTS_MOST, most = 0;
+	unsigned slots = d->arch->watch_slots, least = SLOTS_MOST, most = 0;
 	cul_autostr struct cul_str taken = {0};
 	int end = 0;
 
@@ -300,6 +292,10 @@ void cul_doctor_breakpoints(struct cul_doctor *d)
 	struct cul_cpus cpus = {0};
 	struct cul_error err = {0};
 
+	if (!d->arch) {
+		cul_doctor_strange(d, "watch", "watch memory");
+		return;
+	}
 	check_own(d, &cell);
 	if (cul_cpus_online(&cpus, &err) < 0) {
 		cul_doctor_note(d, &(struct cul_doctor_check){.id = "breakpoint-kernel",

@@ -7,6 +7,7 @@
 
 #include <sys/utsname.h>
 
+#include "arch/arch.h"
 #include "base/arena.h"
 #include "base/vec.h"
 #include "report/model.h"
@@ -15,9 +16,10 @@ struct cul_doctor {
 	struct cul_arena arena; /* of all strings */
 	CUL_VEC(struct cul_doctor_check) checks;
 	struct utsname uts;
-	char *config;            /* the kernel's configuration; NULL: not to be had */
-	const char *config_path; /* where it was read */
-	bool failed;             /* out of memory */
+	const struct cul_arch *arch; /* NULL: stacks are all that is known of this processor */
+	char *config;                /* the kernel's configuration; NULL: not to be had */
+	const char *config_path;     /* where it was read */
+	bool failed;                 /* out of memory */
 	/* what later checks build on */
 	bool breakpoints, bpf, symbols;
 };
@@ -28,6 +30,9 @@ const char *cul_doctor_text(struct cul_doctor *d, const char *fmt, ...)
 
 /* Notes a result. Strings are literals or come from cul_doctor_text(). */
 void cul_doctor_note(struct cul_doctor *d, const struct cul_doctor_check *check);
+
+/* Notes that `what` cannot be done, since this processor's part of it is not known. */
+void cul_doctor_strange(struct cul_doctor *d, const char *id, const char *what);
 
 /* "CONFIG_X is not set (/proc/config.gz)", or that it is, or that nobody knows. */
 const char *cul_doctor_option(struct cul_doctor *d, const char *option);

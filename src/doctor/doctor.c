@@ -39,6 +39,20 @@ void cul_doctor_note(struct cul_doctor *d, const struct cul_doctor_check *check)
 		d->failed = true;
 }
 
+void cul_doctor_strange(struct cul_doctor *d, const char *id, const char *what)
+{
+	struct cul_doctor_check c = {.id = id,
+		.what = what,
+		.answer = CUL_DOCTOR_NO,
+		.because = cul_doctor_text(
+			d, "culprit does not know how on this processor (%s) yet", d->uts.machine),
+		.remedy = cul_arch_find(d->uts.machine)
+				  ? "use culprit stack, which does, or another machine"
+				  : "use another machine"};
+
+	cul_doctor_note(d, &c);
+}
+
 const char *cul_doctor_line(struct cul_doctor *d, const char *path)
 {
 	cul_autofree char *text = NULL;
@@ -114,6 +128,7 @@ int cul_doctor_run(struct cul_sink *sink, struct cul_error *err)
 	int r;
 
 	uname(&d.uts);
+	d.arch = cul_arch_host();
 	find_config(&d);
 	cul_doctor_breakpoints(&d);
 	cul_doctor_programs(&d);

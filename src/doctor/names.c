@@ -75,7 +75,8 @@ static void check_symbols(struct cul_doctor *d)
 		c.found = "/proc/kallsyms shows addresses";
 	}
 	cul_doctor_note(d, &c);
-	check_data(d, k);
+	if (d->arch) /* for targets of watch */
+		check_data(d, k);
 	check_lines(d, k);
 	cul_kallsyms_free(k);
 }

@@ -228,6 +228,10 @@ void cul_doctor_probes(struct cul_doctor *d)
 		check_uprobe, check_maxactive, check_inject};
 	struct cul_doctor_check c = {.id = "probe", .what = "probe functions"};
 
+	if (!d->arch) {
+		cul_doctor_strange(d, c.id, c.what);
+		return;
+	}
 	if (!d->bpf) {
 		untried(d, &c);
 		return;

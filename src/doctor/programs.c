@@ -161,6 +161,9 @@ static void check_run(struct cul_doctor *d)
 void cul_doctor_programs(struct cul_doctor *d)
 {
 	check_load(d);
+	/* The rest is what watch and probe need. */
+	if (!d->arch)
+		return;
 	check_ring(d);
 	check_run(d);
 }
