@@ -54,15 +54,22 @@ size_t cul_rings_size(unsigned n_cpus)
 	return size;
 }
 
+/* Each of the held records begins at 8 bytes, so that it can be looked at as a struct. */
+static size_t padded(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
 static int hold(void *data, void *record, size_t size)
 {
 	struct cul_rings *r = data;
+	size_t takes = padded(size);
 	struct held *h;
 
 	if (size < r->time_offset + sizeof(h->ns))
 		return 0;
-	if (r->room - r->used < size) {
-		size_t room = (r->room + size) * 2;
+	if (r->room - r->used < takes) {
+		size_t room = (r->room + takes) * 2;
 		uint8_t *bytes = cul_realloc(r->bytes, room);
 
 		if (!bytes)
@@ -77,7 +84,7 @@ static int hold(void *data, void *record, size_t size)
 	memcpy(&h->ns, (char *)record + r->time_offset, sizeof(h->ns));
 	h->at = r->used;
 	h->size = size;
-	r->used += (size + 7) & ~(size_t)7;
+	r->used += takes;
 	return r->used > r->most ? -EAGAIN : 0;
 }
 
@@ -223,7 +230,7 @@ static void keep_from(struct cul_rings *r, size_t first)
 
 		memmove(r->bytes + used, r->bytes + h->at, h->size);
 		h->at = used;
-		used += (h->size + 7) & ~(size_t)7;
+		used += padded(h->size);
 	}
 	r->used = used;
 }
