@@ -52,12 +52,26 @@ static int tracer_of(const char *pid)
 	return tracer;
 }
 
-static void add(struct cul_str *out, int pid, unsigned *n)
+/* Those that were named: some trace others, and hold events as well. */
+struct named {
+	int pids[MOST];
+	unsigned n;
+};
+
+static bool is_named(const struct named *named, int pid)
+{
+	for (unsigned i = 0; i < named->n; i++)
+		if (named->pids[i] == pid)
+			return true;
+	return false;
+}
+
+static void add(struct cul_str *out, int pid, struct named *named)
 {
 	cul_autofclose FILE *f = NULL;
 	char path[64], comm[64] = "";
 
-	if (pid == getpid() || *n >= MOST)
+	if (pid == getpid() || named->n >= MOST || is_named(named, pid))
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	f = fopen(path, "re");
@@ -65,27 +79,25 @@ static void add(struct cul_str *out, int pid, unsigned *n)
 		return;
 	comm[strcspn(comm, "\n")] = '\0';
 	cul_str_addf(out, "%s%s (%d)", out->len ? ", " : "", comm, pid);
-	(*n)++;
+	named->pids[named->n++] = pid;
 }
 
 void cul_watch_holders(struct cul_str *out)
 {
 	struct dirent *entry;
-	int last_tracer = 0;
-	unsigned n = 0;
+	struct named named = {0};
 	DIR *dir = opendir("/proc");
 
-	while (dir && n < MOST && (entry = readdir(dir))) {
+	while (dir && named.n < MOST && (entry = readdir(dir))) {
 		int tracer;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		if (has_perf_event(entry->d_name))
-			add(out, atoi(entry->d_name), &n);
+			add(out, atoi(entry->d_name), &named);
 		tracer = tracer_of(entry->d_name);
-		if (tracer && tracer != last_tracer)
-			add(out, tracer, &n);
-		last_tracer = tracer;
+		if (tracer)
+			add(out, tracer, &named);
 	}
 	if (dir)
 		closedir(dir);

@@ -104,6 +104,23 @@ def none_free():
     equal(free_registers(), 4, "free registers")
 
 
+@test("refused: who may hold the debug registers is named once")
+def holders():
+    sleepers = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
+    tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(sleepers[0].pid), "-p", str(sleepers[2].pid)],
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        equal(["attached" in tracer.stderr.readline() for _ in range(2)], [True, True], "strace is attached")
+        with hold(sleepers[1].pid, 4):
+            text = fails("-p", str(sleepers[1].pid), "0x1000:4")
+        has(text, "no free debug register")
+        equal([text.count(f"({pid})") for pid in (tracer.pid, os.getpid())], [1, 1], f"times in: {text}")
+    finally:
+        for process in [tracer] + sleepers:
+            process.kill()
+            process.wait()
+
+
 @test("refused: more than four registers hold")
 def too_wide():
     text = fails("wide", "--", program("globals"))
