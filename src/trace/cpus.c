@@ -101,7 +101,7 @@ int cul_cpus_parse(const char *list, struct cul_cpus *out, struct cul_error *err
 static int from_file(const char *path, struct cul_cpus *out, struct cul_error *err)
 {
 	cul_autofclose FILE *f = fopen(path, "re");
-	char line[4096];
+	char line[5 * CUL_MAX_CPUS + 1]; /* "0,2,4,...": a number and a comma for each */
 
 	if (!f)
 		return cul_fail(err, -errno, "%s: %s", path, cul_strerror(errno));
