@@ -64,31 +64,53 @@ Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr)
 	return NULL;
 }
 
+static size_t build_id_in(Elf_Data *notes, const uint8_t **id)
+{
+	size_t off = 0, name, desc, next;
+	GElf_Nhdr note;
+
+	while (notes && (next = gelf_getnote(notes, off, &note, &name, &desc)) > off) {
+		const char *bytes = notes->d_buf;
+
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+			memcmp(bytes + name, "GNU", 4) == 0 && note.n_descsz) {
+			*id = (const uint8_t *)bytes + desc;
+			return note.n_descsz;
+		}
+		off = next;
+	}
+	return 0;
+}
+
+/* Of a file without section headers: sstrip takes them off. */
+static size_t build_id_by_segments(Elf *elf, const uint8_t **id)
+{
+	size_t n, len = 0;
+
+	if (elf_getphdrnum(elf, &n) != 0)
+		return 0;
+	for (size_t i = 0; i < n && len == 0; i++) {
+		GElf_Phdr ph;
+
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE && ph.p_filesz)
+			len = build_id_in(
+				elf_getdata_rawchunk(elf, (int64_t)ph.p_offset, ph.p_filesz,
+					ph.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
+				id);
+	}
+	return len;
+}
+
 size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr shdr;
+	size_t len = 0;
 
-	while ((scn = elf_nextscn(elf, scn))) {
-		size_t off = 0, name, desc, next;
-		GElf_Nhdr note;
-		Elf_Data *data;
-
-		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_NOTE)
-			continue;
-		data = elf_getdata(scn, NULL);
-		while (data && (next = gelf_getnote(data, off, &note, &name, &desc)) > off) {
-			const char *bytes = data->d_buf;
-
-			if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-				memcmp(bytes + name, "GNU", 4) == 0 && note.n_descsz) {
-				*id = (const uint8_t *)bytes + desc;
-				return note.n_descsz;
-			}
-			off = next;
-		}
-	}
-	return 0;
+	while (len == 0 && (scn = elf_nextscn(elf, scn)))
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_NOTE)
+			len = build_id_in(elf_getdata(scn, NULL), id);
+	return len ? len : build_id_by_segments(elf, id);
 }
 
 int cul_objfile_section_addr(struct cul_objfile *o, const char *name, uint64_t *addr)

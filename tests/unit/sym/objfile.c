@@ -50,6 +50,16 @@ static void test_fifo(void **state)
 	rmdir(dir);
 }
 
+static void check_same_id(const uint8_t *id, size_t n, const char *name)
+{
+	struct cul_objfile *o = open_with(fixture_path(name), NULL);
+	const uint8_t *other = NULL;
+
+	assert_int_equal(cul_objfile_build_id(o, &other), n);
+	assert_memory_equal(other, id, n);
+	cul_objfile_free(o);
+}
+
 static void test_build_id(void **state)
 {
 	struct cul_objfile *o = open_with(fixture_path("gcc5"), NULL);
@@ -61,6 +71,7 @@ static void test_build_id(void **state)
 		snprintf(text + 2 * i, 3, "%02x", id[i]);
 	assert_string_equal(
 		text, witness("readelf -n %s | sed -n 's/.*Build ID: //p'", fixture_path("gcc5")));
+	check_same_id(id, n, "headless");
 	cul_objfile_free(o);
 	o = open_with(fixture_path("noid"), NULL);
 	assert_int_equal(cul_objfile_build_id(o, &id), 0);
