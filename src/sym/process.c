@@ -21,53 +21,6 @@ static const char *base_name(const char *path)
 
 /* The list of objects */
 
-struct process_object *cul_process_object_of(struct cul_process_syms *p, const struct cul_map *map)
-{
-	for (size_t i = 0; map && i < p->objects.len; i++)
-		if (cul_maps_same_file(&p->objects.data[i].map, map))
-			return &p->objects.data[i];
-	return NULL;
-}
-
-/*
- * The first of the mappings that the loader made of the file whose code is mapping `i`; the same
- * file may be mapped elsewhere as data.
- */
-static const struct cul_map *first_mapping(const struct cul_maps *maps, size_t i)
-{
-	const struct cul_map *m = maps->maps.data;
-
-	while (i > 0 && cul_maps_same_file(&m[i - 1], &m[i]) && m[i - 1].offset < m[i].offset)
-		i--;
-	return &m[i];
-}
-
-int cul_process_list_objects(struct cul_process_syms *p)
-{
-	for (size_t i = 0; i < p->maps.maps.len; i++) {
-		const struct cul_map *m = &p->maps.maps.data[i];
-		struct process_object *object;
-
-		if (!(m->prot & CUL_MAP_EXEC) || m->path[0] != '/' || !m->inode ||
-			cul_process_object_of(p, m))
-			continue;
-		object = cul_vec_push(&p->objects);
-		if (!object)
-			return -ENOMEM;
-		object->map = *first_mapping(&p->maps, i);
-	}
-	return 0;
-}
-
-void cul_process_set_main(struct cul_process_syms *p, size_t i)
-{
-	struct process_object found = p->objects.data[i];
-
-	memmove(p->objects.data + 1, p->objects.data, i * sizeof(found));
-	found.is_main = true;
-	p->objects.data[0] = found;
-}
-
 static void find_main(struct cul_process_syms *p)
 {
 	char link[64], path[PATH_MAX];
@@ -95,6 +48,7 @@ static void free_contents(struct cul_process_syms *p)
 	for (size_t i = 0; i < p->objects.len; i++)
 		cul_objfile_free(p->objects.data[i].file);
 	free(p->objects.data);
+	free(p->by_file);
 	cul_maps_free(&p->maps);
 }
 

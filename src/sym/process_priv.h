@@ -21,10 +21,11 @@ struct cul_process_syms {
 	struct cul_process_files files; /* `open` NULL: those of a live process */
 	struct cul_maps maps;
 	CUL_VEC(struct process_object) objects; /* the executable first, then as mapped */
+	size_t *by_file;                        /* numbers of objects, by what tells files apart */
 	struct cul_process_syms *older; /* as it was before a refresh: names in it are still lent */
 };
 
-/* process.c */
+/* process_objects.c */
 struct process_object *cul_process_object_of(struct cul_process_syms *p, const struct cul_map *map);
 int cul_process_list_objects(struct cul_process_syms *p);
 void cul_process_set_main(struct cul_process_syms *p, size_t i); /* puts the executable first */

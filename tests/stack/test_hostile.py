@@ -211,6 +211,19 @@ def segments():
     equal(bounded(path, memory=512 << 10)[0]["threads"], 1, "threads")
 
 
+@test("hostile: a core of as much code of as many files as are read", seconds=60)
+def files():
+    path, n, base, longest = os.environ["TEST_SCRATCH"] + "/core", 16384, 0x400000, "/" + 2000 * "x"
+    where = [base + i * 8192 for i in range(n)]
+    told = struct.pack("<QQ", n, 4096) + b"".join(struct.pack("<QQQ", a, a + 4096, 0) for a in where)
+    told += b"".join(f"{longest}{i}".encode() + b"\0" for i in range(n))
+    note = status_note(where[-1], 0x1000) + struct.pack("<III", 5, len(told), 0x46494c45) + b"CORE\0\0\0\0" + told
+    made_core(path, [(PT_NOTE, 0, 0, 0, len(note), 0)] + [(PT_LOAD, 5, 0, a, 0, 4096) for a in where],
+              len(note), note)
+    said = bounded(path, memory=300 << 10)
+    equal(said[1]["frames"][0]["module"], f"{longest[1:]}{n - 1}", "the module")
+
+
 @test("hostile: a core of frames each of which takes long to find ends at its time", seconds=80)
 def costly():
     # Each return address is behind a call of code that leads there past thousands of instructions,
