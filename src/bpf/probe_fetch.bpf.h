@@ -16,13 +16,18 @@ static __always_inline long read_memory(void *to, __u64 size, __u64 from)
 	return r ? bpf_probe_read_user(to, size, (void *)from) : 0;
 }
 
+/* Its length with its end. */
 static __always_inline long read_string(void *to, __u64 size, __u64 from)
 {
 	long r = -1;
 
 	if (!user_target)
 		r = bpf_probe_read_kernel_str(to, size, (void *)from);
-	return r < 0 ? bpf_probe_read_user_str(to, size, (void *)from) : r;
+	if (r >= 0)
+		return r;
+	r = bpf_probe_read_user_str(to, size, (void *)from);
+	/* The end of an empty one is not counted (strncpy_from_user_nofault() of v6.12). */
+	return r ? r : 1;
 }
 
 /* What lies before the end of the page, when the whole does not. */

@@ -132,6 +132,25 @@ def user_strings(test):
     test.same(victim.book("victim_calls_user")["failed"], 1, "failed, by the book")
 
 
+@case("probe: an empty user string is one, and no unreadable one")
+def empty_string(test):
+    here = [ctypes.create_string_buffer(text, 64) for text in (b"", b"full")]
+    mine = f"pid == {os.getpid()}"
+    runs = [culprit.Probe(test, "victim:victim_calls_user", "--if", mine, *args)
+            for args in ((), ("--count", "--by", "text"))]
+    for run in runs:
+        run.armed()
+    for text, times in zip(here, (2, 1)):
+        victim.perform("call_user", times, ctypes.addressof(text))
+    for run in runs:
+        run.end()
+    shown, counted = runs
+    test.same([(c["args"][0]["value"], c["args"][0].get("why")) for c in shown.calls()],
+              [('""', None), ('""', None), ('"full"', None)], "the calls")
+    test.same({g["by"][0]["value"]: g["calls"] for g in counted.of("group")}, {'""': 2, '"full"': 1},
+              "groups")
+
+
 @case("probe: --diff shows what the call changed")
 def diff(test):
     victim.reset()
