@@ -321,7 +321,8 @@ static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
 		.site = (int32_t)i,
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
-		.scratch = 1 + 2 * (unsigned)i};
+		.scratch = 1 + 2 * (unsigned)i,
+		.code = code_of(run, i, CUL_TEMPLATE_TRACEPOINT)};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;
 	int fd = cul_probe_program_make(&run->program, &instance, err), r;
 

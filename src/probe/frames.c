@@ -7,12 +7,32 @@
 
 #include "probe/run.h"
 
+enum { OURS = 4 };
+
+/* The kernel's functions between a tracepoint and our program (include/trace/bpf_probe.h, v6.1). */
+static bool calls_programs(const char *function)
+{
+	return function &&
+	       (!strncmp(function, "bpf_trace_run", 13) || !strncmp(function, "__bpf_trace_", 12) ||
+		       !strncmp(function, "__traceiter_", 12));
+}
+
+static size_t skip_to_tracepoint(const struct cul_shown_frame *frames, size_t n)
+{
+	size_t ours = 0;
+
+	for (size_t i = 0; i + 1 < n && i <= OURS; i++)
+		if (!frames[i].user && calls_programs(frames[i].where.function))
+			ours = i + 1;
+	return ours;
+}
+
 /* With fentry the innermost frames are the kernel's trampoline and our program. */
 size_t cul_probe_skip_ours(
 	const struct cul_site *site, const struct cul_shown_frame *frames, size_t n)
 {
-	enum { OURS = 4 };
-
+	if (site->kind == CUL_SITE_TRACEPOINT)
+		return skip_to_tracepoint(frames, n);
 	for (size_t i = 0; i < n && i <= OURS; i++) {
 		const struct cul_where *where = &frames[i].where;
 

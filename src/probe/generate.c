@@ -67,6 +67,9 @@ static int fixed_name(
 	if (input == IN_CALLER && g->plan->inside)
 		return cul_fail(err, -ENOENT,
 			"'caller' is known where a function begins, not inside of one");
+	if (input == IN_CALLER && g->plan->tracepoint)
+		return cul_fail(err, -ENOENT,
+			"a tracepoint has no 'caller'; --stack kernel shows who came to it");
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
 	name.type = fixed_type(g, input);

@@ -272,6 +272,7 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	r = cul_signature_of(type, cul_arch_host(), &out->signature, err);
 	if (r)
 		return r;
+	out->tracepoint = want->tracepoint;
 	if (want->tracepoint)
 		place_tracepoint(&out->signature);
 	if (want->copy)

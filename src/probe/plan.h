@@ -59,6 +59,7 @@ struct cul_plan {
 	unsigned words;                      /* that have to be taken at the entry */
 	const struct cul_inlined_copy *copy; /* how its words are found; NULL: as at an entry */
 	bool inside;                         /* no entry: there is no caller */
+	bool tracepoint;                     /* nor here */
 	bool after;                          /* of an instruction: told once it has run */
 	unsigned step;                       /* its length */
 };

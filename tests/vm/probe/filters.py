@@ -3,6 +3,7 @@
 were looked at comes from its books."""
 import os
 import select
+import signal
 import threading
 
 import culprit
@@ -129,3 +130,46 @@ def refused(test):
                    f"{condition}: status {done.returncode}, stdout {done.stdout!r}")
         test.matches(done.stderr, pattern, f"{condition}: stderr")
         test.matches(done.stderr, r"\^", f"{condition}: no caret")
+
+
+@case("probe, filters: of a tracepoint: what it tells is asked, shown and counted")
+def tracepoint(test):
+    sent = {signal.SIGURG: 7, signal.SIGWINCH: 3, signal.SIGCONT: 5}  # which nobody dies of
+    me, name = os.getpid(), f'"{machine.read("/proc/self/comm").strip()}"'
+    event, mine = "signal:signal_generate", f"task->tgid == {me} && pid == {me}"
+    some = culprit.Probe(test, event, "--if", f"sig == {signal.SIGCONT:d} && {mine}",
+                         "--args", "sig, task->tgid, comm")
+    groups = culprit.Probe(test, event, "--count", "--by", "sig, comm", "--if", mine)
+    histogram = culprit.Probe(test, event, "--hist", "sig", "--linear", "0,64,1", "--if", mine)
+    for run in (some, groups, histogram):
+        run.armed()
+    for signum, times in sent.items():
+        for _ in range(times):
+            os.kill(me, signum)
+    for run in (some, groups, histogram):
+        run.end()
+    test.same([[a["value"] for a in c["args"]] for c in some.calls()],
+              5 * [[signal.SIGCONT, me, name]], "the calls")
+    test.same({tuple(a["value"] for a in g["by"]): g["calls"] for g in groups.of("group")},
+              {(signum, name): times for signum, times in sent.items()}, "groups")
+    bars = histogram.of("histogram")[0]["bars"]
+    test.same({b["low"]: b["calls"] for b in bars if b["calls"]}, sent, "bars")
+    refusal = culprit.text("probe", event, "--if", "caller == 0")
+    test.same((refusal.returncode, refusal.stdout), (1, ""), "caller: status, stdout")
+    test.matches(refusal.stderr, r"tracepoint has no 'caller'", "caller: stderr")
+
+
+@case("probe, filters: the stack at a tracepoint begins where it stands")
+def tracepoint_stacks(test):
+    mine = f"task->tgid == {os.getpid()} && pid == {os.getpid()}"
+    shown = culprit.Probe(test, "signal:signal_generate", "--stack", "kernel", "--if", mine)
+    counted = culprit.Probe(test, "signal:signal_generate", "--count", "--if", mine)
+    for run in (shown, counted):
+        run.armed()
+    os.kill(os.getpid(), signal.SIGURG)
+    for run in (shown, counted):
+        run.end()
+    for record in shown.calls() + counted.of("group"):
+        names = [f["function"] or "" for f in record["stack"]]
+        test.matches(" ".join(names[:2]), r"^(__)?send_signal\w*", f"the {record['type']}'s stack")
+    test.same((len(shown.calls()), len(counted.of("group"))), (1, 1), "calls and groups")
