@@ -20,18 +20,38 @@ static struct cul_user *find(const struct cul_users *users, pid_t pid)
 	return NULL;
 }
 
-/* Names that were given out are of no use after this. */
-static void look_again(struct cul_user *u, const char *comm)
+/* Threads have names of their own: it is another program when its memory is another one. */
+static bool is_other_program(const struct cul_user *u, const char *comm)
 {
-	bool other = comm[0] && strcmp(u->comm, comm) != 0;
+	struct cul_mem *mem = cul_scope_mem(u->scope, NULL);
+
+	return comm[0] && strcmp(u->comm, comm) != 0 && mem && cul_mem_is_gone(mem);
+}
+
+static void start_anew(struct cul_users *users, struct cul_user *u, const char *comm)
+{
+	struct cul_scope *scope;
+
+	snprintf(u->comm, sizeof(u->comm), "%s", comm);
+	if (cul_scope_process(u->pid, users->debug_paths, &scope, NULL))
+		return; /* it has ended: its old names are the best there are */
+	cul_scope_free(u->scope);
+	u->scope = scope;
+	cul_scope_keep(scope);
+}
+
+/* Names that were given out are of no use after this. */
+static void look_again(struct cul_users *users, struct cul_user *u, const char *comm)
+{
+	bool other = u->scope && is_other_program(u, comm);
 
 	if (!u->scope || (!other && !u->stale) || u->looks == CUL_USERS_LOOKS)
 		return;
 	u->looks++;
 	u->stale = false;
 	if (other)
-		snprintf(u->comm, sizeof(u->comm), "%s", comm);
-	if (!cul_scope_refresh(u->scope, NULL))
+		start_anew(users, u, comm);
+	else if (!cul_scope_refresh(u->scope, NULL))
 		cul_scope_keep(u->scope);
 }
 
@@ -40,7 +60,7 @@ void cul_users_open(struct cul_users *users, pid_t pid, const char *comm)
 	struct cul_user *u = find(users, pid);
 
 	if (u) {
-		look_again(u, comm);
+		look_again(users, u, comm);
 		return;
 	}
 	if (users->n == CUL_USERS_MOST) {
