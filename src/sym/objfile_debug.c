@@ -235,7 +235,7 @@ void cul_objfile_debug_ahead(struct cul_objfile *o)
 	struct dwarf_ahead *a;
 
 	if (o->debug_sought || o->ahead || o->type == ET_REL || has_debug_info(o->elf) ||
-		!cul_objfile_debug_elf(o))
+		!cul_objfile_debug_elf(o) || !cul_objfile_is_inflatable(o->debug_elf))
 		return;
 	a = cul_calloc(1, sizeof(*a));
 	if (!a)
@@ -290,7 +290,7 @@ static int open_alt(struct cul_objfile *o)
 	if (len > 0) {
 		w.id = id;
 		w.id_len = (size_t)len;
-		if (find_alt(o, &w, name) == 0)
+		if (find_alt(o, &w, name) == 0 && cul_objfile_is_inflatable(o->alt_elf))
 			o->alt = dwarf_begin_elf(o->alt_elf, DWARF_C_READ, NULL);
 	}
 	if (o->alt) {
@@ -327,6 +327,12 @@ static int open_dwarf(struct cul_objfile *o)
 			"%s: has no debug information, and no debug file of it is in %s; install "
 			"its debug package or build with -g",
 			o->name, system_dir);
+	if (!cul_objfile_is_inflatable(elf))
+		return cul_fail(&o->debug_error, -ENODATA,
+			"%s: its compressed debug information claims to be of a size that none "
+			"has; "
+			"where that is right, unpack it (objcopy --decompress-debug-sections)",
+			o->debug_path ? o->debug_path : o->name);
 	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
 		return -ENODATA;
 	if (elf == o->debug_elf && o->type != ET_REL && !o->inflated)

@@ -4,6 +4,7 @@
  * the file or of its separate debug file; .ARM.exidx. And files that are only in memory (the vDSO).
  */
 #include "sym/dwarf_priv.h"
+#include "sym/objfile_inflate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static Dwarf_CFI *debug_frame(struct cul_objfile *o)
 	o->debug_cfi_sought = true;
 	/* A stripped file may have kept .debug_frame alone. */
 	if (has_section(o->elf, ".debug_frame")) {
+		if (!cul_objfile_is_inflatable(o->elf))
+			return NULL;
 		o->frames_dwarf = dwarf_begin_elf(o->elf, DWARF_C_READ, NULL);
 		if (o->frames_dwarf && cul_objfile_debug_frame_is_sane(o->elf))
 			o->debug_cfi = dwarf_getcfi(o->frames_dwarf);

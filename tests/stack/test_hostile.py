@@ -11,8 +11,9 @@ import struct
 import subprocess
 import tempfile
 import time
+import zlib
 
-from stacks import CULPRIT, Program, threads, untouched
+from stacks import BUILD, CULPRIT, Program, threads, untouched
 from support.case import check, equal, test, until
 from test_cores import CORES
 
@@ -160,6 +161,38 @@ def program_sections():
     runs += each_absurd(exe, table(exe.whole, 32, 54), [8, 32, 40],
                         lambda: bounded(core, "--exe", exe.path))
     check(runs > 100, runs)
+
+
+def with_sections(source, path, names, data):
+    """A copy of a program, with sections that are compressed and have these bytes, all the same."""
+    image = bytearray(pathlib.Path(source).read_bytes())
+    table_at, (count, names_in) = struct.unpack_from("<Q", image, 40)[0], struct.unpack_from("<HH", image, 60)
+    table = [list(struct.unpack_from("<IIQQQQIIQQ", image, table_at + 64 * i)) for i in range(count)]
+    texts = image[table[names_in][4]:table[names_in][4] + table[names_in][5]]
+    for name in names:
+        table.append([len(texts), 1, 0x800, 0, len(image), len(data), 0, 0, 1, 0]) # SHF_COMPRESSED
+        texts += name.encode() + b"\0"
+    image += data
+    table[names_in][4:6] = len(image), len(texts)
+    image += texts + bytes(-(len(image) + len(texts)) % 8)
+    struct.pack_into("<Q", image, 40, len(image))
+    struct.pack_into("<H", image, 60, len(table))
+    pathlib.Path(path).write_bytes(image + b"".join(struct.pack("<IIQQQQIIQQ", *entry) for entry in table))
+    os.chmod(path, 0o755)
+
+
+@test("hostile: a program whose debug information grows by a thousand when it is unpacked", seconds=60)
+def inflated():
+    plain, path = os.environ["TEST_SCRATCH"] + "/plain", os.environ["TEST_SCRATCH"] + "/inflated"
+    subprocess.run(["objcopy", "-g", BUILD / "tests/stack/chain", plain], check=True)
+    packed, size = zlib.compressobj(9), 128 << 20
+    data = struct.pack("<IIQQ", 1, 0, size, 1) + b"".join(packed.compress(bytes(size >> 5)) for _ in range(32))
+    with_sections(plain, path, [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_frame"],
+                  data + packed.flush())
+    with Program("chain", 20, "pause", path=path) as program:
+        said = bounded(program.pid)
+        named = {f.get("function") for o in said for f in o.get("frames", [])}
+        check("main" in named, named)
 
 
 def made_core(path, headers, size, notes=b""):
