@@ -19,6 +19,7 @@ struct objfile_symbol {
 	uint64_t size;
 	uint64_t end;     /* sized: addr + size; else the end of its section */
 	uint64_t max_end; /* the largest `end` of all sized symbols up to this one */
+	size_t up;        /* 1 + the nearest before it that is sized and ends behind it; 0: none */
 	uint8_t rank;     /* of symbols at one address the highest is shown */
 	bool is_function, is_object, is_tls, is_global, is_ifunc;
 };

@@ -12,6 +12,8 @@
 
 #include "base/str.h"
 
+enum { MAX_NESTED = 4096 }; /* symbols within each other, or at one address */
+
 /* A symbol table with what is needed to read it. */
 struct table {
 	Elf *elf;
@@ -155,6 +157,22 @@ static int by_address(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* Whether it says which addresses it covers. */
+static bool is_extent(const struct objfile_symbol *s)
+{
+	return s->size && !s->is_tls;
+}
+
+static size_t up_from(const struct objfile_symbol *symbols, size_t i)
+{
+	uint64_t end = is_extent(&symbols[i]) ? symbols[i].end : 0;
+	size_t up = i;
+
+	while (up && !(is_extent(&symbols[up - 1]) && symbols[up - 1].end > end))
+		up = symbols[up - 1].up;
+	return up;
+}
+
 static void sort_symbols(struct cul_objfile *o)
 {
 	uint64_t max_end = 0;
@@ -164,9 +182,10 @@ static void sort_symbols(struct cul_objfile *o)
 	for (size_t i = 0; i < o->symbols.len; i++) {
 		struct objfile_symbol *s = &o->symbols.data[i];
 
-		if (!s->is_tls && s->size && s->end > max_end)
+		if (is_extent(s) && s->end > max_end)
 			max_end = s->end;
 		s->max_end = max_end;
+		s->up = up_from(o->symbols.data, i);
 	}
 }
 
@@ -390,35 +409,46 @@ static size_t upper_bound(struct cul_objfile *o, uint64_t addr)
 	return low;
 }
 
-/*
- * The innermost symbol with a size that covers `addr`; else the label before it, unless something
- * of known size has ended in between: then the label is not what this code belongs to.
- */
+/* The innermost of those with a size that cover `addr`; of several from its address the first. */
 static const struct objfile_symbol *covering(struct cul_objfile *o, uint64_t addr)
 {
-	const struct objfile_symbol *sized = NULL, *label = NULL;
-	uint64_t floor = 0;
+	const struct objfile_symbol *symbols = o->symbols.data, *found;
+	size_t i = upper_bound(o, addr);
+	unsigned steps = 0;
 
-	for (size_t i = upper_bound(o, addr); i > 0; i--) {
+	while (i && !(is_extent(&symbols[i - 1]) && symbols[i - 1].end > addr)) {
+		if (++steps == MAX_NESTED)
+			return NULL;
+		i = symbols[i - 1].up;
+	}
+	if (i == 0)
+		return NULL;
+	found = &symbols[i - 1];
+	for (; i && symbols[i - 1].addr == found->addr && steps < MAX_NESTED; i--, steps++)
+		if (is_extent(&symbols[i - 1]) && symbols[i - 1].end > addr)
+			found = &symbols[i - 1];
+	return found;
+}
+
+/*
+ * The label before `addr`, which no symbol with a size covers, unless something of known size has
+ * ended in between: then the label is not what this code belongs to.
+ */
+static const struct objfile_symbol *label_before(struct cul_objfile *o, uint64_t addr)
+{
+	const struct objfile_symbol *label = NULL;
+	size_t i = upper_bound(o, addr);
+
+	for (unsigned steps = 0; i && steps < MAX_NESTED; i--, steps++) {
 		const struct objfile_symbol *s = &o->symbols.data[i - 1];
 
 		if (s->is_tls)
 			continue;
-		if (sized && s->addr != sized->addr)
-			break;
-		if (s->size && s->end > addr)
-			sized = s;
-		else if (!s->size && s->end > addr && (!label || label->addr == s->addr))
-			label = s;
-		/* Nothing further back covers `addr`. */
-		if (s->max_end <= addr && (!label || label != s)) {
-			floor = s->max_end;
-			break;
-		}
+		if (s->size || s->end <= addr || (label && label->addr != s->addr))
+			return label && label->addr >= s->max_end ? label : NULL;
+		label = s;
 	}
-	if (sized)
-		return sized;
-	return label && label->addr >= floor ? label : NULL;
+	return label;
 }
 
 int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out)
@@ -428,6 +458,8 @@ int cul_objfile_symbol_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_s
 	if (read_symbols(o, NULL) != 0)
 		return -ENOENT;
 	found = covering(o, addr);
+	if (!found)
+		found = label_before(o, addr);
 	if (!found)
 		return cul_objfile_stub_at(o, addr, out);
 	give(found, out);

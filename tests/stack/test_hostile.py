@@ -257,6 +257,43 @@ def files():
     equal(said[1]["frames"][0]["module"], f"{longest[1:]}{n - 1}", "the module")
 
 
+def made_program(path, base, text, symbols):
+    """A program of x86_64 with this code and these symbols (address, size)."""
+    names = b"\0" + b"s\0" + b"\0.text\0.symtab\0.strtab\0"
+    table = bytes(24) + b"".join(struct.pack("<IBBHQQ", 1, 2, 0, 1, addr, size) for addr, size in symbols)
+    sections = [(0,) * 10, (4, 1, 6, base, 4096, len(text), 0, 0, 16, 0),
+                (10, 2, 0, 0, 4096 + len(text), len(table), 3, 0, 8, 24),
+                (18, 3, 0, 0, 4096 + len(text) + len(table), len(names), 0, 0, 1, 0)]
+    with open(path, "wb") as file:
+        file.write(b"\x7fELF\2\1\1" + bytes(9) + struct.pack(
+            "<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 120, 0, 64, 56, 1, 64, len(sections), 3))
+        file.write(struct.pack("<IIQQQQQQ", 1, 5, 4096, base, base, len(text), len(text), 4096))
+        file.write(b"".join(struct.pack("<IIQQQQIIQQ", *s) for s in sections).ljust(4096 - 120, b"\0"))
+        file.write(text + table + names)
+
+
+@test("hostile: a program of a million symbols within one", seconds=90)
+def nested():
+    # Each frame is of code that one symbol covers, behind a million that end before it.
+    path, exe = os.environ["TEST_SCRATCH"] + "/core", os.environ["TEST_SCRATCH"] + "/nested"
+    base, stack, size, n = 0x400000, 0x7f0000000000, 2 << 20, 1 << 20
+    first = size - (1 << 20)
+    text = bytearray(b"\x90" * size)
+    sites = range(first + 64, size, 64)
+    for site in sites:
+        text[site - 5:site] = b"\xe8" + struct.pack("<i", first - site)
+    made_program(exe, base, bytes(text), [(base, 2 * size)] + [(base + i, 1) for i in range(first)][:n])
+    frames = b"".join(struct.pack("<2Q", stack + i * 16 + 16, base + site) for i, site in enumerate(sites))
+    told = struct.pack("<5Q", 1, 4096, base, base + size, 1) + exe.encode() + b"\0"
+    note = status_note(base + sites[5], stack, stack)
+    note += struct.pack("<III", 5, len(told), 0x46494c45) + b"CORE\0\0\0\0" + told + bytes(-len(told) % 4)
+    made_core(path, [(PT_NOTE, 0, 0, 0, len(note), 0), (PT_LOAD, 5, 0, base, 0, size),
+                     (PT_LOAD, 6, len(note), stack, len(frames), len(frames))], len(note) + len(frames), note + frames)
+    said = bounded(path, "--method", "fp", memory=300 << 10)
+    equal({f["function"] for f in said[1]["frames"]}, {"s"}, "functions")
+    check(len(said[1]["frames"]) > 10000, len(said[1]["frames"]))
+
+
 @test("hostile: a core of frames each of which takes long to find ends at its time", seconds=80)
 def costly():
     # Each return address is behind a call of code that leads there past thousands of instructions,
