@@ -69,7 +69,7 @@ struct cul_probe_totals {
 	__u64 own;     /* the same by culprit itself: not part of `calls` */
 	__u64 waited;  /* of `calls`: remembered until they return */
 	__u64 returns; /* of those: came back while it was live */
-	__u64 strays;  /* returns of calls that began before the run, or whose record was lost */
+	__u64 strays;  /* returns of calls that nothing is known of: began before, lost, filtered */
 	/*
 	 * --if, --slow or --errors said no: at the entry, and at the return. Programs at the two
 	 * may interrupt one another on a CPU, and so share no counter.

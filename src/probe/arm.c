@@ -116,6 +116,7 @@ static int arm_fentry_one(
 	struct arming *a, size_t i, bool at_return, int btf_fd, struct cul_error *err)
 {
 	struct cul_probe_run *run = a->run;
+	const struct cul_generated *g = &run->generated[i];
 	const struct cul_probe_instance instance = {
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
@@ -123,10 +124,10 @@ static int arm_fentry_one(
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
-		.gate = at_return ? NULL : &run->generated[i].gate,
+		.gate = at_return && !g->gate_returns ? NULL : &g->gate,
 		.gate_site = (unsigned)i,
-		.gate_refused = run->generated[i].gate_refused,
-		.gated = run->generated[i].gated,
+		.gate_refused = g->gate_refused,
+		.gated = at_return ? 0 : g->gated,
 		.attach = at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
 		.btf_id = site_of(run, i)->btf_id,
 		.btf_fd = btf_fd,

@@ -39,6 +39,7 @@ struct cul_generated {
 	 */
 	struct cul_bpf_code gate;
 	size_t gate_refused, gated;
+	bool gate_returns; /* it asks for numbers alone, which are the same when the call returns */
 	struct cul_generated_value values[CUL_GENERATED_VALUES];
 	size_t n_values;
 	size_t n_args;     /* the first of `values` are --args; then --hist, if any */

@@ -149,5 +149,6 @@ int cul_generate_gate(
 {
 	int r = is_all_plain(g, e, parts) ? ask_context(g, e, parts, err) : 1;
 
+	g->out->gate_returns = !r;
 	return r == 1 ? ask_words(g, e, parts, err) : r;
 }

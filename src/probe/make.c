@@ -196,6 +196,15 @@ static void put_refused(
 	memcpy(at, refused, sizeof(refused));
 }
 
+/* It was counted when it was entered. The kernel leaves out jumps to nowhere. */
+static void put_nothing(struct bpf_insn at[CUL_GATE_REFUSED])
+{
+	for (size_t i = 0; i < CUL_GATE_REFUSED - 2; i++)
+		at[i] = (struct bpf_insn){.code = BPF_JMP | BPF_JA};
+	at[CUL_GATE_REFUSED - 2] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K};
+	at[CUL_GATE_REFUSED - 1] = (struct bpf_insn){.code = BPF_JMP | BPF_EXIT};
+}
+
 /* The gate, what becomes of a call that it does not let in, and the way on to what comes behind. */
 static void add_gate(struct cul_bpf_code *to, const struct cul_probe_program *p,
 	const struct cul_probe_instance *instance)
@@ -207,7 +216,11 @@ static void add_gate(struct cul_bpf_code *to, const struct cul_probe_program *p,
 
 	add_insns(to, instance->gate->insns, instance->gate->len);
 	add_insns(to, way_in, 2);
-	if (!to->failed)
+	if (to->failed)
+		return;
+	if (instance->from == CUL_TEMPLATE_FEXIT)
+		put_nothing(to->insns + instance->gate_refused);
+	else
 		put_refused(to->insns + instance->gate_refused, p,
 			instance->gate_site * p->gate_cpus * sizeof(struct cul_probe_refusals));
 }
@@ -251,7 +264,7 @@ static int put_together(const struct cul_probe_program *p,
 		add_gate(out, p, instance);
 	add_template(out, t->insns, n ? at : t->n, instance, n);
 	/* Behind what the gate has done; the very first sets up the register for all. */
-	if (gate && n)
+	if (gate && n && n < code->len)
 		add_insns(out, code->insns, 1);
 	if (n)
 		add_insns(out, code->insns + (code->len - n), n);

@@ -108,7 +108,8 @@ struct cul_probe_instance {
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
 	/*
 	 * FENTRY: a condition that is asked before anything else, gate, gate_refused and gated of
-	 * a struct cul_generated.
+	 * a struct cul_generated. FEXIT: the same, with gated 0: of what it refused nothing
+	 * returns.
 	 */
 	const struct cul_bpf_code *gate;
 	unsigned gate_site;

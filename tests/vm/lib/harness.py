@@ -59,6 +59,10 @@ class Case:
     def matches(self, seen, pattern, what):
         return self.check(re.search(pattern, seen or ""), f"{what} is {seen!r}, not /{pattern}/")
 
+    def say(self, what):
+        """Told however it ends."""
+        say(f"# {self.kernel}: {self.name}: {what}")
+
     def skip(self, why):
         raise Skipped(why)
 

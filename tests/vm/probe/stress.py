@@ -18,6 +18,8 @@ KILLS = {"debian-6.12": 50}
 ROUNDS = {"debian-6.12": 60}
 HEAVY = {"debian-6.12": 1000000}  # calls; the other kernels do fewer of all
 SOME_KILLS, SOME_ROUNDS, SOME_CALLS = 12, 10, 50000
+IN_A_ROW = {"debian-6.12": 200000}  # on each of two CPUs, so many times:
+SOME_IN_A_ROW, ROWS = 20000, 10
 WORKERS = 2
 READS = 200
 
@@ -116,6 +118,31 @@ def heavy(test):
     victim.perform("call_both", count // 10)
     run.end()
     test.same([g["calls"] for g in run.of("group")], [count // 10] * 2, "two CPUs at once")
+
+
+def calls_a_second(count):
+    """Of so many calls on each of two CPUs at once."""
+    start = time.monotonic()
+    victim.perform("call_both", count)
+    return 2 * count / (time.monotonic() - start)
+
+
+@case("probe, stress: a million calls a second: each is counted, and the machine is alive", seconds=300)
+def rate(test):
+    count = IN_A_ROW.get(test.kernel, SOME_IN_A_ROW)
+    victim.reset()
+    free = max(calls_a_second(count) for _ in range(3))
+    victim.reset()
+    run = culprit.probe(test, "victim:victim_calls_both", "--count", "--stack", "none")
+    rates = [calls_a_second(count) for _ in range(ROWS)]
+    run.end()
+    f = run.function("victim_calls_both")
+    test.same((f["calls"], f["matched"]), (2 * count * ROWS,) * 2, "calls, matched")
+    test.same((run.loss["missed"], run.loss["recursion"]), (0, 0), "ledger")
+    test.say(f"{max(rates) / 1e6:.2f} million calls a second, {free / 1e6:.2f} million without a probe")
+    if count > SOME_IN_A_ROW:  # a slow machine's share: a tenth of what it does without
+        test.check(max(rates) >= min(1e6, free / 10), f"{rates} calls a second, {free} without a probe")
+    still_works(test)
 
 
 @case("probe, stress: a stopped culprit loses details, and no counts", seconds=200)
