@@ -14,7 +14,7 @@
 
 #include "arch/arch.h"
 
-enum { CUL_NO_REG = 0xff, CUL_SIGNAL_CODE_MAX = 16 };
+enum { CUL_NO_REG = 0xff, CUL_SIGNAL_CODE_MAX = 16, CUL_EXIT_CODE_MAX = 8 };
 
 enum cul_rule_kind {
 	CUL_RULE_SAME,     /* the caller's value is this frame's */
@@ -77,6 +77,16 @@ struct cul_signal_frame {
 	unsigned n_regs;
 };
 
+/*
+ * What ends a thread when the function that it began with has returned: the system call exit, by
+ * its number, in the code of clone(). C libraries have no unwind tables that say so on all
+ * processors.
+ */
+struct cul_exit_code {
+	uint8_t code[CUL_EXIT_CODE_MAX];
+	uint8_t len;
+};
+
 /* What a frame pointer points at. Offsets from its value. */
 struct cul_fp_layout {
 	uint8_t reg; /* the frame pointer */
@@ -110,6 +120,8 @@ struct cul_arch_unwind {
 	unsigned n_fp_layouts;
 	const struct cul_signal_frame *signals;
 	unsigned n_signals;
+	const struct cul_exit_code *exits;
+	unsigned n_exits;
 	bool has_exidx; /* files have ARM's tables (arch/arm/exidx.h) */
 	/*
 	 * Whether a return address, with its pc_mode, can be behind these bytes, which are the

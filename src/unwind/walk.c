@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@ enum {
 	CALLS_MOST = 4096, /* frames of one walk whose functions are looked for by their calls */
 	SCANS_MOST = 1024, /* frames of one walk: looking for more would find anything */
 	CLOCK_EVERY = 16,  /* frames */
+	EXIT_BEHIND = 8,   /* bytes between a call and the code that ends its thread */
 	START_MOST = 64,   /* bytes of the function a program starts with, where it has no symbol */
 };
 
@@ -302,6 +304,24 @@ static bool is_start(struct walk *w)
 	return lookup - entry < START_MOST;
 }
 
+/* Whether what its callee returns to ends the thread, which has no caller then. */
+static bool is_thread_start(struct walk *w)
+{
+	const struct cul_arch_unwind *facts = w->u->facts;
+	uint8_t code[EXIT_BEHIND + CUL_EXIT_CODE_MAX];
+	size_t n = sizeof(code);
+
+	if (w->frame.exact)
+		return false;
+	/* The mapping may end behind it. */
+	while (n > 0 && cul_unwind_read_code(w->u, w->frame.pc, code, n) != 0)
+		n--;
+	for (unsigned i = 0; i < facts->n_exits; i++)
+		if (memmem(code, n, facts->exits[i].code, facts->exits[i].len))
+			return true;
+	return false;
+}
+
 static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 {
 	enum cul_unwind_method method = CUL_UNWIND_REGS;
@@ -310,7 +330,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
-	if (ret != 0 && ret != -ENOENT && (w->entered || is_start(w))) {
+	if (ret != 0 && ret != -ENOENT && (w->entered || is_start(w) || is_thread_start(w))) {
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_OUTERMOST, w->frame.pc};
 		return -ENOENT;
 	}

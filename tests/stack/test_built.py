@@ -53,7 +53,7 @@ def split_dwarf():
             with Program("built", path=str(path)) as p:
                 said = own(look(p.pid).of(p.pid))
                 equal([name for name, _ in said], [*CHAIN, "main"], f"{compiler} {version}")
-                equal(said, by_gdb(p.pid), f"{compiler} {version}")
+                equal(said[1:], by_gdb(p.pid)[1:], f"{compiler} {version}") # the innermost may still be on its way
 
 
 @test("built: a .dwo file that is not there, another's, or nothing to be read, is done without")
@@ -99,6 +99,7 @@ def musl():
                 other = [t for t in threads(p.pid) if t != p.pid][0]
                 for tid, first in [(p.pid, "main"), (other, "thread")]:
                     equal([name for name, _ in own(said.of(tid))], [*CHAIN, first], f"functions, {flags}")
+                equal(said.summary["complete"], 2, f"complete, {flags}")
 
 
 @test("built: what runs under qemu-user is told apart from qemu")

@@ -5,17 +5,30 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
 
-from stacks import SOURCE, look, names
+from stacks import SOURCE, Program, look, names
 from support.case import check, equal, test
+from test_built import CHAIN, built, own
 from test_hostile import ABSURD, bounded
 
 MACHINES = {"aarch64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf", "mips": "mips-linux-gnu",
             "mipsel": "mipsel-linux-gnu", "mips64": "mips64-linux-gnuabi64",
             "mips64el": "mips64el-linux-gnuabi64"}
+
+
+may_dump = functools.partial(resource.setrlimit, resource.RLIMIT_CORE,
+                             (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def core_in(where):
+    """That of the program; qemu dies of the signal too, and the kernel writes its own."""
+    cores = list(pathlib.Path(where).glob("qemu_*.core"))
+    equal(len(cores), 1, "cores")
+    return cores[0]
 
 
 class Linked:
@@ -26,15 +39,9 @@ class Linked:
         self.exe = pathlib.Path(where) / "linked"
         subprocess.run([MACHINES[arch] + "-gcc", "-g", "-O1", "-fno-optimize-sibling-calls", *flags, "-o",
                         self.exe, SOURCE / "tests/stack/programs/linked.c"], check=True)
-        limit = functools.partial(resource.setrlimit, resource.RLIMIT_CORE,
-                                  (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         said = subprocess.run([f"qemu-{arch}", "-L", self.root, self.exe], cwd=where, text=True, timeout=60,
-                              stdout=subprocess.PIPE, preexec_fn=limit, check=False).stdout
-        for own in pathlib.Path(where).glob("core*"): # qemu dies of the signal too
-            own.unlink()
-        cores = list(pathlib.Path(where).glob("qemu_*.core"))
-        equal(len(cores), 1, f"cores of {arch}")
-        self.core = cores[0]
+                              stdout=subprocess.PIPE, preexec_fn=may_dump, check=False).stdout
+        self.core = core_in(where)
         self.qsort = int(re.search(r"^qsort (\w+)$", said, re.M)[1], 16)
         self.debug = int(re.search(r"^debug (\w+)$", said, re.M)[1], 16)
         self.links = [(int(at, 16), int(bias, 16), name)
@@ -80,6 +87,20 @@ def libraries():
                           f"{arch}: where qsort begins")
                 equal(len(said.process["notes"]), 1, said.process["notes"])
                 check("nobody can tell" in said.process["notes"][0], said.process["notes"])
+
+
+@test("linked: the stacks of all threads, to where the C library has begun them")
+def threads():
+    for arch, machine in MACHINES.items():
+        with tempfile.TemporaryDirectory() as where:
+            path, root = built(where, machine + "-gcc"), f"/usr/{machine}"
+            with Program("built", "-L", root, path, path=f"/usr/bin/qemu-{arch}", cwd=where,
+                         preexec_fn=may_dump) as p:
+                p.process.send_signal(signal.SIGABRT)
+                p.process.wait(60)
+            said = look(core_in(where), "--exe", path, "--sysroot", root)
+            equal([[name for name, _ in own(s)] for s in said.stacks], [[*CHAIN, "main"], [*CHAIN, "thread"]], arch)
+            equal(said.summary["complete"], 2, f"complete, {arch}")
 
 
 @test("linked: a library that is not here, or is another one, has its name and no names of functions")

@@ -98,6 +98,10 @@ static int analyse(
 	return cul_flow_analyse(at->flags & CPSR_T ? &t32 : &a32, code, at, out);
 }
 
+/* mov r7, #1; svc 0: ARM, and Thumb's long and short form */
+static const struct cul_exit_code exits[] = {{{1, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8},
+	{{0x4f, 0xf0, 1, 7, 0, 0xdf}, 6}, {{1, 0x27, 0, 0xdf}, 4}};
+
 static const struct cul_arch_unwind unwind = {
 	.dwarf_regs = dwarf_regs,
 	.n_dwarf_regs = sizeof(dwarf_regs),
@@ -111,6 +115,8 @@ static const struct cul_arch_unwind unwind = {
 	.n_fp_layouts = sizeof(fp_layouts) / sizeof(fp_layouts[0]),
 	.signals = signals,
 	.n_signals = sizeof(signals) / sizeof(signals[0]),
+	.exits = exits,
+	.n_exits = sizeof(exits) / sizeof(exits[0]),
 	.has_exidx = true,
 	.after_call = after_call,
 	.call_bytes = 8,

@@ -54,6 +54,9 @@ static int analyse(
 	return cul_flow_analyse(&arch, code, at, out);
 }
 
+/* mov x8, #93; svc #0 */
+static const struct cul_exit_code exits[] = {{{0xa8, 0x0b, 0x80, 0xd2, 1, 0, 0, 0xd4}, 8}};
+
 static const struct cul_arch_unwind unwind = {
 	.dwarf_regs = dwarf_regs,
 	.n_dwarf_regs = sizeof(dwarf_regs),
@@ -71,6 +74,8 @@ static const struct cul_arch_unwind unwind = {
 	.n_fp_layouts = 1,
 	.signals = signals,
 	.n_signals = 1,
+	.exits = exits,
+	.n_exits = 1,
 	.after_call = after_call,
 	.call_bytes = 4,
 	.analyse = analyse,

@@ -88,7 +88,13 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 	return true;
 }
 
-#define FLAVOUR(name, order, bytes, signal_frames)                                                 \
+/* li v0, __NR_exit (4001: o32, 5058: n64); syscall */
+static const struct cul_exit_code be_exits[] = {{{0x24, 2, 0x0f, 0xa1, 0, 0, 0, 0x0c}, 8}};
+static const struct cul_exit_code le_exits[] = {{{0xa1, 0x0f, 2, 0x24, 0x0c, 0, 0, 0}, 8}};
+static const struct cul_exit_code be64_exits[] = {{{0x24, 2, 0x13, 0xc2, 0, 0, 0, 0x0c}, 8}};
+static const struct cul_exit_code le64_exits[] = {{{0xc2, 0x13, 2, 0x24, 0x0c, 0, 0, 0}, 8}};
+
+#define FLAVOUR(name, order, bytes, signal_frames, exit_codes)                                     \
 	static void name##_decode(                                                                 \
 		const uint8_t *code, size_t size, uint64_t pc, struct cul_flow_insn *out)          \
 	{                                                                                          \
@@ -117,15 +123,17 @@ static bool is_call(uint32_t w, uint64_t ra, uint64_t *target)
 		.preserved = PRESERVED,                                                            \
 		.signals = signal_frames,                                                          \
 		.n_signals = N(signal_frames),                                                     \
+		.exits = exit_codes,                                                               \
+		.n_exits = N(exit_codes),                                                          \
 		.after_call = name##_after_call,                                                   \
 		.call_bytes = 8,                                                                   \
 		.analyse = name##_analyse,                                                         \
 	}
 
-FLAVOUR(mips, be, 4, be_signals);
-FLAVOUR(mipsel, le, 4, le_signals);
-FLAVOUR(mips64, be, 8, be64_signals);
-FLAVOUR(mips64el, le, 8, le64_signals);
+FLAVOUR(mips, be, 4, be_signals, be_exits);
+FLAVOUR(mipsel, le, 4, le_signals, le_exits);
+FLAVOUR(mips64, be, 8, be64_signals, be64_exits);
+FLAVOUR(mips64el, le, 8, le64_signals, le64_exits);
 
 /* clang-format off */
 static const char *const reg_names[CUL_MIPS_N_REGS] = {

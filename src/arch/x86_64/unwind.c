@@ -102,6 +102,10 @@ static bool after_call(const uint8_t *bytes, size_t size, uint64_t ra, uint64_t 
 	return false;
 }
 
+/* mov $60, %al (musl) or %eax (glibc); syscall */
+static const struct cul_exit_code exits[] = {
+	{{0xb0, 0x3c, 0x0f, 0x05}, 4}, {{0xb8, 0x3c, 0, 0, 0, 0x0f, 0x05}, 7}};
+
 const struct cul_arch_unwind cul_x86_unwind = {
 	.dwarf_regs = dwarf_regs,
 	.n_dwarf_regs = sizeof(dwarf_regs) / sizeof(dwarf_regs[0]),
@@ -115,6 +119,8 @@ const struct cul_arch_unwind cul_x86_unwind = {
 	.n_fp_layouts = 1,
 	.signals = signals,
 	.n_signals = sizeof(signals) / sizeof(signals[0]),
+	.exits = exits,
+	.n_exits = sizeof(exits) / sizeof(exits[0]),
 	.after_call = after_call,
 	.call_bytes = 7,
 	.analyse = cul_x86_analyse,

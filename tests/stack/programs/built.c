@@ -4,13 +4,19 @@
  * ways.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static volatile int counted;
+static atomic_int there;
 
 __attribute__((noinline)) static void wait_here(void)
 {
+	if (++there == 2) {
+		printf("ready\n");
+		fflush(stdout);
+	}
 	pause();
 	counted++;
 }
@@ -45,9 +51,6 @@ int main(void)
 
 	if (pthread_create(&t, NULL, thread, NULL))
 		return 1;
-	usleep(100000);
-	printf("ready\n");
-	fflush(stdout);
 	below(3);
 	return counted;
 }
