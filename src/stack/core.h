@@ -35,6 +35,12 @@ struct cul_core_source {
 
 void cul_core_add_name(struct cul_core_names *names, const char *name); /* core_files.c */
 
+/*
+ * core_files.c: adds where the file of that name is: below --sysroot. qemu-user takes what is not
+ * below its own (-L) from where the name says, so that of its cores that is the second place.
+ */
+void cul_core_locate(const struct cul_core_source *s, const char *name, struct cul_str *path);
+
 /* core_files.c: bytes of a file, however many there are; it is not opened if special. */
 ssize_t cul_core_file_part(const char *path, uint64_t offset, void *buf, size_t size);
 

@@ -65,6 +65,19 @@ ssize_t cul_core_file_part(const char *path, uint64_t offset, void *buf, size_t 
 	return fd < 0 ? fd : cul_sys_pread_full(fd, buf, size, offset);
 }
 
+void cul_core_locate(const struct cul_core_source *s, const char *name, struct cul_str *path)
+{
+	const char *root = s->options->sysroot;
+	size_t len = path->len;
+
+	cul_str_addf(path, "%s%s", root ? root : "", name);
+	if (!root || s->core->files.len || path->failed ||
+		check_regular(cul_str_text(path) + len) == 0 || check_regular(name) != 0)
+		return;
+	cul_str_cut(path, len);
+	cul_str_add(path, name);
+}
+
 static size_t first_page(const struct cul_objfile *file, uint8_t *page)
 {
 	ssize_t n = cul_core_file_part(cul_objfile_path(file), 0, page, CUL_CORE_PAGE);
@@ -157,7 +170,7 @@ int cul_core_open_file(void *data, const struct cul_map *map, bool is_main,
 	if (is_main && options->exe)
 		cul_str_addf(&path, "%s", options->exe);
 	else
-		cul_str_addf(&path, "%s%s", options->sysroot ? options->sysroot : "", map->path);
+		cul_core_locate(s, map->path, &path);
 	if (path.failed)
 		return cul_fail(err, -ENOMEM, "%s: out of memory", map->path);
 	there.root = options->sysroot;

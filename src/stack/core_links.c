@@ -266,7 +266,7 @@ static int add_library(struct cul_core_source *s, const struct link *link, const
 	struct image image;
 	int ret;
 
-	cul_str_addf(&path, "%s%s", s->options->sysroot ? s->options->sysroot : "", name);
+	cul_core_locate(s, name, &path);
 	if (path.failed)
 		return -ENOMEM;
 	ret = name[0] == '/' ? read_image(s, cul_str_text(&path), &image) : -ENOENT;

@@ -112,8 +112,7 @@ static bool is_code(struct maker *m, const struct cul_core_file *file)
 	struct cul_elf_phdr ph;
 	ssize_t got;
 
-	cul_str_addf(
-		&path, "%s%s", m->s->options->sysroot ? m->s->options->sysroot : "", file->path);
+	cul_core_locate(m->s, file->path, &path);
 	got = path.failed ? -ENOMEM
 			  : cul_core_file_part(cul_str_text(&path), 0, bytes, sizeof(bytes));
 	if (got < 0)

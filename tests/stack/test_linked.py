@@ -89,6 +89,19 @@ def libraries():
                 check("nobody can tell" in said.process["notes"][0], said.process["notes"])
 
 
+@test("linked: a library beside the program, which is not below --sysroot, is found where its name says")
+def own_library():
+    with tempfile.TemporaryDirectory() as where:
+        library = pathlib.Path(where) / "libown.so"
+        subprocess.run([MACHINES["arm"] + "-gcc", "-g", "-O1", "-fno-optimize-sibling-calls", "-shared", "-fPIC",
+                        "-o", library, SOURCE / "tests/stack/programs/own.c"], check=True)
+        p = Linked(where, "arm", "-DLIBRARY", "-Wl,--no-as-needed", str(library), f"-Wl,-rpath,{where}")
+        said = look(p.core, "--exe", p.exe, "--sysroot", p.root)
+        assert_own(said)
+        frame = next(f for f in said.stacks[0]["frames"] if f["function"] == "crash")
+        equal((frame["module"], pathlib.Path(frame["file"]).name), ("libown.so", "own.c"), "the library's function")
+
+
 @test("linked: the stacks of all threads, to where the C library has begun them")
 def threads():
     for arch, machine in MACHINES.items():
