@@ -190,7 +190,7 @@ size_t cul_core_file_id(void *data, const struct cul_map *map, const uint8_t **i
 	size_t held = map->offset ? 0 : cul_core_held(s->core, map->start, page, sizeof(page));
 	size_t n = cul_elf_build_id(page, held, &found);
 
-	if (n > sizeof(s->id))
+	if (n == 0 || n > sizeof(s->id))
 		return 0;
 	memcpy(s->id, found, n);
 	*id = s->id;
