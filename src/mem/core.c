@@ -158,16 +158,14 @@ static int open_file(struct core_reader *r, const char *path, struct cul_error *
 {
 	struct stat st;
 
-	r->fd = cul_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	r->fd = cul_sys_open_regular(path);
+	if (r->fd == -ENOEXEC)
+		return cul_fail(err, -ENOEXEC,
+			"%s: is no regular file; write the core to a file first", path);
 	if (r->fd < 0)
 		return fail_open(path, r->fd, err);
 	if (fstat(r->fd, &st) != 0)
 		return fail_open(path, -errno, err);
-	if (S_ISDIR(st.st_mode))
-		return fail_open(path, -EISDIR, err);
-	if (!S_ISREG(st.st_mode))
-		return cul_fail(err, -ENOEXEC,
-			"%s: is no regular file; write the core to a file first", path);
 	r->core.size = (uint64_t)st.st_size;
 	if (r->core.size == 0)
 		return cul_fail(err, -ENOEXEC,

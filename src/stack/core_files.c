@@ -6,9 +6,7 @@
  */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -44,24 +42,17 @@ static const char *hex(const uint8_t *id, size_t size, char *text)
 
 enum verdict { RIGHT, WRONG, UNKNOWN };
 
-/* A core may name anything, a device too, which would not even bear to be opened. */
-static int check_regular(const char *path)
+static bool is_there(const char *path)
 {
-	struct stat st;
+	cul_autoclose int fd = cul_sys_open_regular(path);
 
-	if (stat(path, &st) != 0)
-		return -errno;
-	return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -ENOEXEC;
+	return fd >= 0;
 }
 
 ssize_t cul_core_file_part(const char *path, uint64_t offset, void *buf, size_t size)
 {
-	cul_autoclose int fd = -1;
-	int ret = check_regular(path);
+	cul_autoclose int fd = cul_sys_open_regular(path);
 
-	if (ret != 0)
-		return ret;
-	fd = cul_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	return fd < 0 ? fd : cul_sys_pread_full(fd, buf, size, offset);
 }
 
@@ -71,8 +62,8 @@ void cul_core_locate(const struct cul_core_source *s, const char *name, struct c
 	size_t len = path->len;
 
 	cul_str_addf(path, "%s%s", root ? root : "", name);
-	if (!root || s->core->files.len || path->failed ||
-		check_regular(cul_str_text(path) + len) == 0 || check_regular(name) != 0)
+	if (!root || s->core->files.len || path->failed || is_there(cul_str_text(path) + len) ||
+		!is_there(name))
 		return;
 	cul_str_cut(path, len);
 	cul_str_add(path, name);
@@ -137,12 +128,9 @@ static int try(struct cul_core_source *s, const char *path, const struct cul_map
 	const struct cul_objfile_load *load, struct cul_objfile **out, struct cul_error *err)
 {
 	struct cul_objfile *file = NULL;
-	int ret = check_regular(path);
 	enum verdict verdict;
+	int ret = cul_objfile_open(path, map->path, load, &file, err);
 
-	if (ret != 0)
-		return cul_fail(err, ret, "%s: cannot be opened: %s", path, cul_strerror(ret));
-	ret = cul_objfile_open(path, map->path, load, &file, err);
 	if (ret != 0)
 		return ret;
 	verdict = compare(s, map, is_main, file, err);

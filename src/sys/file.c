@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,6 +28,33 @@ int cul_sys_openat(int dir, const char *path, int flags)
 int cul_sys_open(const char *path, int flags)
 {
 	return cul_sys_openat(AT_FDCWD, path, flags);
+}
+
+static int check_regular(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -ENOEXEC;
+}
+
+int cul_sys_open_regular(const char *path)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+	cul_autoclose int found = cul_sys_open(path, O_PATH);
+	cul_autoclose int fd = -1;
+	char same[32];
+	int ret = found < 0 ? found : check_regular(found);
+
+	if (ret != 0)
+		return ret;
+	snprintf(same, sizeof(same), "/proc/self/fd/%d", found);
+	fd = cul_sys_open(same, flags);
+	if (fd < 0) /* no /proc, or not for us: then what has the name now */
+		fd = cul_sys_open(path, flags);
+	ret = fd < 0 ? fd : check_regular(fd);
+	return ret != 0 ? ret : cul_take_fd(&fd);
 }
 
 ssize_t cul_sys_read(int fd, void *buf, size_t size)

@@ -15,6 +15,11 @@
 
 int cul_sys_open(const char *path, int flags);            /* O_CLOEXEC is added */
 int cul_sys_openat(int dir, const char *path, int flags); /* of a descriptor of a directory */
+/*
+ * A file for reading, of a path that is not trusted: it never waits, and a device, whose driver may
+ * act when it is opened, is not even opened. -EISDIR, -ENOEXEC: no regular file.
+ */
+int cul_sys_open_regular(const char *path);
 ssize_t cul_sys_read(int fd, void *buf, size_t size);
 ssize_t cul_sys_pread(int fd, void *buf, size_t size, uint64_t offset);
 

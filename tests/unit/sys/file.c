@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -71,6 +74,44 @@ static void reading_stops_at_the_end_of_the_file(void **state)
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
+/* What is no regular file is not even opened, says whoever watches it. */
+static void only_regular_files_are_opened(void **state)
+{
+	char dir[] = "/tmp/culprit-test-XXXXXX", path[64], link[64];
+	struct inotify_event event;
+	int fd, watch;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(symlink(path, link), 0);
+	watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	assert_int_equal(cul_sys_open_regular(path), -ENOEXEC);
+	assert_int_equal(cul_sys_open_regular(link), -ENOEXEC);
+	assert_int_equal(read(watch, &event, sizeof(event)), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(cul_sys_open_regular("/dev/null"), -ENOEXEC);
+	assert_int_equal(cul_sys_open_regular(dir), -EISDIR);
+	unlink(path);
+	assert_int_equal(cul_sys_open_regular(link), -ENOENT);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+	assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	fd = cul_sys_open_regular(link);
+	assert_int_equal(read(fd, path, 1), 1);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+	assert_int_equal(read(watch, &event, sizeof(event)), sizeof(event));
+	close(watch);
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	unlink(path);
+	unlink(link);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +119,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_file_longer_than_allowed_is_refused, reset),
 		cmocka_unit_test_teardown(calls_fail_when_told_to, reset),
 		cmocka_unit_test_teardown(reading_stops_at_the_end_of_the_file, reset),
+		cmocka_unit_test_teardown(only_regular_files_are_opened, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
