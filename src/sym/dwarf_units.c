@@ -20,6 +20,9 @@
 
 #include "base/cleanup.h"
 
+/* libdw takes four zeros for a unit. */
+enum { UNITS_MOST = 1 << 20, UNIT_HEADER = 11 };
+
 /* More places than this (a name such as "i") are not worth the comparing. */
 enum { MAX_PLACES = 64 };
 
@@ -183,18 +186,20 @@ static int read_section_units(struct cul_objfile *o, bool types)
 	Dwarf_Half version;
 	uint64_t signature;
 
-	while (dwarf_next_unit(o->dwarf, off, &next, &header, &version, &abbrev, &addr_size,
-		       &off_size, types ? &signature : NULL, types ? &type_off : NULL) == 0) {
+	for (unsigned i = 0; i < UNITS_MOST; i++, off = next) {
 		struct dwarf_unit *u;
 
-		if (next <= off)
+		if (dwarf_next_unit(o->dwarf, off, &next, &header, &version, &abbrev, &addr_size,
+			    &off_size, types ? &signature : NULL, types ? &type_off : NULL) != 0 ||
+			next <= off)
 			break;
+		if (next - off < UNIT_HEADER)
+			continue;
 		u = cul_vec_push(&o->units);
 		if (!u)
 			return -ENOMEM;
 		*u = (struct dwarf_unit){
 			.off = off, .end = next, .die = off + header, .in_types = types};
-		off = next;
 	}
 	return 0;
 }

@@ -65,7 +65,7 @@ static void open_mini(struct cul_objfile *o)
 	if (!packed || !packed->d_buf ||
 		!unpack(packed->d_buf, packed->d_size, &o->mini_bytes, &size))
 		return;
-	o->mini = elf_memory(o->mini_bytes, size);
+	o->mini = cul_objfile_elf_memory(o->mini_bytes, size);
 	if (o->mini && (elf_kind(o->mini) != ELF_K_ELF || !gelf_getehdr(o->mini, &ehdr) ||
 			       ehdr.e_machine != o->machine)) {
 		elf_end(o->mini);

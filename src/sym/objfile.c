@@ -3,39 +3,75 @@
 #include "sym/objfile_inflate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "mem/elf_head.h"
+#include "sys/file.h"
 
-/* A path may come from a hostile container: nothing but a regular file is read. */
-static int open_regular(const char *path)
+/* libelf keeps some 300 bytes for each, at once. The largest number there is stands in section 0.
+ */
+enum { SECTIONS_MOST = 1 << 17, NOTES_MOST = 1 << 20 };
+
+/* Where its size is, which has the number; 0: in no file that libelf reads. */
+static uint64_t section_0(const uint8_t *bytes, size_t size, struct cul_elf_head *head)
 {
-	cul_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
+	if (cul_elf_head(bytes, size, head) != 0 || head->shoff > INT64_MAX - sizeof(Elf64_Shdr))
+		return 0;
+	return head->shoff +
+	       (head->is_64 ? offsetof(Elf64_Shdr, sh_size) : offsetof(Elf32_Shdr, sh_size));
+}
 
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -ENOEXEC;
-	return cul_take_fd(&fd);
+static bool has_many(const struct cul_elf_head *head, const uint8_t *number)
+{
+	return cul_elf_number(number, head->is_64 ? 8 : 4, head->big_endian) > SECTIONS_MOST;
+}
+
+static bool has_many_sections(int fd)
+{
+	uint8_t bytes[CUL_ELF_HEAD_MAX];
+	struct cul_elf_head head;
+	ssize_t n = cul_sys_pread_full(fd, bytes, sizeof(bytes), 0);
+	uint64_t at = n < 0 ? 0 : section_0(bytes, (size_t)n, &head);
+
+	return at && cul_sys_pread_full(fd, bytes, 8, at) == 8 && has_many(&head, bytes);
+}
+
+Elf *cul_objfile_elf_memory(void *bytes, size_t size)
+{
+	struct cul_elf_head head;
+	uint64_t at = section_0(bytes, size, &head);
+
+	if (at && size >= 8 && at <= size - 8 && has_many(&head, (uint8_t *)bytes + at))
+		return NULL;
+	elf_version(EV_CURRENT);
+	return elf_memory(bytes, size);
+}
+
+/* The names of sections: libelf would unpack them, however large that becomes. */
+static bool has_packed_names(Elf *elf)
+{
+	GElf_Shdr shdr;
+	size_t names;
+
+	return elf_getshdrstrndx(elf, &names) == 0 && gelf_getshdr(elf_getscn(elf, names), &shdr) &&
+	       shdr.sh_flags & SHF_COMPRESSED;
 }
 
 int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd_out, Elf **out)
 {
-	cul_autoclose int fd = open_regular(path);
+	cul_autoclose int fd = cul_sys_open_regular(path);
 	Elf *elf;
 
 	if (fd < 0)
 		return fd;
+	if (has_many_sections(fd))
+		return -EBADMSG;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, how, NULL);
-	if (!elf || elf_kind(elf) != ELF_K_ELF) {
+	if (!elf || elf_kind(elf) != ELF_K_ELF || has_packed_names(elf)) {
 		elf_end(elf);
 		return -ENOEXEC;
 	}
@@ -108,7 +144,8 @@ size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id)
 	size_t len = 0;
 
 	while (len == 0 && (scn = elf_nextscn(elf, scn)))
-		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_NOTE)
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_NOTE &&
+			shdr.sh_size <= NOTES_MOST)
 			len = build_id_in(elf_getdata(scn, NULL), id);
 	return len ? len : build_id_by_segments(elf, id);
 }
@@ -166,7 +203,7 @@ static const char *unpacker(int fd)
 
 static int not_elf(struct cul_objfile *o, struct cul_error *err)
 {
-	cul_autoclose int fd = open_regular(o->path);
+	cul_autoclose int fd = cul_sys_open_regular(o->path);
 	const char *command = fd >= 0 ? unpacker(fd) : NULL;
 
 	if (command)

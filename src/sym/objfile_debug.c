@@ -9,13 +9,14 @@
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
+#include <libdeflate.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -23,11 +24,19 @@
 
 static const char system_dir[] = "/usr/lib/debug";
 
+/*
+ * All files that are tried for one, together. A larger one goes by its build id, or by being named:
+ * to read it would take longer than the answer is worth, a sparse one a system's whole time.
+ */
+enum { CRC_MOST = 1 << 30, CRC_STEP = 1 << 16 };
+
 struct wanted {
 	const uint8_t *id;
 	size_t id_len;
 	const char *link; /* NULL: the file names no debug file */
 	uint32_t crc;
+	uint64_t crc_left; /* bytes that may still be read to compare it */
+	bool crc_refused;  /* there was more to be read */
 	char **path;
 	int *fd;
 	Elf **elf;
@@ -42,29 +51,38 @@ static bool has_debug_info(Elf *elf)
 	       shdr.sh_type != SHT_NOBITS;
 }
 
-static bool crc_matches(int fd, uint32_t crc)
+/* The whole file is read for it. */
+static bool crc_matches(struct wanted *w, int fd)
 {
-	cul_autofree unsigned char *buf = cul_calloc(1, 1 << 16);
-	uLong sum = crc32(0, NULL, 0);
-	off_t at = 0;
+	cul_autofree unsigned char *buf = cul_calloc(1, CRC_STEP);
+	uint32_t sum = 0;
+	uint64_t at = 0;
+	struct stat st;
 	ssize_t n;
 
-	while (buf && (n = pread(fd, buf, 1 << 16, at)) > 0) {
-		sum = crc32(sum, buf, (uInt)n);
-		at += n;
+	if (!buf || fstat(fd, &st) != 0)
+		return false;
+	if ((uint64_t)st.st_size > w->crc_left) {
+		w->crc_refused = true;
+		return false;
 	}
-	return buf && sum == crc;
+	while (w->crc_left && (n = pread(fd, buf, CRC_STEP, (off_t)at)) > 0) {
+		sum = libdeflate_crc32(sum, buf, (size_t)n);
+		at += (uint64_t)n;
+		w->crc_left -= (uint64_t)n < w->crc_left ? (uint64_t)n : w->crc_left;
+	}
+	return sum == w->crc;
 }
 
 /* `given`: the user named the file, so that it is taken without proof when there can be none. */
-static bool belongs(const struct wanted *w, Elf *elf, int fd, bool given)
+static bool belongs(struct wanted *w, Elf *elf, int fd, bool given)
 {
 	const uint8_t *id;
 	size_t len = cul_objfile_elf_build_id(elf, &id);
 
 	if (w->id_len && len)
 		return w->id_len == len && memcmp(w->id, id, len) == 0;
-	if (w->link && crc_matches(fd, w->crc))
+	if (w->link && crc_matches(w, fd))
 		return true;
 	return given;
 }
@@ -199,7 +217,7 @@ static void read_debuglink(struct cul_objfile *o, Elf *elf, struct wanted *w)
 
 int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd, Elf **debug)
 {
-	struct wanted w = {.path = path, .fd = fd, .elf = debug};
+	struct wanted w = {.path = path, .fd = fd, .elf = debug, .crc_left = CRC_MOST};
 
 	w.id_len = cul_objfile_elf_build_id(elf, &w.id);
 	read_debuglink(o, elf, &w);
@@ -209,6 +227,7 @@ int cul_objfile_debug_find(struct cul_objfile *o, Elf *elf, char **path, int *fd
 	for (size_t i = 0; o->load.debug_paths && o->load.debug_paths[i]; i++)
 		if (try_given(o, &w, o->load.debug_paths[i]) == 0)
 			return 0;
+	o->crc_refused |= w.crc_refused;
 	return -ENOENT;
 }
 
@@ -225,6 +244,8 @@ static void *read_ahead(void *data)
 {
 	struct dwarf_ahead *a = data;
 
+	if (cul_objfile_inflates_far(a->elf))
+		return NULL;
 	a->inflated = cul_objfile_inflate(a->elf);
 	a->dwarf = dwarf_begin_elf(a->elf, DWARF_C_READ, NULL);
 	return NULL;
@@ -235,7 +256,7 @@ void cul_objfile_debug_ahead(struct cul_objfile *o)
 	struct dwarf_ahead *a;
 
 	if (o->debug_sought || o->ahead || o->type == ET_REL || has_debug_info(o->elf) ||
-		!cul_objfile_debug_elf(o) || !cul_objfile_is_inflatable(o->debug_elf))
+		!cul_objfile_debug_elf(o))
 		return;
 	a = cul_calloc(1, sizeof(*a));
 	if (!a)
@@ -290,8 +311,8 @@ static int open_alt(struct cul_objfile *o)
 	if (len > 0) {
 		w.id = id;
 		w.id_len = (size_t)len;
-		if (find_alt(o, &w, name) == 0 && cul_objfile_is_inflatable(o->alt_elf))
-			o->alt = dwarf_begin_elf(o->alt_elf, DWARF_C_READ, NULL);
+		if (find_alt(o, &w, name) == 0)
+			o->alt = cul_objfile_dwarf_begin(o->alt_elf);
 	}
 	if (o->alt) {
 		dwarf_setalt(o->dwarf, o->alt);
@@ -322,16 +343,20 @@ static int open_dwarf(struct cul_objfile *o)
 {
 	Elf *elf = has_debug_info(o->elf) ? o->elf : cul_objfile_debug_elf(o);
 
+	if (!elf && o->crc_refused)
+		return cul_fail(&o->debug_error, -ENODATA,
+			"%s: has no debug information, and of what may be its debug file more than "
+			"1 GiB would have to be read to know that it is; name it with --debug FILE",
+			o->name);
 	if (!elf)
 		return cul_fail(&o->debug_error, -ENODATA,
 			"%s: has no debug information, and no debug file of it is in %s; install "
 			"its debug package or build with -g",
 			o->name, system_dir);
-	if (!cul_objfile_is_inflatable(elf))
+	if (cul_objfile_inflates_far(elf))
 		return cul_fail(&o->debug_error, -ENODATA,
-			"%s: its compressed debug information claims to be of a size that none "
-			"has; "
-			"where that is right, unpack it (objcopy --decompress-debug-sections)",
+			"%s: its compressed debug information would become more than 32 times as "
+			"large, which no compiler writes; build it anew",
 			o->debug_path ? o->debug_path : o->name);
 	if (o->type == ET_REL && cul_objfile_relocate(o, elf, &o->debug_error) != 0)
 		return -ENODATA;

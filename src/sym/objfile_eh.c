@@ -201,7 +201,7 @@ static Elf *without_names(struct cul_objfile *o)
 
 	if (o->image && (o->eh.image = cul_calloc(1, o->image_size))) {
 		memcpy(o->eh.image, o->image, o->image_size);
-		elf = elf_memory(o->eh.image, o->image_size);
+		elf = cul_objfile_elf_memory(o->eh.image, o->image_size);
 	} else if (!o->image) {
 		elf = elf_begin(o->fd, ELF_C_READ_MMAP_PRIVATE, NULL);
 	}

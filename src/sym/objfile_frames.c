@@ -4,7 +4,6 @@
  * the file or of its separate debug file; .ARM.exidx. And files that are only in memory (the vDSO).
  */
 #include "sym/dwarf_priv.h"
-#include "sym/objfile_inflate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "sym/objfile_inflate.h"
 
 static bool has_section(Elf *elf, const char *name)
 {
@@ -27,9 +27,7 @@ static Dwarf_CFI *debug_frame(struct cul_objfile *o)
 	o->debug_cfi_sought = true;
 	/* A stripped file may have kept .debug_frame alone. */
 	if (has_section(o->elf, ".debug_frame")) {
-		if (!cul_objfile_is_inflatable(o->elf))
-			return NULL;
-		o->frames_dwarf = dwarf_begin_elf(o->elf, DWARF_C_READ, NULL);
+		o->frames_dwarf = cul_objfile_dwarf_begin(o->elf);
 		if (o->frames_dwarf && cul_objfile_debug_frame_is_sane(o->elf))
 			o->debug_cfi = dwarf_getcfi(o->frames_dwarf);
 	} else if (cul_objfile_debug(o, NULL) == 0 &&
@@ -132,8 +130,7 @@ int cul_objfile_open_image(
 		return -ENOMEM;
 	memcpy(o->image, bytes, size);
 	o->image_size = size;
-	elf_version(EV_CURRENT);
-	o->elf = elf_memory(o->image, size);
+	o->elf = cul_objfile_elf_memory(o->image, size);
 	if (!o->elf || elf_kind(o->elf) != ELF_K_ELF)
 		return -ENOEXEC;
 	ret = cul_objfile_read_header(o);

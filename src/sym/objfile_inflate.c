@@ -5,7 +5,6 @@
  */
 #include "sym/objfile_inflate.h"
 
-#include <endian.h>
 #include <gelf.h>
 #include <libdeflate.h>
 #include <stdlib.h>
@@ -13,51 +12,11 @@
 
 /* Deflate makes at most 1032 bytes of one (RFC 1951: 258 of two bits). */
 enum { RATIO_MOST = 1032, SECTION_MOST = 1 << 30 };
-/* In all; DWARF has been seen to become 2 to 6 times as large. */
-enum { INFLATED_RATIO = 64, INFLATED_FREE = 64 << 20 };
 
 struct inflated {
 	struct inflated *next;
 	char bytes[];
 };
-
-/* The size that a section says it has when it is inflated; 0: it is not compressed. */
-static uint64_t full_size(Elf_Scn *scn, const GElf_Shdr *shdr, const char *name)
-{
-	GElf_Chdr chdr;
-	uint64_t size;
-	Elf_Data *raw;
-
-	if (shdr->sh_flags & SHF_COMPRESSED)
-		return gelf_getchdr(scn, &chdr) ? chdr.ch_size : 0;
-	raw = name && !strncmp(name, ".zdebug", 7) ? elf_rawdata(scn, NULL) : NULL;
-	if (!raw || !raw->d_buf || raw->d_size < 4 + sizeof(size) || memcmp(raw->d_buf, "ZLIB", 4))
-		return 0;
-	memcpy(&size, (const char *)raw->d_buf + 4, sizeof(size));
-	return be64toh(size);
-}
-
-bool cul_objfile_is_inflatable(Elf *elf)
-{
-	uint64_t packed = 0, full = 0;
-	Elf_Scn *scn = NULL;
-	size_t names;
-
-	if (elf_getshdrstrndx(elf, &names) != 0)
-		return true;
-	while ((scn = elf_nextscn(elf, scn))) {
-		GElf_Shdr shdr;
-		uint64_t size;
-
-		if (!gelf_getshdr(scn, &shdr))
-			continue;
-		size = full_size(scn, &shdr, elf_strptr(elf, names, shdr.sh_name));
-		if (size && __builtin_add_overflow(full, size, &full))
-			return false;
-		packed += size ? shdr.sh_size : 0;
-	}
-	return full <= INFLATED_FREE || (full - INFLATED_FREE) / INFLATED_RATIO <= packed;
-}
 
 static struct inflated *inflate_bytes(
 	struct libdeflate_decompressor *d, const char *from, size_t from_size, uint64_t size)
@@ -103,6 +62,54 @@ static struct inflated *inflate_section(struct libdeflate_decompressor *d, Elf *
 	data->d_size = chdr.ch_size;
 	data->d_type = ELF_T_BYTE;
 	return out;
+}
+
+/*
+ * What compilers write becomes some four times as much, and hardly ever 32 times. In a section of
+ * the older kind there is its size behind "ZLIB", big-endian.
+ */
+enum { INFLATED_LEAST = 64 << 20, INFLATED_RATIO = 32, OLD_HEAD = 12 };
+
+static uint64_t inflated_size(Elf_Scn *scn, const GElf_Shdr *shdr, const char *name)
+{
+	Elf_Data *raw;
+	GElf_Chdr chdr;
+	uint64_t size = 0;
+
+	if (shdr->sh_flags & SHF_COMPRESSED)
+		return gelf_getchdr(scn, &chdr) ? chdr.ch_size : 0;
+	raw = strncmp(name, ".zdebug", 7) == 0 ? elf_rawdata(scn, NULL) : NULL;
+	for (size_t i = 4; raw && raw->d_buf && raw->d_size >= OLD_HEAD && i < OLD_HEAD; i++)
+		size = size << 8 | ((const uint8_t *)raw->d_buf)[i];
+	return size;
+}
+
+bool cul_objfile_inflates_far(Elf *elf)
+{
+	uint64_t packed = 0, size = 0;
+	Elf_Scn *scn = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return false;
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr shdr;
+		const char *name =
+			gelf_getshdr(scn, &shdr) ? elf_strptr(elf, names, shdr.sh_name) : NULL;
+		uint64_t one = name ? inflated_size(scn, &shdr, name) : 0;
+
+		if (one == 0)
+			continue;
+		if (__builtin_add_overflow(size, one, &size) ||
+			__builtin_add_overflow(packed, shdr.sh_size, &packed))
+			return true;
+	}
+	return size > INFLATED_LEAST && size / INFLATED_RATIO > packed;
+}
+
+Dwarf *cul_objfile_dwarf_begin(Elf *elf)
+{
+	return cul_objfile_inflates_far(elf) ? NULL : dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 }
 
 struct inflated *cul_objfile_inflate(Elf *elf)

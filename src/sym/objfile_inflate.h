@@ -3,16 +3,16 @@
 #ifndef CUL_SYM_OBJFILE_INFLATE_H
 #define CUL_SYM_OBJFILE_INFLATE_H
 
+#include <elfutils/libdw.h>
 #include <libelf.h>
 #include <stdbool.h>
 
 struct inflated;
 
-/*
- * Whether the compressed sections of `elf` are together no larger, inflated, than debug information
- * of that size ever is: libdw inflates them all at once, and 100 KB may be said to be 100 MB.
- */
-bool cul_objfile_is_inflatable(Elf *elf);
+/* DWARF to be read by libdw, which unpacks all of it at once. NULL: cannot be, or is too much. */
+Dwarf *cul_objfile_dwarf_begin(Elf *elf);
+/* Whether it would take far more memory than debug information that was written by a compiler. */
+bool cul_objfile_inflates_far(Elf *elf);
 
 /* Of a file that is mapped privately. Freed after the Elf and its Dwarf; NULL: nothing was done. */
 struct inflated *cul_objfile_inflate(Elf *elf);

@@ -105,6 +105,7 @@ struct cul_objfile {
 	bool big_endian, is_64;
 	uint64_t percpu_end; /* of a .data..percpu that is linked at 0; else 0 */
 	bool debug_sought, debug_file_sought;
+	bool crc_refused;             /* a debug file was too large to be compared */
 	struct cul_error debug_error; /* why there is no DWARF */
 	char *debug_path;             /* NULL when the DWARF is in the file itself */
 	int debug_fd;
@@ -160,6 +161,7 @@ struct cul_objfile {
 /* objfile.c */
 int cul_objfile_read_header(struct cul_objfile *o);
 int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd, Elf **elf);
+Elf *cul_objfile_elf_memory(void *bytes, size_t size); /* which stay the caller's */
 size_t cul_objfile_elf_build_id(Elf *elf, const uint8_t **id);
 Elf_Scn *cul_objfile_elf_section(Elf *elf, const char *name, GElf_Shdr *shdr);
 /* Where a section of an ET_REL was loaded. -ENOENT. */

@@ -12,6 +12,8 @@
 
 #include "base/str.h"
 
+/* Beyond that it is no table of a program. Names are longer in no language. */
+enum { SYMBOLS_MOST = 1 << 22, NAME_MOST = 1 << 14 };
 enum { MAX_NESTED = 4096 }; /* symbols within each other, or at one address */
 
 /* A symbol table with what is needed to read it. */
@@ -23,6 +25,21 @@ struct table {
 	size_t n;
 };
 
+/*
+ * Without an end libelf would look for the last one in all of them, for each symbol; what is
+ * compressed it would unpack, however large that becomes.
+ */
+static bool ends_strings(Elf *elf, size_t section)
+{
+	Elf_Scn *scn = elf_getscn(elf, section);
+	Elf_Data *data = scn ? elf_rawdata(scn, NULL) : NULL;
+	GElf_Shdr shdr;
+
+	return data && data->d_buf && data->d_size && gelf_getshdr(scn, &shdr) &&
+	       !(shdr.sh_flags & SHF_COMPRESSED) &&
+	       ((const char *)data->d_buf)[data->d_size - 1] == '\0';
+}
+
 static bool find_table(Elf *elf, GElf_Word type, struct table *out)
 {
 	Elf_Scn *scn = NULL;
@@ -32,16 +49,18 @@ static bool find_table(Elf *elf, GElf_Word type, struct table *out)
 	while ((scn = elf_nextscn(elf, scn))) {
 		if (!gelf_getshdr(scn, &shdr))
 			continue;
+		if (shdr.sh_size > SYMBOLS_MOST * sizeof(Elf64_Sym))
+			continue;
 		if (shdr.sh_type == SHT_SYMTAB_SHNDX && type == SHT_SYMTAB)
 			out->extended = elf_getdata(scn, NULL);
-		if (shdr.sh_type != type || out->syms || shdr.sh_entsize == 0)
+		if (shdr.sh_type != type || out->syms || shdr.sh_entsize < sizeof(Elf32_Sym))
 			continue;
 		out->elf = elf;
 		out->syms = elf_getdata(scn, NULL);
 		out->strings = shdr.sh_link;
 		out->n = out->syms ? out->syms->d_size / shdr.sh_entsize : 0;
 	}
-	return out->n > 1;
+	return out->n > 1 && ends_strings(elf, out->strings);
 }
 
 struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, size_t *n)
@@ -212,7 +231,8 @@ static int read_table(struct cul_objfile *o, struct table *t)
 			type == STT_SECTION || type == STT_FILE)
 			continue;
 		name = elf_strptr(t->elf, t->strings, sym.st_name);
-		if (!name || !*name || is_mapping_symbol(o, name))
+		if (!name || !*name || strnlen(name, NAME_MOST) == NAME_MOST ||
+			is_mapping_symbol(o, name))
 			continue;
 		ret = add_symbol(o, &sym, name, &sections[index]);
 		if (ret != 0)

@@ -18,14 +18,15 @@ from support.case import check, equal, test, until
 from test_cores import CORES
 
 ADDRESS_SPACE = 1 << 30
+TERABYTE = 1 << 40
 RESIDENT_KB = 200 << 10
 ABSURD = [1 << 31, 1 << 40, 1 << 63, (1 << 64) - 1]
 
 
-def bounded(*arguments, seconds=15, memory=RESIDENT_KB, expected=(0,)):
+def bounded(*arguments, seconds=15, memory=RESIDENT_KB, expected=(0,), space=ADDRESS_SPACE):
     """Its output as JSON, line by line; it had so much memory (KB) and time, and no more."""
     def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        resource.setrlimit(resource.RLIMIT_AS, (space, space))
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         # pylint: disable-next=consider-using-with
         p = subprocess.Popen([CULPRIT, "stack", "--json"] + [str(a) for a in arguments], stdout=out,
@@ -315,6 +316,52 @@ def costly():
     check(len(frames) > 100, len(frames))
     check(said[1]["end"], "its end")
     check(not any(f["certain"] for f in frames[1:]), "certain")
+
+
+def large_program(name, change):
+    """A program of a terabyte that is mostly a hole; `change` gets it and its sections' headers."""
+    exe = Copy(BUILD / "tests/stack/chain", os.environ["TEST_SCRATCH"] + "/" + name)
+    os.chmod(exe.path, 0o755)
+    headers = table(exe.whole, 40, 58)
+    texts, = struct.unpack_from("<Q", exe.whole, headers[struct.unpack_from("<H", exe.whole, 62)[0]] + 24)
+    sections = {}
+    for at in headers:
+        text = texts + struct.unpack_from("<I", exe.whole, at)[0]
+        sections[exe.whole[text:exe.whole.index(b"\0", text)].decode()] = at
+    os.truncate(exe.path, TERABYTE)
+    change(exe, sections)
+    return exe.path
+
+
+@test("hostile: a program with sections as large as a terabyte, and as many", seconds=200)
+def program_holes():
+    behind = 1 << 30
+
+    def grown(name):
+        def change(exe, sections):
+            offset, size = struct.unpack_from("<QQ", exe.whole, sections[name] + 24)
+            exe.write(behind, exe.whole[offset:offset + size])
+            exe.write(sections[name] + 24, struct.pack("<QQ", behind, TERABYTE - behind & ~255))
+        return change
+
+    def many(exe, sections):
+        exe.with_(60, 2, 0) # e_shnum: section 0 has the number
+        exe.with_(sections[""] + 32, 8, 2 << 20)
+
+    def packed(exe, sections):
+        zeros, deflate = bytes(1 << 20), zlib.compressobj(1)
+        data = b"".join(deflate.compress(zeros) for _ in range(600)) + deflate.flush()
+        exe.write(behind, struct.pack("<IIQQ", 1, 0, 600 << 20, 1) + data)
+        exe.with_(sections[".debug_str"] + 8, 8, 0x800) # SHF_COMPRESSED
+        exe.write(sections[".debug_str"] + 24, struct.pack("<QQ", behind, len(data) + 24))
+
+    changes = {name[1:]: grown(name) for name in [".symtab", ".strtab", ".debug_info", ".debug_str", ".eh_frame",
+                                                 ".note.gnu.build-id"]}
+    for name, change in {**changes, "many": many, "packed": packed}.items():
+        with Program("chain", 2, "pause", path=large_program(name, change)) as p:
+            said = bounded(p.pid, space=resource.RLIM_INFINITY)
+        equal(sum(len(s["threads"]) for s in said if s["type"] == "stack"), 3, f"{name}: threads")
+        os.unlink(os.environ["TEST_SCRATCH"] + "/" + name)
 
 
 def cut_short(path, size, *arguments):

@@ -78,9 +78,9 @@ static void test_build_id(void **state)
 	cul_objfile_free(o);
 }
 
-static void check_debug(const char *program, const char *debug_path, const char *found)
+static void check_debug_of(const char *file, const char *debug_path, const char *found)
 {
-	struct cul_objfile *o = open_with(fixture_path(program), debug_path);
+	struct cul_objfile *o = open_with(file, debug_path);
 	struct cul_elf_symbol sym;
 	struct cul_variable v;
 	const char *path;
@@ -98,6 +98,11 @@ static void check_debug(const char *program, const char *debug_path, const char 
 		assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, NULL), -ENODATA);
 	}
 	cul_objfile_free(o);
+}
+
+static void check_debug(const char *program, const char *debug_path, const char *found)
+{
+	check_debug_of(fixture_path(program), debug_path, found);
 }
 
 static void test_debug_files(void **state)
@@ -321,6 +326,31 @@ static void test_place(void **state)
 	cul_objfile_free(o);
 }
 
+/* The CRC of a file that is a hole for two gigabytes is not made. */
+static void test_large_debug_file(void **state)
+{
+	char dir[] = "/tmp/culprit-test-XXXXXX", path[64], debug[64];
+	struct cul_error err = {0};
+	struct cul_objfile *o;
+	struct cul_variable v;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/noid", dir);
+	snprintf(debug, sizeof(debug), "%s/noid.debug", dir);
+	witness("cp %s %s", fixture_path("by-crc/noid"), path);
+	witness("cp %s %s", fixture_path("by-crc/noid.debug"), debug);
+	check_debug_of(path, NULL, "noid.debug");
+	assert_int_equal(truncate(debug, 2ll << 30), 0);
+	o = open_with(path, NULL);
+	assert_int_equal(cul_objfile_variable(o, NULL, "first_node", &v, &err), -ENODATA);
+	assert_non_null(strstr(err.text, "1 GiB"));
+	cul_objfile_free(o);
+	check_debug_of(path, debug, "noid.debug");
+	unlink(path);
+	unlink(debug);
+	rmdir(dir);
+}
+
 static void ask_all(struct cul_objfile *o)
 {
 	struct cul_where where[CUL_MAX_CALLS];
@@ -384,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_relocatable_debug_file),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_place_page),
+		cmocka_unit_test(test_large_debug_file),
 		cmocka_unit_test(test_cut_short),
 	};
 
