@@ -81,6 +81,7 @@ static struct cul_rule rule_back(struct flow *f, unsigned reg)
 	return rule;
 }
 
+/* -ENODATA: all but that of the return address, which is overwritten. */
 static int rules_of(struct flow *f, struct cul_rules *out)
 {
 	const struct cul_flow_arch *arch = f->arch;
@@ -96,10 +97,14 @@ static int rules_of(struct flow *f, struct cul_rules *out)
 	rules.reg[arch->sp].kind = CUL_RULE_SAME;
 	rules.reg[arch->ip] =
 		f->way == ON ? rule_forward(f, arch->lr, &rules) : rule_back(f, arch->lr);
-	if (rules.reg[arch->ip].kind == CUL_RULE_UNKNOWN)
+	if (rules.reg[arch->ip].kind != CUL_RULE_UNKNOWN) {
+		*out = rules;
+		return 0;
+	}
+	if (f->way == ON || f->state.regs[arch->lr].kind != BEHIND)
 		return -ENOENT;
 	*out = rules;
-	return 0;
+	return -ENODATA;
 }
 
 /* Whether the code from `at` on keeps the link register, below `below` from the stack pointer. */
@@ -183,6 +188,18 @@ static int analyse_from(const struct question *q, uint64_t entry, enum flow_way 
 	return ret == 0 && q->stale && out->reg[q->arch->ip].kind == CUL_RULE_REG ? -ENOENT : ret;
 }
 
+/* What does as well as an entry keeps the return address: if it is overwritten this is none. */
+static int analyse_opening(const struct question *q, uint64_t opening, enum flow_way way,
+	bool table, struct cul_rules *out)
+{
+	struct cul_rules rules;
+	int ret = analyse_from(q, opening, way, table, &rules);
+
+	if (ret == 0)
+		*out = rules;
+	return ret == -ENODATA ? -ENOENT : ret;
+}
+
 /*
  * Where the function begins is not known: the nearest code before the pc does that makes a frame
  * and leads here.
@@ -196,7 +213,7 @@ static int analyse_back(const struct question *q, struct flow *f, bool table, st
 
 	for (unsigned tried = 0; ret == -ENOENT && tried < most; pc -= q->arch->align) {
 		if (find_opening(f, pc, &opening)) {
-			ret = analyse_from(q, opening, way, table, out);
+			ret = analyse_opening(q, opening, way, table, out);
 			tried++;
 		}
 		if (pc - q->code->addr < q->arch->align)
@@ -248,7 +265,7 @@ static int analyse_on(struct question *q, struct cul_rules *out)
 	if (!opening)
 		ret = analyse_back(q, f, false, out);
 	if (ret == -ENOENT && opening && keeps(f, on, 0))
-		ret = analyse_from(q, on, TO_PC, false, out);
+		ret = analyse_opening(q, on, TO_PC, false, out);
 	if (ret == -ENOENT)
 		ret = analyse_back(q, f, true, out);
 	if (ret != -ENOENT || !f->has_jump)
@@ -257,17 +274,37 @@ static int analyse_on(struct question *q, struct cul_rules *out)
 	return rules_of(f, out);
 }
 
+/* From the entry. -ENODATA if no way to here has kept the return address. */
+static int analyse_entry(const struct question *q, struct cul_rules *out)
+{
+	bool is_lost = false;
+	int ret = -ENOENT;
+
+	for (enum flow_way way = q->at->exact ? TO_PC : TO_CALL; way <= TO_PC; way++) {
+		struct cul_rules rules;
+
+		ret = analyse_from(q, q->code->addr, way, false, &rules);
+		if (ret == 0 || (ret == -ENODATA && !is_lost))
+			*out = rules;
+		if (ret != -ENOENT && ret != -ENODATA)
+			return ret;
+		is_lost |= ret == -ENODATA;
+	}
+	return is_lost ? -ENODATA : -ENOENT;
+}
+
 int cul_flow_analyse(const struct cul_flow_arch *arch, const struct cul_code *code,
 	const struct cul_code_place *at, struct cul_rules *out)
 {
 	struct question q = {arch, code, at, false};
-	int ret = -ENOENT;
+	int ret = -ENOENT, on;
 
 	if (code->size > CUL_CODE_MOST || at->pc < code->addr || at->pc - code->addr >= code->size)
 		return -ENOENT;
-	if (code->from_entry && !at->exact)
-		ret = analyse_from(&q, code->addr, TO_CALL, false, out);
-	if (code->from_entry && ret == -ENOENT)
-		ret = analyse_from(&q, code->addr, TO_PC, false, out);
-	return ret == -ENOENT ? analyse_on(&q, out) : ret;
+	if (code->from_entry)
+		ret = analyse_entry(&q, out);
+	if (ret != -ENOENT && ret != -ENODATA)
+		return ret;
+	on = analyse_on(&q, out);
+	return on == -ENOENT ? ret : on;
 }

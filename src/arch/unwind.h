@@ -75,6 +75,9 @@ struct cul_signal_frame {
 	uint8_t pc[2]; /* where in it the pc may be */
 	const struct cul_signal_reg *regs;
 	unsigned n_regs;
+	/* A word of 32 bits that the kernel puts there: one of those that are not 0. */
+	uint16_t mark_at; /* from the stack pointer of the trampoline */
+	uint32_t marks[3];
 };
 
 /*
@@ -133,7 +136,9 @@ struct cul_arch_unwind {
 	/*
 	 * The rules at `at` from the code of its function alone. `code` has the bytes around it;
 	 * with from_entry it begins at the function's first instruction. -ENOENT: the code does not
-	 * tell, or is more than CUL_CODE_MOST. NULL: not for this architecture.
+	 * tell, or is more than CUL_CODE_MOST. -ENODATA: by then a call has overwritten the return
+	 * address, which was kept nowhere; `out` has the other rules. NULL: not for this
+	 * architecture.
 	 */
 	int (*analyse)(const struct cul_code *code, const struct cul_code_place *at,
 		struct cul_rules *out);

@@ -25,18 +25,29 @@ static const struct cul_signal_reg plain_regs[] = {ALL(0)};
 static const struct cul_signal_reg rt_regs[] = {ALL(128)};
 enum { N_SIGNAL_REGS = 17 };
 
+/*
+ * uc_regspace, at 232, begins with the record of a coprocessor (asm/ucontext.h): VFP_MAGIC or, of
+ * kernels that know of another one, IWMMXT_MAGIC or DUMMY_MAGIC.
+ */
+#define MARKS                                                                                      \
+	{                                                                                          \
+		0x56465001, 0x12ef842a, 0xb0d9ed01                                                 \
+	}
+#define PLAIN plain_regs, N_SIGNAL_REGS, 232, MARKS
+#define RT    rt_regs, N_SIGNAL_REGS, 128 + 232, MARKS
+
 /* mov r7, #119 (sigreturn) or #173 (rt_sigreturn); svc: of C libraries and the kernel's own, which
  * is for OABI, too, in ARM code (arch/arm/kernel/sigreturn_codes.S) */
 static const struct cul_signal_frame signals[] = {
-	{{0x77, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, plain_regs, N_SIGNAL_REGS},
-	{{0xad, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
-	{{0x77, 0x70, 0xa0, 0xe3, 0x77, 0, 0x90, 0xef}, 8, {0, 4}, plain_regs, N_SIGNAL_REGS},
-	{{0xad, 0x70, 0xa0, 0xe3, 0xad, 0, 0x90, 0xef}, 8, {0, 4}, rt_regs, N_SIGNAL_REGS},
-	{{0x77, 0x27, 0x00, 0xdf}, 4, {0, 2}, plain_regs, N_SIGNAL_REGS},
-	{{0xad, 0x27, 0x00, 0xdf}, 4, {0, 2}, rt_regs, N_SIGNAL_REGS},
+	{{0x77, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, PLAIN},
+	{{0xad, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef}, 8, {0, 4}, RT},
+	{{0x77, 0x70, 0xa0, 0xe3, 0x77, 0, 0x90, 0xef}, 8, {0, 4}, PLAIN},
+	{{0xad, 0x70, 0xa0, 0xe3, 0xad, 0, 0x90, 0xef}, 8, {0, 4}, RT},
+	{{0x77, 0x27, 0x00, 0xdf}, 4, {0, 2}, PLAIN},
+	{{0xad, 0x27, 0x00, 0xdf}, 4, {0, 2}, RT},
 	/* glibc's own, of Thumb */
-	{{0x4f, 0xf0, 0x77, 0x07, 0x00, 0xdf}, 6, {0, 4}, plain_regs, N_SIGNAL_REGS},
-	{{0x4f, 0xf0, 0xad, 0x07, 0x00, 0xdf}, 6, {0, 4}, rt_regs, N_SIGNAL_REGS},
+	{{0x4f, 0xf0, 0x77, 0x07, 0x00, 0xdf}, 6, {0, 4}, PLAIN},
+	{{0x4f, 0xf0, 0xad, 0x07, 0x00, 0xdf}, 6, {0, 4}, RT},
 };
 
 /*

@@ -21,9 +21,13 @@ static const struct cul_signal_reg signal_regs[] = {R(0), R(1), R(2), R(3), R(4)
 	R(8), R(9), R(10), R(11), R(12), R(13), R(14), R(15), R(16), R(17), R(18), R(19), R(20),
 	R(21), R(22), R(23), R(24), R(25), R(26), R(27), R(28), R(29), R(30), R(31), R(32), R(33)};
 
-/* mov x8, #139 (rt_sigreturn); svc #0 */
+/*
+ * mov x8, #139 (rt_sigreturn); svc #0. The first record behind the registers is that of FPSIMD
+ * (uapi/asm/sigcontext.h: FPSIMD_MAGIC), at a multiple of 16.
+ */
 static const struct cul_signal_frame signals[] = {
-	{{0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4}, 8, {0, 4}, signal_regs, CUL_ARM64_N_REGS},
+	{{0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4}, 8, {0, 4}, signal_regs, CUL_ARM64_N_REGS,
+		REGS + 34 * 8 + 8, {0x46508001}},
 };
 
 /* Procedure Call Standard, 6.4.6: the frame record. It lies below the rest of the frame. */
