@@ -39,7 +39,7 @@ _culprit()
 		return
 		;;
 	--method)
-		mapfile -t COMPREPLY < <(compgen -W "cfi exidx signal code lr fp bad-pc scan orc" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "cfi exidx signal code lr fp bad-pc scan orc deduced" -- "$cur")
 		return
 		;;
 	--max-rate)

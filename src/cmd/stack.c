@@ -32,7 +32,8 @@ static const struct cul_option stack_options[] = {
 	{OPT_NO_FOLD, "no-fold", 0, NULL, "each thread for itself, also where stacks are the same"},
 	{OPT_FRAMES, "frames", 0, "N", "at most N frames of each thread"},
 	{OPT_METHOD, "method", 0, "LIST",
-		"find frames by these alone: cfi, exidx, signal, code, lr, fp, bad-pc, scan, orc"},
+		"find frames by these alone: cfi, exidx, signal, code, lr, fp, bad-pc, scan, orc, "
+		"deduced"},
 	{OPT_EXE, "exe", 0, "FILE", "of a core: the program, where it is not at its old place"},
 	{OPT_SYSROOT, "sysroot", 0, "DIR", "of a core: the directory its files are under"},
 	{OPT_DEBUG, "debug", 0, "PATH",
@@ -69,7 +70,8 @@ static int set_methods(struct request *r, const char *value)
 		[CUL_UNWIND_FP] = "fp",
 		[CUL_UNWIND_BAD_PC] = "bad-pc",
 		[CUL_UNWIND_SCAN] = "scan",
-		[CUL_UNWIND_ORC] = "orc"};
+		[CUL_UNWIND_ORC] = "orc",
+		[CUL_UNWIND_DEDUCED] = "deduced"};
 	const char *word = value;
 
 	r->stack.methods = 0;
@@ -82,7 +84,7 @@ static int set_methods(struct request *r, const char *value)
 		if (i == CUL_UNWIND_METHODS)
 			return cul_value_bad(&cul_cmd_stack, "method", value,
 				"a list such as cfi,fp of cfi, exidx, signal, code, lr, fp, "
-				"bad-pc, scan, orc");
+				"bad-pc, scan, orc, deduced");
 		r->stack.methods |= 1u << i;
 		if (!word[len])
 			return 0;

@@ -128,7 +128,8 @@ static size_t build_id_by_segments(Elf *elf, const uint8_t **id)
 	for (size_t i = 0; i < n && len == 0; i++) {
 		GElf_Phdr ph;
 
-		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE && ph.p_filesz)
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE && ph.p_filesz &&
+			ph.p_filesz <= NOTES_MOST)
 			len = build_id_in(
 				elf_getdata_rawchunk(elf, (int64_t)ph.p_offset, ph.p_filesz,
 					ph.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),

@@ -40,7 +40,7 @@ bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr)
 	return c->is_code;
 }
 
-static int function_start(struct cul_unwinder *u, uint64_t addr, uint64_t *start)
+int cul_unwind_function(struct cul_unwinder *u, uint64_t addr, uint64_t *start)
 {
 	struct cul_elf_symbol symbol;
 	struct cul_code_at at;
@@ -163,8 +163,7 @@ static uint64_t before(struct cul_unwinder *u, uint64_t pc)
 	return pc;
 }
 
-/* `start`: of the function; NULL: not known. */
-static int analyse(struct cul_unwinder *u, const struct cul_code_place *place,
+int cul_unwind_analyse(struct cul_unwinder *u, const struct cul_code_place *place,
 	const uint64_t *start, struct cul_rules *out)
 {
 	uint8_t bytes[CODE_BACK + CODE_ON];
@@ -184,14 +183,36 @@ static int by_code(struct walk *w, struct cached_rules *c, struct cul_rules *out
 
 	if (!(w->methods & 1u << CUL_UNWIND_CODE) || !w->u->facts->analyse)
 		return -ENOENT;
-	c->no_entry = function_start(w->u, c->pc - !c->exact, &start) != 0;
-	return analyse(w->u, &place, c->no_entry ? NULL : &start, out);
+	c->no_entry = cul_unwind_function(w->u, c->pc - !c->exact, &start) != 0;
+	return cul_unwind_analyse(w->u, &place, c->no_entry ? NULL : &start, out);
+}
+
+/*
+ * What the code says where tables may be right at calls only; and those of a function that keeps
+ * nothing go on to say that the link register has its return address. As make_rules().
+ */
+static int beside_cfi(struct walk *w, struct cached_rules *c)
+{
+	const struct cul_rule *rule = &c->rules.reg[w->u->arch->reg_ip];
+	unsigned lr = w->u->facts->reg_lr;
+	bool in_lr = rule->kind == CUL_RULE_REG && rule->reg == lr;
+	int ret;
+
+	if (lr == CUL_NO_REG || c->rules.signal || (!c->exact && !in_lr))
+		return 0;
+	ret = by_code(w, c, &c->code);
+	c->has_code = c->exact && ret == 0;
+	if (ret != -ENODATA || !in_lr)
+		return 0;
+	c->rules = c->code;
+	return ret;
 }
 
 static int make_rules(struct walk *w, struct cached_rules *c)
 {
 	struct cul_unwinder *u = w->u;
 	uint64_t pc = w->frame.pc, lookup = pc - !w->frame.exact;
+	int ret;
 
 	if (w->methods & 1u << CUL_UNWIND_SIGNAL && by_signal(u, pc, &c->rules) == 0) {
 		c->method = CUL_UNWIND_SIGNAL;
@@ -200,9 +221,7 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 	if (w->methods & 1u << CUL_UNWIND_CFI &&
 		by_file(u, lookup, &c->rules, cul_unwind_cfi) == 0) {
 		c->method = CUL_UNWIND_CFI;
-		c->has_code = u->facts->reg_lr != CUL_NO_REG && w->frame.exact &&
-			      !c->rules.signal && by_code(w, c, &c->code) == 0;
-		return 0;
+		return beside_cfi(w, c);
 	}
 	/* Tables for exceptions are right where a function calls. */
 	if (w->methods & 1u << CUL_UNWIND_EXIDX && !w->frame.exact &&
@@ -210,7 +229,8 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
-	if (by_code(w, c, &c->rules) == 0) {
+	ret = by_code(w, c, &c->rules);
+	if (ret == 0) {
 		c->method = CUL_UNWIND_CODE;
 		return 0;
 	}
@@ -219,7 +239,7 @@ static int make_rules(struct walk *w, struct cached_rules *c)
 		c->method = CUL_UNWIND_EXIDX;
 		return 0;
 	}
-	return -ENOENT;
+	return ret;
 }
 
 /* What the link register holds where it may still be the return address; 0: unknown. */
@@ -259,8 +279,8 @@ static bool is_entered(struct cul_unwinder *u, uint64_t pc)
 {
 	uint64_t start, target;
 
-	return !u->facts->pc_mode && function_start(u, pc, &start) == 0 && start == pc &&
-	       function_start(u, pc - 1, &start) != 0 && !cul_unwind_is_return(u, pc, &target);
+	return !u->facts->pc_mode && cul_unwind_function(u, pc, &start) == 0 && start == pc &&
+	       cul_unwind_function(u, pc - 1, &start) != 0 && !cul_unwind_is_return(u, pc, &target);
 }
 
 const struct cached_rules *cul_unwind_rules(struct walk *w)
@@ -336,8 +356,8 @@ bool cul_unwind_is_own(struct cul_unwinder *u, uint64_t pc, uint64_t ra)
 {
 	uint64_t own, other;
 
-	return function_start(u, pc, &own) == 0 &&
-	       function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) == 0 && own == other;
+	return cul_unwind_function(u, pc, &own) == 0 &&
+	       cul_unwind_function(u, cul_unwind_clean_pc(u, ra) - 1, &other) == 0 && own == other;
 }
 
 /* Whether the address is behind a call that another function made of this one, for all one can see.
@@ -349,12 +369,12 @@ static bool is_of_caller(struct walk *w, uint64_t ra)
 
 	if (!cul_unwind_is_return(u, ra, &target))
 		return false;
-	if (function_start(u, w->frame.pc, &own) != 0)
+	if (cul_unwind_function(u, w->frame.pc, &own) != 0)
 		return (target && target <= w->frame.pc) || /* of what may be this function */
 		       is_trampoline(w->u, cul_unwind_clean_pc(w->u, ra));
 	if (target)
 		return target == own;
-	return function_start(u, cul_unwind_clean_pc(u, ra) - 1, &other) != 0 || other != own;
+	return cul_unwind_function(u, cul_unwind_clean_pc(u, ra) - 1, &other) != 0 || other != own;
 }
 
 /*
@@ -415,7 +435,7 @@ static bool comes_from(struct walk *w, uint64_t ra, uint64_t start, struct cul_t
 	struct cul_rules rules;
 	uint64_t ignored;
 
-	return analyse(w->u, &place, &start, &rules) == 0 &&
+	return cul_unwind_analyse(w->u, &place, &start, &rules) == 0 &&
 	       cul_unwind_apply(w->u, &rules, &w->regs, next, &ignored) == 0 &&
 	       cul_unwind_clean_pc(w->u, next->regs.r[arch->reg_ip]) ==
 		       cul_unwind_clean_pc(w->u, ra);
@@ -456,21 +476,24 @@ int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next)
 {
 	const struct cul_arch *arch = w->u->arch;
 	unsigned fp = w->u->facts->reg_fp;
-	uint64_t start = 0, found = 0, found_at = 0;
+	uint64_t start = 0, found = 0, found_at = 0, from = w->frame.sp;
+	struct cul_thread_regs lost;
 	size_t limit = w->scan_bytes < SCAN_STEP_MAX ? w->scan_bytes : SCAN_STEP_MAX;
 
-	if (function_start(w->u, w->frame.pc - !w->frame.exact, &start) != 0)
+	if (cul_unwind_function(w->u, w->frame.pc - !w->frame.exact, &start) != 0)
 		start = 0;
+	if (cul_unwind_lost(w, &lost)) /* it is not in its own frame */
+		from = lost.regs.r[arch->reg_sp] & w->u->mask;
 	for (size_t off = 0; off < limit; off += arch->word) {
 		uint64_t ra, target;
 
-		if (cul_unwind_read_word(w->u, w->frame.sp + off, &ra) != 0)
+		if (cul_unwind_read_word(w->u, from + off, &ra) != 0)
 			break;
 		if (!cul_unwind_is_return(w->u, ra, &target))
 			continue;
 		if (!found || (start && target == start)) {
 			found = ra;
-			found_at = w->frame.sp + off;
+			found_at = from + off;
 		}
 		if (!start || target == start)
 			break;

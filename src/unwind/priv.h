@@ -13,7 +13,11 @@ enum {
 	MEMORY_LINES = 16,
 	RULES_CACHED = 1024,
 	RULES_WAYS = 4,
-	CODE_CACHED = 1024
+	CODE_CACHED = 1024,
+	CALLS_KEPT = 4,
+	TRAMPOLINES_KEPT = 4,
+	SEARCHES_MOST = 16, /* for calls, by one walk */
+	PLACES_MOST = 512   /* such calls that one walk looks at */
 };
 
 struct memory_line {
@@ -27,7 +31,7 @@ struct cached_rules {
 	uint64_t pc, flags, lr;
 	bool valid, exact;
 	unsigned methods; /* that were allowed */
-	int ret;          /* 0, -ENOENT: no method has any */
+	int ret;          /* 0, -ENOENT: no method has any, -ENODATA: as from `analyse` */
 	uint8_t method;
 	bool trampoline;
 	bool entered; /* the return address was put there: nothing has called */
@@ -44,6 +48,24 @@ struct cached_code {
 	bool is_code;
 };
 
+struct found_call {
+	uint64_t ra;     /* as the call leaves it */
+	uint64_t target; /* without a mode bit */
+};
+
+/* The direct calls to `low` <= target <= `high` from the mapping that `high` is in. */
+struct found_calls {
+	uint64_t low, high; /* 0: none were looked for */
+	bool whole;         /* there are no others */
+	CUL_VEC(struct found_call) calls;
+};
+
+/* Where handlers return to whose signal frame has such registers. */
+struct found_trampoline {
+	const struct cul_signal_reg *regs; /* NULL: not looked for */
+	uint64_t pc;                       /* 0: it is not known */
+};
+
 struct cul_unwinder {
 	const struct cul_arch *arch;
 	const struct cul_arch_unwind *facts;
@@ -55,6 +77,11 @@ struct cul_unwinder {
 	struct cached_code *is_code;
 	uint64_t mask;     /* of an address */
 	uint64_t pc_clear; /* of a return address: no part of it */
+	struct found_calls found[CALLS_KEPT];
+	struct found_trampoline trampolines[TRAMPOLINES_KEPT];
+	unsigned n_found;                    /* counts on */
+	unsigned searches_left, places_left; /* for this walk */
+	uint64_t until;                      /* which is to end at this time; 0: none */
 };
 
 /* One step of a walk. */
@@ -64,9 +91,10 @@ struct walk {
 	size_t scan_bytes;
 	struct cul_thread_regs regs;
 	struct cul_frame frame;
-	bool trusted;  /* the frame is CUL_CERTAIN */
-	bool entered;  /* nothing has called its function */
-	uint64_t fail; /* the address that could not be read, or was no code */
+	bool trusted;      /* the frame is CUL_CERTAIN */
+	bool entered;      /* nothing has called its function */
+	uint64_t function; /* deduced: the caller is in it, but which call is not known; else 0 */
+	uint64_t fail;     /* the address that could not be read, or was no code */
 	unsigned n_scans, n_calls;
 };
 
@@ -115,6 +143,11 @@ int cul_unwind_apply(struct cul_unwinder *u, const struct cul_rules *rules,
 
 /* methods.c */
 const struct cached_rules *cul_unwind_rules(struct walk *w);
+/* The function that covers `addr`: -ENOENT. */
+int cul_unwind_function(struct cul_unwinder *u, uint64_t addr, uint64_t *start);
+/* `start`: of the function; NULL: not known. As `analyse` of struct cul_arch_unwind. */
+int cul_unwind_analyse(struct cul_unwinder *u, const struct cul_code_place *place,
+	const uint64_t *start, struct cul_rules *out);
 /* Whether code may be executed at `addr`. */
 bool cul_unwind_is_code(struct cul_unwinder *u, uint64_t addr);
 /* Whether a call can return to `pc`, for all that is mapped. */
@@ -130,5 +163,18 @@ int cul_unwind_by_lr(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next);
+
+/* calls.c: what is lent is kept for the next CALLS_KEPT - 1 questions. */
+const struct found_calls *cul_unwind_calls(struct cul_unwinder *u, uint64_t low, uint64_t high);
+void cul_unwind_calls_free(struct cul_unwinder *u);
+/* Where the kernel lets handlers return to with `frame` on the stack; 0: it is not known. */
+uint64_t cul_unwind_trampoline(struct cul_unwinder *u, const struct cul_signal_frame *frame);
+
+/* deduce.c */
+int cul_unwind_by_deduction(struct walk *w, struct cul_thread_regs *next);
+/* Whether a signal frame begins at `sp`; where its handler returns to. */
+bool cul_unwind_signal_at(struct cul_unwinder *u, uint64_t sp, uint64_t *trampoline);
+/* The registers as they were at the call of this function, but the pc. False: not known. */
+bool cul_unwind_lost(struct walk *w, struct cul_thread_regs *regs);
 
 #endif

@@ -69,7 +69,23 @@ static int at(void *data, uint64_t addr, struct cul_code_at *out)
 	return 0;
 }
 
+static bool next(void *data, size_t *cursor, struct cul_code_range *out)
+{
+	struct cul_unwind_process *p = data;
+	const struct cul_maps *maps = cul_process_maps(p->syms);
+
+	while (*cursor < maps->maps.len) {
+		const struct cul_map *map = &maps->maps.data[(*cursor)++];
+
+		if (!(map->prot & CUL_MAP_EXEC))
+			continue;
+		*out = (struct cul_code_range){map->start, map->end, map->path[0] == '/'};
+		return true;
+	}
+	return false;
+}
+
 struct cul_code_space cul_unwind_process_space(struct cul_unwind_process *p)
 {
-	return (struct cul_code_space){.data = p, .at = at};
+	return (struct cul_code_space){.data = p, .at = at, .next = next};
 }

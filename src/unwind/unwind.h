@@ -14,7 +14,8 @@
  * (cul_unwind_options) and no memory; struct cul_stack, which keeps frames, folds
  * recursion.
  *
- * unwind/walk.c leads; methods.c has a function a method; cfi.c, EXIDX and the
+ * unwind/walk.c leads; methods.c has a function a method, deduce.c the one for
+ * lost return addresses, by what calls.c finds in all code; cfi.c, EXIDX and the
  * analysis of code (src/arch) make struct cul_rules, which apply.c applies;
  * expression.c evaluates DWARF expressions; memory.c keeps what was read.
  */
@@ -36,6 +37,12 @@ struct cul_code_at {
 	struct cul_objfile *file; /* borrowed; NULL: code that no file has (JIT), or data */
 };
 
+/* Addresses that code is at. */
+struct cul_code_range {
+	uint64_t start, end;
+	bool has_file; /* false: the kernel made it, or a compiler at run time */
+};
+
 struct cul_code_space {
 	void *data;
 	/* -ENOENT: nothing is mapped there. */
@@ -45,6 +52,11 @@ struct cul_code_space {
 	 * the file that `at` names are asked.
 	 */
 	int (*function)(void *data, uint64_t addr, uint64_t *start);
+	/*
+	 * All that is executable, from `*cursor` 0 on: false after the last. NULL: it is not told,
+	 * and nothing is deduced (CUL_UNWIND_DEDUCED).
+	 */
+	bool (*next)(void *data, size_t *cursor, struct cul_code_range *out);
 };
 
 enum cul_unwind_method {
@@ -58,6 +70,11 @@ enum cul_unwind_method {
 	CUL_UNWIND_BAD_PC, /* the pc was no code: who jumped there, by lr or the top of the stack */
 	CUL_UNWIND_SCAN,   /* the next word of the stack that looks like a return address */
 	CUL_UNWIND_ORC,    /* the tables of an x86 kernel (unwind/kstack.h) */
+	/*
+	 * The function before has lost its return address: the only caller that fits the stack. If
+	 * more than one of its calls does, the frame's pc is its first instruction, and exact.
+	 */
+	CUL_UNWIND_DEDUCED,
 	CUL_UNWIND_METHODS,
 };
 

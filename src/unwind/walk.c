@@ -52,6 +52,7 @@ void cul_unwinder_free(struct cul_unwinder *u)
 {
 	if (!u)
 		return;
+	cul_unwind_calls_free(u);
 	free(u->lines);
 	free(u->rules);
 	free(u->is_code);
@@ -76,6 +77,7 @@ const char *cul_unwind_method_name(enum cul_unwind_method method)
 		[CUL_UNWIND_BAD_PC] = "bad pc",
 		[CUL_UNWIND_SCAN] = "stack scan",
 		[CUL_UNWIND_ORC] = "ORC",
+		[CUL_UNWIND_DEDUCED] = "deduced",
 	};
 
 	return method < CUL_UNWIND_METHODS ? names[method] : "?";
@@ -143,6 +145,9 @@ static int judge(struct walk *w, enum cul_unwind_method method, bool signal, str
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_LOOP, frame->sp};
 	f->downward = frame->sp <= w->frame.sp;
 	if (signal || !f->downward)
+		return 0;
+	/* Who keeps nothing may need no stack at all. */
+	if (method == CUL_UNWIND_DEDUCED && frame->sp == w->frame.sp && frame->pc != w->frame.pc)
 		return 0;
 	/* A function that has not touched the stack yet and has its return address in a register:
 	 * the link register, or where its tables say (vfork() on x86_64). */
@@ -269,6 +274,7 @@ static int by_stack(
 		int (*find)(struct walk *w, struct cul_thread_regs *next);
 	} ways[] = {
 		{CUL_UNWIND_BAD_PC, cul_unwind_by_bad_pc},
+		{CUL_UNWIND_DEDUCED, cul_unwind_by_deduction},
 		{CUL_UNWIND_LR, cul_unwind_by_lr},
 		{CUL_UNWIND_FP, cul_unwind_by_fp},
 		{CUL_UNWIND_SCAN, cul_unwind_by_scan},
@@ -327,6 +333,7 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 	enum cul_unwind_method method = CUL_UNWIND_REGS;
 	int ret = -EBADMSG;
 
+	w->function = 0;
 	*end = (struct cul_unwind_end){CUL_UNWIND_END_NO_RULE, w->frame.pc};
 	if (w->frame.trampoline || cul_unwind_is_code(w->u, w->frame.pc - !w->frame.exact))
 		ret = by_rules(w, f, &method, end);
@@ -338,9 +345,27 @@ static int caller(struct walk *w, struct found *f, struct cul_unwind_end *end)
 		ret = by_stack(w, f, &method, end);
 	if (ret != 0)
 		return ret;
+	if (method != CUL_UNWIND_DEDUCED)
+		w->function = 0;
 	w->trusted = w->trusted && is_sure(w, method, f);
 	f->frame.certainty = w->trusted ? CUL_CERTAIN : CUL_LIKELY;
 	return 0;
+}
+
+/* Which of a function's calls it was is not known: at none of them. */
+static int visit_frame(struct walk *w,
+	int (*visit)(void *data, const struct cul_frame *frame, const struct cul_thread_regs *regs),
+	void *data)
+{
+	struct cul_frame frame = w->frame;
+	struct cul_thread_regs regs = w->regs;
+
+	if (!w->function)
+		return visit(data, &w->frame, &w->regs);
+	frame.pc = w->function;
+	frame.exact = true;
+	reg_set(&regs, w->u->arch->reg_ip, frame.pc);
+	return visit(data, &frame, &regs);
 }
 
 void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
@@ -358,6 +383,9 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 	unsigned downward = 0;
 
 	cul_unwind_memory_forget(u);
+	u->searches_left = SEARCHES_MOST;
+	u->places_left = PLACES_MOST;
+	u->until = until;
 	w.frame = (struct cul_frame){
 		.pc = cul_unwind_clean_pc(u, regs->regs.r[u->arch->reg_ip]),
 		.sp = regs->regs.r[u->arch->reg_sp] & u->mask,
@@ -377,7 +405,7 @@ void cul_unwind(struct cul_unwinder *u, const struct cul_thread_regs *regs,
 			w.frame.exact |= c->entered;
 		}
 		*end = (struct cul_unwind_end){CUL_UNWIND_END_STOPPED, w.frame.pc};
-		if (visit(data, &w.frame, &w.regs) != 0)
+		if (visit_frame(&w, visit, data) != 0)
 			return;
 		end->why = CUL_UNWIND_END_LIMIT;
 		if (n >= max)

@@ -43,6 +43,14 @@ static int function(void *data, uint64_t addr, uint64_t *start)
 	return addr & 1 ? 0 : -1;
 }
 
+static bool next(void *data, size_t *cursor, struct cul_code_range *out)
+{
+	struct thread *t = data;
+
+	*out = (struct cul_code_range){CODE, CODE + t->size, *cursor % 2};
+	return (*cursor)++ < 2;
+}
+
 static void tables(const uint8_t *data, size_t size)
 {
 	uint32_t words[64];
@@ -74,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cul_unwinder *u = NULL;
 	struct cul_stack stack = {0};
 	struct thread t = {{&ops}};
-	struct cul_code_space space = {&t, at, function};
+	struct cul_code_space space = {&t, at, function, next};
 
 	tables(data, size);
 	if (size < HEAD)

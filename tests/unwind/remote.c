@@ -63,6 +63,20 @@ static int at(void *data, uint64_t addr, struct cul_code_at *out)
 	return 0;
 }
 
+static bool next(void *data, size_t *cursor, struct cul_code_range *out)
+{
+	struct run *r = data;
+	uint64_t page = r->trampoline / PAGE * PAGE;
+	size_t i = (*cursor)++;
+
+	if (i < r->n_code)
+		*out = (struct cul_code_range){
+			r->code[i].p_vaddr, r->code[i].p_vaddr + r->code[i].p_memsz, true};
+	else
+		*out = (struct cul_code_range){page, page + PAGE, false};
+	return i < r->n_code + (page != 0);
+}
+
 static void read_segments(struct run *r, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -291,8 +305,8 @@ static void deliver(struct run *r, int signal)
 
 static unsigned methods_of(const char *names)
 {
-	static const char *const words[] = {
-		"regs", "cfi", "exidx", "signal", "code", "lr", "fp", "badpc", "scan"};
+	static const char *const words[] = {"regs", "cfi", "exidx", "signal", "code", "lr", "fp",
+		"badpc", "scan", "orc", "deduced"};
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -304,7 +318,7 @@ static unsigned methods_of(const char *names)
 int main(int argc, char **argv)
 {
 	static struct run r;
-	struct cul_code_space space = {.data = &r, .at = at};
+	struct cul_code_space space = {.data = &r, .at = at, .next = next};
 	struct cul_elf_symbol main_symbol;
 	struct cul_error err;
 	const char *symbols = argv[argc - 1];
