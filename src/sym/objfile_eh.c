@@ -137,14 +137,17 @@ static bool segment(Elf *elf, uint32_t type, uint64_t addr, GElf_Phdr *phdr)
 	return false;
 }
 
-/* libdw takes the section to be as far from its header in the file as it is in memory. */
+/*
+ * Whether a table can be found by it: libdw takes the section to be as far from its header in the
+ * file as it is in memory. Without a table the section's end had better be known.
+ */
 static bool has_segment(struct cul_objfile *o)
 {
 	struct objfile_eh eh = o->eh;
 	GElf_Phdr phdr, load;
 
 	return segment(o->elf, PT_GNU_EH_FRAME, 0, &phdr) && open_segment(o->elf, &phdr, &eh) &&
-	       segment(o->elf, PT_LOAD, eh.vaddr, &load) &&
+	       eh.table && segment(o->elf, PT_LOAD, eh.vaddr, &load) &&
 	       eh.vaddr - load.p_vaddr + load.p_offset == eh.vaddr - phdr.p_vaddr + phdr.p_offset;
 }
 
@@ -234,7 +237,8 @@ Dwarf_CFI *cul_objfile_eh_open(struct cul_objfile *o)
 		found = has_no_names(elf) && segment(elf, PT_GNU_EH_FRAME, 0, &phdr) &&
 			open_segment(elf, &phdr, eh);
 	} else {
-		found = open_sections(elf, eh);
+		found = open_sections(elf, eh) ||
+			(segment(elf, PT_GNU_EH_FRAME, 0, &phdr) && open_segment(elf, &phdr, eh));
 	}
 	if (!found || (!eh->table && !cul_objfile_cfi_is_sane(&eh->section)))
 		return NULL;
