@@ -50,7 +50,10 @@ static uint32_t u32_at(const struct hint *h, const uint8_t *p)
 	return h->big_endian == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap32(v);
 }
 
-/* libdw has decompressed the section when it opened the file. */
+/*
+ * libdw has decompressed the section when it opened the file. One of more than 4 GiB, whose offsets
+ * have no place here, is read for nothing.
+ */
 static const uint8_t *section_bytes(struct cul_objfile *o, const char *name, size_t *size)
 {
 	GElf_Shdr shdr;
@@ -61,7 +64,7 @@ static const uint8_t *section_bytes(struct cul_objfile *o, const char *name, siz
 	if (!scn || shdr.sh_type == SHT_NOBITS || (shdr.sh_flags & SHF_COMPRESSED))
 		return NULL;
 	data = elf_getdata(scn, NULL);
-	if (!data || !data->d_buf)
+	if (!data || !data->d_buf || data->d_size > UINT32_MAX)
 		return NULL;
 	*size = data->d_size;
 	return data->d_buf;
