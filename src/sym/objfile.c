@@ -11,14 +11,17 @@
 #include "mem/elf_head.h"
 #include "sys/file.h"
 
-/* libelf keeps some 300 bytes for each, at once. The largest number there is stands in section 0.
+/*
+ * Of sections libelf keeps some 300 bytes for each, at once; their number may stand in section 0.
+ * So may that of segments, which are gone through for each question: linkers make a dozen.
  */
 enum { SECTIONS_MOST = 1 << 17, NOTES_MOST = 1 << 20 };
 
 /* Where its size is, which has the number; 0: in no file that libelf reads. */
 static uint64_t section_0(const uint8_t *bytes, size_t size, struct cul_elf_head *head)
 {
-	if (cul_elf_head(bytes, size, head) != 0 || head->shoff > INT64_MAX - sizeof(Elf64_Shdr))
+	if (cul_elf_head(bytes, size, head) != 0 || head->shoff == 0 ||
+		head->shoff > INT64_MAX - sizeof(Elf64_Shdr))
 		return 0;
 	return head->shoff +
 	       (head->is_64 ? offsetof(Elf64_Shdr, sh_size) : offsetof(Elf32_Shdr, sh_size));
@@ -29,22 +32,24 @@ static bool has_many(const struct cul_elf_head *head, const uint8_t *number)
 	return cul_elf_number(number, head->is_64 ? 8 : 4, head->big_endian) > SECTIONS_MOST;
 }
 
-static bool has_many_sections(int fd)
+static bool has_many_headers(int fd)
 {
 	uint8_t bytes[CUL_ELF_HEAD_MAX];
-	struct cul_elf_head head;
+	struct cul_elf_head head = {0};
 	ssize_t n = cul_sys_pread_full(fd, bytes, sizeof(bytes), 0);
 	uint64_t at = n < 0 ? 0 : section_0(bytes, (size_t)n, &head);
 
-	return at && cul_sys_pread_full(fd, bytes, 8, at) == 8 && has_many(&head, bytes);
+	return head.phnum == PN_XNUM ||
+	       (at && cul_sys_pread_full(fd, bytes, 8, at) == 8 && has_many(&head, bytes));
 }
 
 Elf *cul_objfile_elf_memory(void *bytes, size_t size)
 {
-	struct cul_elf_head head;
+	struct cul_elf_head head = {0};
 	uint64_t at = section_0(bytes, size, &head);
 
-	if (at && size >= 8 && at <= size - 8 && has_many(&head, (uint8_t *)bytes + at))
+	if (head.phnum == PN_XNUM ||
+		(at && size >= 8 && at <= size - 8 && has_many(&head, (uint8_t *)bytes + at)))
 		return NULL;
 	elf_version(EV_CURRENT);
 	return elf_memory(bytes, size);
@@ -67,7 +72,7 @@ int cul_objfile_elf_open(const char *path, Elf_Cmd how, int *fd_out, Elf **out)
 
 	if (fd < 0)
 		return fd;
-	if (has_many_sections(fd))
+	if (has_many_headers(fd))
 		return -EBADMSG;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, how, NULL);

@@ -2,6 +2,7 @@
 /* Opening, build ids, separate debug files, symbols, relocatable files. */
 #include "fixture.h"
 
+#include <elf.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -34,6 +35,35 @@ static void test_not_elf(void **state)
 	assert_int_equal(cul_objfile_open("/dev/null", "x", NULL, &o, &err), -ENOEXEC);
 	assert_int_equal(cul_objfile_open("/tmp", "x", NULL, &o, &err), -EISDIR);
 	assert_null(o);
+}
+
+/* The number stands in section 0 then: so many headers no program has. */
+static void test_many_headers(void **state)
+{
+	static const struct {
+		off_t count, in_section_0; /* offsets */
+	} fields[] = {{offsetof(Elf64_Ehdr, e_phnum), offsetof(Elf64_Shdr, sh_info)},
+		{offsetof(Elf64_Ehdr, e_shnum), offsetof(Elf64_Shdr, sh_size)}};
+	const uint32_t many = 2 << 20;
+
+	for (size_t i = 0; i < 2; i++) {
+		const uint16_t count = i == 0 ? PN_XNUM : 0;
+		char path[] = "/tmp/culprit-test-XXXXXX";
+		struct cul_objfile *o = NULL;
+		int fd = mkstemp(path);
+		Elf64_Ehdr eh;
+
+		witness("cp %s %s", fixture_path("gcc5"), path);
+		assert_int_equal(pread(fd, &eh, sizeof(eh), 0), sizeof(eh));
+		assert_int_equal(ftruncate(fd, 1ll << 40), 0);
+		cul_objfile_free(open_with(path, NULL));
+		assert_int_equal(pwrite(fd, &count, 2, fields[i].count), 2);
+		assert_int_equal(
+			pwrite(fd, &many, 4, (off_t)eh.e_shoff + fields[i].in_section_0), 4);
+		assert_int_equal(cul_objfile_open(path, path, NULL, &o, NULL), -EBADMSG);
+		close(fd);
+		unlink(path);
+	}
 }
 
 /* Opening a FIFO would wait for a writer for ever. */
@@ -404,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_elf),
+		cmocka_unit_test(test_many_headers),
 		cmocka_unit_test(test_fifo),
 		cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_debug_files),

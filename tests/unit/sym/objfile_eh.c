@@ -12,6 +12,7 @@
 #include <dwarf.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,13 +358,13 @@ static void what_linkers_write_is_read(void **state)
 	Dl_info libc;
 	size_t size;
 
-	assert_true(dladdr((void *)qsort, &libc));
+	assert_true(dladdr((void *)gnu_get_libc_version, &libc));
 	assert_int_equal(cul_sys_read_file(libc.dli_fname, 64 << 20, &bytes, &size), 0);
 	elf_version(EV_CURRENT);
 	assert_true(compare(bytes, size) > 1000);
 	free(cul_take(bytes));
 	assert_int_equal(cul_sys_read_file("/proc/self/exe", 256 << 20, &bytes, &size), 0);
-	assert_true(compare(bytes, size) > 1000);
+	assert_true(compare(bytes, size) > 500);
 }
 
 int main(void)
