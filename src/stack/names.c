@@ -7,9 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/vec.h"
 
-enum { BUCKETS = 4096, BUILD_ID_MOST = 64 };
+enum { BUCKETS_LEAST = 1024, BUILD_ID_MOST = 64 };
 
 struct name {
 	uint64_t pc, lookup;
@@ -20,7 +21,9 @@ struct name {
 struct cul_stack_names {
 	struct cul_process_syms *syms;
 	struct cul_code_space code;
-	struct name *buckets[BUCKETS];
+	struct name **buckets;
+	size_t n_buckets, n_names;
+	uint64_t seed; /* who makes the addresses does not know it */
 	struct cul_arena arena;
 };
 
@@ -32,6 +35,7 @@ int cul_stack_names_new(struct cul_process_syms *syms, const struct cul_code_spa
 	if (!names)
 		return -ENOMEM;
 	names->syms = syms;
+	names->seed = cul_clock_now() ^ (uintptr_t)names;
 	if (code)
 		names->code = *code;
 	*out = names;
@@ -43,6 +47,7 @@ void cul_stack_names_free(struct cul_stack_names *names)
 	if (!names)
 		return;
 	cul_arena_free(&names->arena);
+	free(names->buckets);
 	free(names);
 }
 
@@ -94,11 +99,47 @@ static int look_up(struct cul_stack_names *names, struct name *name)
 	return 0;
 }
 
+static struct name **bucket_of(struct cul_stack_names *names, uint64_t pc, uint64_t lookup)
+{
+	uint64_t hash = (lookup ^ names->seed) * 0x9e3779b97f4a7c15ull;
+
+	hash = (hash ^ hash >> 32 ^ (pc - lookup)) * 0xbf58476d1ce4e5b9ull;
+	return &names->buckets[(hash ^ hash >> 29) & (names->n_buckets - 1)];
+}
+
+static int make_room(struct cul_stack_names *names)
+{
+	size_t n = names->n_buckets;
+	struct name **old = names->buckets, **new;
+
+	if (names->n_names < n)
+		return 0;
+	new = cul_calloc(n ? 2 * n : BUCKETS_LEAST, sizeof(struct name *));
+	if (!new)
+		return -ENOMEM;
+	names->buckets = new;
+	names->n_buckets = n ? 2 * n : BUCKETS_LEAST;
+	for (size_t i = 0; i < n; i++)
+		while (old[i]) {
+			struct name *name = old[i];
+			struct name **bucket = bucket_of(names, name->pc, name->lookup);
+
+			old[i] = name->next;
+			name->next = *bucket;
+			*bucket = name;
+		}
+	free(old);
+	return 0;
+}
+
 int cul_stack_names_at(
 	struct cul_stack_names *names, uint64_t pc, uint64_t lookup, struct cul_stack_place *out)
 {
-	struct name **bucket = &names->buckets[(lookup ^ lookup >> 12) % BUCKETS], *name;
+	struct name **bucket, *name;
 
+	if (make_room(names) != 0)
+		return -ENOMEM;
+	bucket = bucket_of(names, pc, lookup);
 	for (name = *bucket; name; name = name->next) {
 		if (name->pc == pc && name->lookup == lookup)
 			break;
@@ -113,6 +154,7 @@ int cul_stack_names_at(
 			return -ENOMEM;
 		name->next = *bucket;
 		*bucket = name;
+		names->n_names++;
 	}
 	*out = name->place;
 	return 0;

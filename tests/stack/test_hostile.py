@@ -295,6 +295,23 @@ def nested():
     check(len(said[1]["frames"]) > 10000, len(said[1]["frames"]))
 
 
+@test("hostile: a core of a quarter of a million places with code, whose addresses are alike in some bits", seconds=90)
+def alike():
+    path, code, stack, n = os.environ["TEST_SCRATCH"] + "/core", 1 << 32, 0x7f0000000000, 4
+    each, size = 60000, 1 << 45
+    # What was a table's slot once: the low bits, with those above them mixed in.
+    places = [code + (i << 24) + (i << 12) % (1 << 24) + i % 4096 for i in range(1, n * each + 1)]
+    places = [p - p % 4096 + (p >> 12) % 4096 for p in places]
+    frames = b"".join(struct.pack("<2Q", stack + i * 16 + 16, p) for i, p in enumerate(places))
+    notes = b"".join(status_note(places[i], stack + 16 * each * i, stack + 16 * each * i) for i in range(n))
+    # Each stack is a segment of its own, so that it ends there.
+    made_core(path, [(PT_NOTE, 0, 0, 0, len(notes), 0), (PT_LOAD, 5, 0, code, 0, size)] +
+              [(PT_LOAD, 6, len(notes) + 16 * each * i, stack + 16 * each * i, 16 * each - 16, 16 * each - 16)
+               for i in range(n)], len(notes) + len(frames), notes + frames)
+    said = bounded(path, seconds=40, memory=512 << 10)
+    check(sum(len(o.get("frames", [])) for o in said) > 200000, [len(o.get("frames", [])) for o in said])
+
+
 @test("hostile: a core of frames each of which takes long to find ends at its time", seconds=80)
 def costly():
     # Each return address is behind a call of code that leads there past thousands of instructions,
