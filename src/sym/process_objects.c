@@ -101,8 +101,33 @@ static void keep_first(struct cul_process_syms *p)
 	qsort(objects, kept, sizeof(*objects), by_address);
 }
 
+/*
+ * Whose code is to be in huge pages copies it into memory of its own, in the file's place. What
+ * stands between two mappings of a file, where the file goes on from one to the other, is that.
+ */
+static void take_copies(struct cul_maps *maps)
+{
+	for (size_t i = 1; i + 1 < maps->maps.len; i++) {
+		struct cul_map *m = &maps->maps.data[i];
+		const struct cul_map *before = m - 1, *behind = m + 1;
+
+		if (m->inode || m->path[0] || !(m->prot & CUL_MAP_EXEC) ||
+			before->end != m->start || m->end != behind->start ||
+			!cul_maps_same_file(before, behind) ||
+			behind->offset - before->offset != behind->start - before->start)
+			continue;
+		m->inode = before->inode;
+		m->major = before->major;
+		m->minor = before->minor;
+		m->path = before->path;
+		m->deleted = before->deleted;
+		m->offset = before->offset + (m->start - before->start);
+	}
+}
+
 int cul_process_list_objects(struct cul_process_syms *p)
 {
+	take_copies(&p->maps);
 	for (size_t i = 0; i < p->maps.maps.len; i++) {
 		const struct cul_map *m = &p->maps.maps.data[i];
 		struct process_object *object;

@@ -35,6 +35,17 @@ def chain():
         equal(text.splitlines()[line["line"] - 1].strip(), "pause();", "its line")
 
 
+@test("frames: code that was copied into memory of its own is the program's still")
+def moved():
+    with Program("moved") as p:
+        maps = pathlib.Path(f"/proc/{p.pid}/maps").read_text()
+        check(re.search(r"/moved\n.* r-xp 0+ 00:00 0 \n.*/moved\n", maps), maps)
+        said = look(p.pid)
+        equal(names(said.stacks[0])[:4], ["pause", "waits", "calls", "main"], "functions")
+        equal(said.summary["likely"], 0, "frames that may be wrong")
+        equal(said.summary["complete"], 1, "walked to the outermost")
+
+
 @test("frames: --no-fold tells each thread alone, and the same")
 def no_fold():
     with Program("chain", 20, "pause") as p:
