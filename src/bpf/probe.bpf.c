@@ -110,6 +110,7 @@ static __always_inline void remember(struct scratch *s, struct cul_probe_totals 
 		__builtin_memcpy(c->words, e->in.words, sizeof(c->words));
 		__builtin_memcpy(c->values, e->in.values, sizeof(c->values));
 	}
+	carry_texts(c, s);
 	if (carry && recipe) {
 		__u64 n = recipe->payload;
 
@@ -190,8 +191,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	note_task(e, id, want_task, want_comm);
 	e->in.caller = caller;
 	e->in.faults = 0;
-	if (want_texts)
-		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
+	forget_texts(s);
 	/* What never comes back is no error and not slow. */
 	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
 		ADD(sum->filtered, 1);
@@ -215,6 +215,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	if (injects)
 		inject(ctx, e, sum, recipe->ret);
 	if (!waits) {
+		keep_texts(s);
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
 	}
@@ -245,8 +246,7 @@ static __always_inline void recall(
 	e->ns = c->ns;
 	e->in.caller = c->caller;
 	e->in.faults = c->faults;
-	if (want_texts)
-		__builtin_memset(e->in.texts, 0, sizeof(e->in.texts));
+	recall_texts(s, c);
 	if (keep) {
 		__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
 		__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
@@ -301,6 +301,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		return 0;
 	}
 	take_texts(s);
+	keep_texts(s);
 	if (want_events)
 		note_task(e, id, !want_task, !want_comm);
 	if (carry)

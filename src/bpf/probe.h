@@ -119,18 +119,20 @@ struct cul_probe_inputs {
 #define CUL_PROBE_NO_TEXT (1ull << 63)
 
 /*
- * No longer than what a view needs at the return: the time alone, the inputs too, all of it. When
- * the call has returned its place may stay for the next one, which costs less than to make another.
+ * No longer than what a view needs at the return: the time alone, the inputs too, strings, all of
+ * it. When the call has returned its place may stay for the next one, which costs less than to make
+ * another.
  */
 struct cul_probe_open {
 	__u64 ns;    /* 0: returned */
 	__u64 stays; /* counted in `places_kept` */
 	__u64 caller;
 	__u64 faults;
+	__u64 strings; /* bit i: the string of word i of the group's key is in the payload */
 	__u64 words[CUL_PROBE_WORDS];
 	__u64 values[CUL_PROBE_VALUES];
 	__s16 got[CUL_PROBE_FETCHES];
-	__u8 payload[CUL_PROBE_PAYLOAD];
+	__u8 payload[CUL_PROBE_PAYLOAD]; /* of views by strings: these */
 };
 
 /* A group of calls, or one bar of a histogram. No more of `by` than a view has. */

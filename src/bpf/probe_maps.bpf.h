@@ -149,7 +149,8 @@ struct scratch {
 	struct cul_probe_tally fresh;
 	struct walk walk;
 	char comm[CUL_PROBE_COMM];
-	__u64 users; /* of a process's functions: programs on this CPU that are in it */
+	__u64 strings; /* bit i: word i of the group's key is a string's, which lies in the data */
+	__u64 users;   /* of a process's functions: programs on this CPU that are in it */
 };
 
 struct {

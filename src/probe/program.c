@@ -74,7 +74,9 @@ static int take_template(struct bpf_program *prog, struct bpf_prog_load_opts *op
 static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 	const struct cul_probe_program_config *config)
 {
-	size_t call = config->carry  ? sizeof(struct cul_probe_open)
+	size_t call = config->carry   ? sizeof(struct cul_probe_open)
+		      : config->texts ? offsetof(struct cul_probe_open, payload) +
+						config->by_words * CUL_PROBE_TEXT
 		      : config->keep ? offsetof(struct cul_probe_open, got)
 				     : offsetof(struct cul_probe_open, words);
 	size_t calls = CALLS_MEMORY / call;

@@ -177,6 +177,26 @@ def names(test):
     test.same([c["args"][0]["value"] for c in shown.calls()], ['"other"', '"a name"'] * 2 + ['"other"'], "calls")
 
 
+@case("probe, views: --by of a string: what is filtered at the return takes no room in the table")
+def many_texts(test):
+    condition = f'comm == "{comm()}" && filename ~ "/tmp/many/*"'
+    run = culprit.probe(test, "do_sys_openat2", "--count", "--by", "filename", "--if", condition, "--errors")
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        os.symlink(top, "/tmp/many")
+        # More than there is room for.
+        for n in range(8500):
+            os.close(os.open(f"/tmp/many/{n}", os.O_CREAT | os.O_WRONLY))
+            os.unlink(f"/tmp/many/{n}")
+        for n in range(30):
+            is_there(f"/tmp/many/none{n % 10}")
+        os.unlink("/tmp/many")
+    run.end()
+    test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")),
+              [(f'"/tmp/many/none{n}"', 3) for n in range(10)], "groups")
+    test.same((run.loss["calls"] - run.loss["filtered"], run.loss["matched"], run.loss["ungrouped"]), (30, 30, 0),
+              "ledger")
+
+
 def mix(key, word):
     key = (key ^ word) * 0x9e3779b97f4a7c15 % 2**64
     return key ^ key >> 32
