@@ -207,8 +207,8 @@ static int say_armed(struct cul_watch_run *run)
 		int cpu = t->percpu && t->copy < 0 ? cul_cpus_next(&run->arm.armed, -1) : -1;
 
 		armed.process = run->pid ? process_name(run->pid, name) : NULL;
-		if (t->type) {
-			cul_type_print(&type, t->type);
+		if (t->declared) {
+			cul_type_print(&type, t->declared);
 			armed.type = cul_str_text(&type);
 		}
 		if (run->pid)

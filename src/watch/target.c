@@ -10,7 +10,10 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { NULL_PAGE = 4096 }; /* nothing is mapped below: a member of what NULL points to */
+enum {
+	NULL_PAGE = 4096, /* nothing is mapped below: a member of what NULL points to */
+	WRAPPINGS = 8,    /* structs around one scalar */
+};
 
 int cul_watch_split(
 	uint64_t addr, uint64_t size, unsigned max, struct cul_watch_piece pieces[CUL_WATCH_WORDS])
@@ -53,6 +56,24 @@ bool cul_watch_target_is_scalar(const struct cul_watch_target *t)
 	if (t->size > 8)
 		return false;
 	return !t->type ? (t->size & (t->size - 1)) == 0 : cul_type_is_scalar(t->type);
+}
+
+/* What atomic_t, refcount_t and their like have around them says nothing about the value. */
+static const struct cul_type *unwrap(const struct cul_type *type)
+{
+	const struct cul_type *inner = type;
+
+	for (int i = 0; i < WRAPPINGS && inner && inner->kind == CUL_KIND_STRUCT; i++) {
+		const struct cul_member *m;
+
+		if (cul_type_fill(inner, NULL) || inner->n_members != 1)
+			return type;
+		m = &inner->members[0];
+		if (m->bit_size || m->bit_offset || !m->type || m->type->size != type->size)
+			return type;
+		inner = m->type;
+	}
+	return inner && cul_type_is_scalar(inner) ? inner : type;
 }
 
 /* Takes a trailing ":SIZE" off `source`; 0 in *size when there is none. */
@@ -234,9 +255,10 @@ static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, 
 	t->size = size ? size : place.size;
 	t->bit_offset = size ? 0 : place.bit_offset;
 	t->bit_size = size ? 0 : place.bit_size;
-	t->type = size && size != place.size ? NULL : place.type;
-	if (t->type && t->type->kind == CUL_KIND_VOID)
-		t->type = NULL;
+	t->declared = size && size != place.size ? NULL : place.type;
+	if (t->declared && t->declared->kind == CUL_KIND_VOID)
+		t->declared = NULL;
+	t->type = unwrap(t->declared);
 	if (!t->size)
 		return untyped(t, scope, err);
 	return t->percpu ? place_copies(t, scope, 0, cpus, err) : 0;

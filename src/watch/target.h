@@ -25,7 +25,8 @@ struct cul_watch_target {
 	const char *text;            /* as given; borrowed */
 	char *source;                /* the expression without `:SIZE` */
 	struct cul_expr *expr;       /* NULL: the address was given as a number or symbol+offset */
-	const struct cul_type *type; /* NULL: bytes */
+	const struct cul_type *type; /* NULL: bytes; a struct around one scalar, atomic_t: that */
+	const struct cul_type *declared; /* as it is written */
 	bool percpu;
 	int copy;         /* per-CPU: this CPU's copy is watched everywhere; -1: each CPU its own */
 	uint64_t addr;    /* per-CPU: of copy `copy`, or of the first copy watched */

@@ -228,3 +228,20 @@ def text(test):
                     r"\bset_level\+0x\w+ \[victim\]", r"tests/victims/kmod/level\.c:\d+",
                     r"7 -> -559038737", r"unchanged", r"nothing was lost: 3 hits, 3 seen"):
         test.matches(said, pattern, "the report")
+
+
+@case("an atomic_t is the number in it: in hits, conditions and the table")
+def wrapped(test):
+    run = watch(test, "victim:calls_by_cpu[0]", more=("--if", "new > 4"))
+    wrong = watch(test, "victim:calls_by_cpu[1]", more=("--expect", "new < 4"))
+    victim.perform("call_both", 6)
+    run.end()
+    wrong.wait()
+    count = victim.book("victim_calls_both")["first"]
+    test.same(count, 6, "the victim's count")
+    armed = run.of("armed")[0]
+    test.same((armed["ctype"], armed["value"]), ("atomic_t", 0), "type, value")
+    test.same([(h["old"], h["new"]) for h in run.hits()], [(4, 5), (5, 6)], "hits")
+    writers = [(w["hits"], w["min"], w["max"], w["last_value"]) for w in run.writers()]
+    test.same(writers, [(6, 1, 6, 6), (1, 0, 0, 0)], "the table: counted, and reset before")
+    test.same((wrong.status, [h["new"] for h in wrong.hits() if h["violation"]]), (3, [4]), "the guilty")
