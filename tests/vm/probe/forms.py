@@ -13,6 +13,8 @@ import culprit
 import victim
 from harness import case
 
+MANY_TASKS = 500
+
 
 def arg(call, name):
     return [a["value"] for a in call["args"] if a["name"] == name][0]
@@ -98,16 +100,22 @@ def moves(function):
         r"^ *([0-9a-f]+):\t[0-9a-f ]+\tmov +%(r\w+),%(r\w+)$", listing, re.M)]
 
 
-@case("forms: registers before and after an instruction")
-def after(test):
+def moving(test):
+    """A function and its instructions that copy a register."""
     if not os.path.exists("/usr/bin/objdump"):
         test.skip("no objdump")
-    function = "victim_args_node"
-    found = moves(function)
-    if not found:
-        function = "victim_args_string"
+    for function in ("victim_args_node", "victim_args_string"):
         found = moves(function)
-    if not test.check(found, "no register is copied to another"):
+        if found:
+            return function, found
+    test.check(False, "no register is copied to another")
+    return None, []
+
+
+@case("forms: registers before and after an instruction")
+def after(test):
+    function, found = moving(test)
+    if not found:
         return
     offset, source, target = found[0]
     place = f"victim:{function}+{offset:#x}"
@@ -123,6 +131,24 @@ def after(test):
         test.same(call["where"]["offset"], offset, "offset")
         test.same(regs[target], int(before["args"][0]["value"]), f"{target} after it")
         test.check(set(was) <= {target}, f"changed by a move to {target}: {was}")
+
+
+@case("forms: registers after an instruction, in more tasks than have places that stay", seconds=200)
+def after_in_many(test):
+    if test.kernel == "debug-6.12":
+        test.skip("lockdep takes a hash table's lock within a breakpoint for a deadlock, which "
+                  "the table itself keeps from happening")
+    function, found = moving(test)
+    if not found:
+        return
+    run = culprit.probe(test, f"victim:{function}+{found[0][0]:#x}", "--after")
+    for _ in range(MANY_TASKS):
+        one = threading.Thread(target=victim.perform, args=("call_args", 1))
+        one.start()
+        one.join()
+    run.end()
+    test.same((run.loss["calls"], run.loss["matched"], len({c["tid"] for c in run.calls()})),
+              (MANY_TASKS,) * 3, "calls, matched, tasks")
 
 
 @case("forms: a jump has no certain instruction after it")
