@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""suite.py KERNEL [PATTERN...]: in a guest, as root: runs the cases of tests/vm/watch, probe and
+"""suite.py KERNEL [--all] [PATTERN...]: in a guest, as root: runs the cases of tests/vm/watch, probe and
 stack whose names match. Started by tests/vm/run."""
 import glob
 import importlib.util
@@ -33,14 +33,15 @@ def expected_skips():
 
 
 def main():
-    kernel, patterns = sys.argv[1], sys.argv[2:]
+    kernel, words = sys.argv[1], sys.argv[2:]
+    patterns = [word for word in words if not word.startswith("--")]
     load_cases()
-    if patterns == ["--list"]:
-        for name, _, _ in harness.CASES + harness.LAST_CASES:
-            print(name)
+    if "--list" in words:
+        for name, _, on, _ in harness.CASES + harness.LAST_CASES:
+            print(name + (f" # {on}" if on else ""))
         return 0
     victim.load()
-    return harness.run_all(kernel, patterns, expected_skips(),
+    return harness.run_all(kernel, patterns, "--all" in words, expected_skips(),
                            int(os.environ.get("CULPRIT_TEST_BEHIND", 0)))
 
 

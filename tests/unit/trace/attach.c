@@ -357,7 +357,7 @@ static void load_ways(int map, int progs[WAYS])
 		progs[i] = program(kinds[i], GETPGID, map);
 }
 
-static void rounds_leave_nothing(void **state)
+static void rounds_leak_nothing(void **state)
 {
 	struct cul_attachment a = CUL_ATTACHMENT_NONE;
 	struct cul_error err = {0};
@@ -460,7 +460,8 @@ static void every_refusal_has_its_words(void **state)
 	assert_int_equal(a.perf_fd, -1);
 }
 
-int main(void)
+/* unit-trace-attach [PATTERN [BUT]]: those whose names match, but not those. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(every_refusal_has_its_words, reset),
@@ -472,9 +473,13 @@ int main(void)
 		cmocka_unit_test_teardown(kprobe_multi_names_the_refused, reset),
 		cmocka_unit_test_teardown(a_kprobe_is_refused_with_a_reason, reset),
 		cmocka_unit_test_teardown(a_raw_tracepoint_counts, reset),
-		cmocka_unit_test_teardown(rounds_leave_nothing, reset),
+		cmocka_unit_test_teardown(rounds_leak_nothing, reset),
 		cmocka_unit_test_teardown(no_failure_leaks, reset),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (argc > 2)
+		cmocka_set_skip_filter(argv[2]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@ import subprocess
 import time
 import traceback
 
+KERNELS = ("debian-6.1", "debian-6.12", "debian-6.12-rt", "debug-6.12")
 CASES = []
 LAST_CASES = []
 SLOTS = os.environ.get("CULPRIT_TEST_SLOTS", "slots")
@@ -24,10 +25,14 @@ class OutOfTime(Exception):
     pass
 
 
-def case(name, seconds=90):
-    """A test of this name, which is ended after so many seconds."""
+def case(name, seconds=90, on=None):
+    """A test of this name, which is ended after so many seconds. What does one thing many times, and what is
+    the same on any kernel (wrong words), is `on` one of them; on others a run has to ask for it."""
+    if on not in (None, *KERNELS):
+        raise ValueError(f"{name}: no kernel {on}")
+
     def add(function):
-        CASES.append((name, seconds, function))
+        CASES.append((name, seconds, on, function))
         return function
     return add
 
@@ -35,7 +40,7 @@ def case(name, seconds=90):
 def last_case(name, seconds=90):
     """One that looks at what the others left."""
     def add(function):
-        LAST_CASES.append((name, seconds, function))
+        LAST_CASES.append((name, seconds, None, function))
         return function
     return add
 
@@ -170,13 +175,18 @@ def run_case(name, seconds, function, kernel, expected_skips):
     return "passed"
 
 
-def run_all(kernel, patterns, expected_skips, behind=0):
-    """Status 0 when nothing failed. The first `behind` of the cases were done before."""
+def run_all(kernel, patterns, everything, expected_skips, behind=0):
+    """Status 0 when nothing failed. The first `behind` of the cases were done before. Cases that are on
+    another kernel are done when there is a pattern, or `everything` is asked for; if not, they are named."""
     cases = [c for c in CASES + LAST_CASES
              if not patterns or any(re.search(pattern, c[0]) for pattern in patterns)]
+    if not patterns and not everything:
+        for name in (name for name, _, on, _ in cases if on not in (None, kernel)):
+            say(f"# not asked for - {kernel}: {name}")
+        cases = [c for c in cases if c[2] in (None, kernel)]
     count = dict.fromkeys(("passed", "failed", "skipped"), 0)
     signal.signal(signal.SIGALRM, on_alarm)
-    for name, seconds, function in cases[behind:]:
+    for name, seconds, _, function in cases[behind:]:
         count[run_case(name, seconds, function, kernel, expected_skips)] += 1
     say(f"# {kernel}: {count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
     return 1 if count["failed"] else 0

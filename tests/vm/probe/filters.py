@@ -121,7 +121,7 @@ def own(test):
     test.same((run.loss["filtered"], run.loss["matched"]), (counted[0], 0), "filtered, matched")
 
 
-@case("probe, filters: what cannot be compiled is told with its place")
+@case("probe, filters: what cannot be compiled is told with its place", on="debian-6.12-rt")
 def refused(test):
     for condition, pattern in (("nodd->id == 1", "nodd.*node"), ("node->idd == 1", r"idd.*\bid\b"),
                                ("node == ", "==")):

@@ -254,7 +254,7 @@ def in_a_namespace(test):
     test.check("PID namespace" in str(run.loss["gaps"]), f"the ledger: {run.loss['gaps']}")
 
 
-@case("probe, processes: names that are not there")
+@case("probe, processes: names that are not there", on="debian-6.12-rt")
 def unknown(test):
     for spec, pattern in (("call_nubers", r"call_nubers.*call_numbers"), ("nolib.so:f", r"nolib\.so"),
                           ("nothing_like_*", r"nothing_like_\*")):

@@ -76,14 +76,14 @@ def refused(test, args, pattern, status=1, preexec=None, debug=True):
     test.check(done.stderr.startswith("culprit: watch: "), f"{what}: stderr is {done.stderr!r}")
 
 
-@case("errors: --cpu N of what has copies, and of what has none")
+@case("errors: --cpu N of what has copies, and of what has none", on="debian-6.12-rt")
 def mixed(test):
     for targets in (["victim:victim_level", "victim:victim_ticks"], ["victim:victim_ticks", "victim:victim_level"]):
         refused(test, [*targets, "--cpu", "1"], r"copy of victim:victim_ticks .* watches victim:victim_level; .* two runs",
                 status=2)
 
 
-@case("errors: names that are not there, with near ones")
+@case("errors: names that are not there, with near ones", on="debian-6.12-rt")
 def unknown(test):
     refused(test, ["victim:victim_levle"], r"victim_levle.*victim_level")
     refused(test, ["victm:victim_level"], r"victm.*victim")
@@ -100,7 +100,7 @@ def untyped(test):
         refused(test, ["pid_max"], r"pid_max:\d", debug=False)
 
 
-@case("errors: too large, too many, not a place")
+@case("errors: too large, too many, not a place", on="debian-6.12-rt")
 def too_much(test):
     size = victim.book("write_text")["addr"] - victim.book("write_byte")["addr"]
     test.check(size > 32, "stats is not as large as it was")
@@ -123,7 +123,7 @@ def bad_places(test):
     refused(test, ["victim:victim_object->refs"], r"NULL|0x8\b")
 
 
-@case("errors: wrong words are status 2")
+@case("errors: wrong words are status 2", on="debian-6.12-rt")
 def usage(test):
     refused(test, ["--read", "victim:victim_level"], r"cannot trap on loads.*--rw", status=2)
     refused(test, ["victim:victim_level", "--for", "soon"], r"--for soon.*duration", status=2)

@@ -7,17 +7,26 @@ import subprocess
 from harness import case
 
 DIFFERENTIAL = os.environ.get("CULPRIT_TEST_DIFFERENTIAL", "expr-differential")
-EACH = 12  # seconds
+EACH, SOAK = 4, 24  # seconds
 FIXED = "0x20240229"
+
+
+def differential(test, seconds, *seed):
+    done = subprocess.run([DIFFERENTIAL, "--seconds", str(seconds), *seed], timeout=200, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    test.check(done.returncode == 0, done.stdout[-2000:])
+    seen = re.search(r"^(\d+) expressions .* (\d+) runs .* 0 wrong$", done.stdout, re.M)
+    if test.check(seen, f"ended with {done.stdout[-300:]!r}"):
+        print(f"# {done.stdout.split(chr(10))[0]}: {seen.group(0)}", flush=True)
+        test.check(int(seen.group(2)) > 200, "hardly anything was run")
 
 
 @case("random expressions: compiled as evaluated, and none refused by the verifier", seconds=240)
 def expressions(test):
-    for seed in [["--seed", FIXED], []]:
-        done = subprocess.run([DIFFERENTIAL, "--seconds", str(EACH)] + seed, timeout=100, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        test.check(done.returncode == 0, done.stdout[-2000:])
-        seen = re.search(r"^(\d+) expressions .* (\d+) runs .* 0 wrong$", done.stdout, re.M)
-        if test.check(seen, f"ended with {done.stdout[-300:]!r}"):
-            print(f"# {done.stdout.split(chr(10))[0]}: {seen.group(0)}", flush=True)
-            test.check(int(seen.group(2)) > 200, "hardly anything was run")
+    differential(test, EACH, "--seed", FIXED)
+    differential(test, EACH)
+
+
+@case("random expressions for a longer time", seconds=240, on="debian-6.12-rt")
+def more_expressions(test):
+    differential(test, SOAK)

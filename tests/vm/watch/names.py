@@ -57,7 +57,7 @@ def by_address(test):
     test.same({w["where"]["function"] for w in run.writers()}, {"hide_in_refs"}, "writers")
 
 
-@case("names: files and types that are not there")
+@case("names: files and types that are not there", on="debian-6.12-rt")
 def unknown(test):
     refused(test, "nofile.c:hidden", r"nofile\.c:hidden")
     refused(test, "level.c:hiden", r"level\.c:hiden")

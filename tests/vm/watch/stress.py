@@ -12,10 +12,7 @@ import culprit
 import victim
 from harness import all_free, case, free_slots, wait_for
 
-# How many; the other kernels do fewer, in less time.
-KILLS = {"debian-6.12": 100}
-ROUNDS = {"debian-6.12": 300}
-SOME_KILLS, SOME_ROUNDS = 20, 20
+SOME_KILLS, KILLS, ROUNDS = 10, 100, 300
 WORKERS = 2
 PATIENCE = 60  # seconds for one that is on its way
 
@@ -106,9 +103,7 @@ TARGETS = [["victim:victim_level"], ["victim:victim_level", "victim:stats.word"]
            ["victim:victim_rw", "--rw"], ["--exec", "victim:exec_me"]]
 
 
-@case("SIGKILL at random moments leaves no breakpoint, no program", seconds=900)
-def kills(test):
-    count = KILLS.get(test.kernel, SOME_KILLS)
+def kills(test, count):
     before = programs()
     start = time.monotonic()
     culprit.run(test, "victim:victim_level", "--for", "1ms")
@@ -136,9 +131,18 @@ def kills(test):
     nothing_left(test, before)
 
 
-@case("attached and detached many times", seconds=1800)
+@case("SIGKILL at random moments leaves no breakpoint, no program")
+def some_kills(test):
+    kills(test, SOME_KILLS)
+
+
+@case("SIGKILL at random moments, many times", seconds=900, on="debian-6.12")
+def many_kills(test):
+    kills(test, KILLS)
+
+
+@case("attached and detached many times", seconds=1800, on="debian-6.1")
 def rounds(test):
-    count = ROUNDS.get(test.kernel, SOME_ROUNDS)
     before = programs()
     places = [victim.place("set_level"), victim.place("write_word")]
     stores = Stores("set_level")
@@ -151,6 +155,6 @@ def rounds(test):
             return f"status {done.returncode}: {done.stderr.strip()}"
         return None
 
-    test.differences += in_parallel(watch, count)
+    test.differences += in_parallel(watch, ROUNDS)
     stores.stop()
     nothing_left(test, before)
