@@ -15,7 +15,7 @@ enum {
 	OVERLAP = 16, /* the most that a look at one place wants */
 	CODE_SOUGHT = 4 << 20,
 	TEXT_SOUGHT = 32 << 20, /* for a few bytes */
-	CALLS_MOST = 1024,
+	CALLS_MOST = 4096,
 };
 
 _Static_assert((int)CUL_SIGNAL_CODE_MAX <= (int)OVERLAP, "");
@@ -79,12 +79,12 @@ static bool calls_in(struct cul_unwinder *u, const struct chunk *c, struct found
 	return true;
 }
 
-static void find_calls(struct cul_unwinder *u, struct found_calls *f)
+static void find_calls(struct cul_unwinder *u, uint64_t from, struct found_calls *f)
 {
 	struct cul_code_range range;
 	struct chunk c;
 
-	if (!range_of(u, f->high, &range) || range.end - range.start > CODE_SOUGHT)
+	if (!range_of(u, from, &range) || !range.has_file || range.end - range.start > CODE_SOUGHT)
 		return;
 	for (uint64_t at = range.start; at < range.end; at += CHUNK) {
 		if (u->until && cul_clock_now() > u->until) {
@@ -98,7 +98,8 @@ static void find_calls(struct cul_unwinder *u, struct found_calls *f)
 	f->whole = true;
 }
 
-const struct found_calls *cul_unwind_calls(struct cul_unwinder *u, uint64_t low, uint64_t high)
+const struct found_calls *cul_unwind_calls(
+	struct cul_unwinder *u, uint64_t from, uint64_t low, uint64_t high)
 {
 	struct found_calls *f;
 
@@ -113,7 +114,7 @@ const struct found_calls *cul_unwind_calls(struct cul_unwinder *u, uint64_t low,
 		u->searches_left--;
 		f->low = low;
 		f->high = high;
-		find_calls(u, f);
+		find_calls(u, from, f);
 	}
 	return f;
 }
@@ -127,26 +128,40 @@ void cul_unwind_calls_free(struct cul_unwinder *u)
 struct sought {
 	const struct cul_signal_reg *regs;
 	uint64_t pc;
-	bool has_file;
-	unsigned n; /* as good as the one kept */
+	unsigned rank; /* of that one's place */
+	unsigned n;    /* of that rank */
 };
 
-/* A C library that brings code for it has the kernel use it: it goes before the kernel's own. */
-static void found(struct sought *s, uint64_t pc, bool has_file)
+static void found(struct sought *s, uint64_t pc, unsigned rank)
 {
-	if (s->n && s->has_file && !has_file)
+	if (s->n && rank < s->rank)
 		return;
-	if (s->n && s->has_file == has_file) {
+	if (s->n && rank == s->rank) {
 		s->n++;
 		return;
 	}
-	s->n = 1;
-	s->pc = pc;
-	s->has_file = has_file;
+	*s = (struct sought){s->regs, pc, rank, 1};
 }
 
-static void trampolines_in(
-	struct cul_unwinder *u, const struct chunk *c, bool has_file, struct sought *s)
+/*
+ * A C library that brings code for it has the kernel use that, which goes before the kernel's own.
+ * The dynamic linker of glibc has it too, for nobody: handlers are set by who has sigaction().
+ */
+static unsigned rank_of(struct cul_unwinder *u, const struct cul_code_range *range)
+{
+	struct cul_elf_symbol symbol;
+	struct cul_code_at at;
+	bool is_setter;
+
+	if (!range->has_file)
+		return 0;
+	is_setter = u->code.at(u->code.data, range->start, &at) == 0 && at.file &&
+		    cul_objfile_symbol(at.file, "sigaction", &symbol, NULL) == 0;
+	return is_setter ? 2 : 1;
+}
+
+static void trampolines_in(struct cul_unwinder *u, const struct cul_code_range *range,
+	const struct chunk *c, struct sought *s)
 {
 	const uint8_t *from = c->bytes, *end = c->bytes + c->before + c->size;
 
@@ -161,7 +176,7 @@ static void trampolines_in(
 
 			/* One that ends before the chunk was in the last one. */
 			if (at + frame->len > from + c->before && pc % u->facts->insn_align == 0)
-				found(s, pc, has_file);
+				found(s, pc, rank_of(u, range));
 			at++;
 		}
 	}
@@ -181,7 +196,7 @@ static uint64_t find_trampoline(struct cul_unwinder *u, const struct cul_signal_
 			return 0;
 		for (uint64_t at = range.start; at < range.end; at += CHUNK)
 			if (read_chunk(u, &range, at, &c))
-				trampolines_in(u, &c, range.has_file, &s);
+				trampolines_in(u, &range, &c, &s);
 	}
 	return s.n == 1 ? s.pc : 0;
 }

@@ -18,6 +18,7 @@ enum {
 	STARTS_TRIED = 8,
 	FRAME_MOST = 1024, /* of a handler whose start is not known */
 	BEFORE = 8192,     /* of code, where its function may begin */
+	IN_PAGE = 4095,
 };
 
 static bool has_mark(struct cul_unwinder *u, const struct cul_signal_frame *frame, uint64_t sp)
@@ -69,10 +70,13 @@ static bool find_start(struct walk *w, uint64_t *start, struct cul_thread_regs *
 {
 	const struct cached_rules *c = cul_unwind_rules(w);
 	const struct cul_code_place place = {c->pc, c->flags, c->exact, c->lr};
-	uint64_t pc = w->frame.pc, low = pc > BEFORE ? pc - BEFORE : 1;
-	const struct found_calls *f = cul_unwind_calls(w->u, low, pc - 1);
+	/* The same for all of a page: they are asked again for what is near. */
+	uint64_t pc = w->frame.pc, low = pc > BEFORE ? (pc - BEFORE) & ~(uint64_t)IN_PAGE : 1;
+	const struct found_calls *f = cul_unwind_calls(w->u, pc - !c->exact, low, pc | IN_PAGE);
 	struct cul_rules rules;
 
+	if (!f->whole)
+		return false;
 	for (unsigned tried = 0; tried < STARTS_TRIED; tried++) {
 		uint64_t nearest = 0;
 		int ret;
@@ -96,11 +100,15 @@ static bool find_start(struct walk *w, uint64_t *start, struct cul_thread_regs *
 static bool is_lost(struct walk *w, uint64_t *start, struct cul_thread_regs *regs)
 {
 	const struct cached_rules *c = cul_unwind_rules(w);
+	struct cul_thread_regs ignored;
 
 	if (c->ret == -ENODATA)
 		return cul_unwind_function(w->u, w->frame.pc - !w->frame.exact, start) == 0 &&
 		       before_call(w, &c->rules, regs);
-	return c->no_entry && c->ret != 0 && find_start(w, start, regs);
+	/* That it is lost is not known then: a frame pointer that leads on goes before. */
+	return c->no_entry && c->ret != 0 &&
+	       (!(w->methods & 1u << CUL_UNWIND_FP) || cul_unwind_by_fp(w, &ignored) != 0) &&
+	       find_start(w, start, regs);
 }
 
 /* What the return address of a caller is behind: some call, or one of this caller. */
@@ -207,7 +215,7 @@ static void try_callers(struct deduction *d, uint64_t start, const struct cul_th
 	unsigned levels, const struct place *top)
 {
 	struct cul_unwinder *u = d->w->u;
-	const struct found_calls *f = cul_unwind_calls(u, start, start);
+	const struct found_calls *f = cul_unwind_calls(u, start, start, start);
 	size_t n = f->calls.len;
 	cul_autofree uint64_t *calls = cul_calloc(n + 1, sizeof(*calls));
 

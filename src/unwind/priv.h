@@ -53,7 +53,7 @@ struct found_call {
 	uint64_t target; /* without a mode bit */
 };
 
-/* The direct calls to `low` <= target <= `high` from the mapping that `high` is in. */
+/* The direct calls to `low` <= target <= `high` from one mapping of a file. */
 struct found_calls {
 	uint64_t low, high; /* 0: none were looked for */
 	bool whole;         /* there are no others */
@@ -164,8 +164,9 @@ int cul_unwind_by_fp(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_bad_pc(struct walk *w, struct cul_thread_regs *next);
 int cul_unwind_by_scan(struct walk *w, struct cul_thread_regs *next);
 
-/* calls.c: what is lent is kept for the next CALLS_KEPT - 1 questions. */
-const struct found_calls *cul_unwind_calls(struct cul_unwinder *u, uint64_t low, uint64_t high);
+/* calls.c: from the mapping of `from`; what is lent is kept for CALLS_KEPT - 1 more questions. */
+const struct found_calls *cul_unwind_calls(
+	struct cul_unwinder *u, uint64_t from, uint64_t low, uint64_t high);
 void cul_unwind_calls_free(struct cul_unwinder *u);
 /* Where the kernel lets handlers return to with `frame` on the stack; 0: it is not known. */
 uint64_t cul_unwind_trampoline(struct cul_unwinder *u, const struct cul_signal_frame *frame);

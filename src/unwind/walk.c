@@ -357,11 +357,13 @@ static int visit_frame(struct walk *w,
 	int (*visit)(void *data, const struct cul_frame *frame, const struct cul_thread_regs *regs),
 	void *data)
 {
-	struct cul_frame frame = w->frame;
-	struct cul_thread_regs regs = w->regs;
+	struct cul_thread_regs regs;
+	struct cul_frame frame;
 
 	if (!w->function)
 		return visit(data, &w->frame, &w->regs);
+	regs = w->regs;
+	frame = w->frame;
 	frame.pc = w->function;
 	frame.exact = true;
 	reg_set(&regs, w->u->arch->reg_ip, frame.pc);

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "unwind/unwind.h"
@@ -186,13 +187,14 @@ enum {
 };
 
 enum { RESTORER = TEXT + sizeof(text), RT_RESTORER = RESTORER + 8, MANY = RT_RESTORER + 8 };
-enum { N_MANY = 600 };
+enum { N_MANY = 600, LIBRARY = 0x40000000, LIBRARY_MOST = 0x400000 };
 
 static struct {
 	struct cul_mem mem;
 	uint8_t code[8192], stack[STACK_SIZE];
 	size_t size; /* of the code */
 	bool symbols, unlisted;
+	struct cul_objfile *libraries[2]; /* at LIBRARY, at intervals of LIBRARY_MOST */
 	struct cul_thread_regs regs;
 } t;
 
@@ -210,6 +212,9 @@ static int read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 static int at(void *data, uint64_t addr, struct cul_code_at *out)
 {
 	*out = (struct cul_code_at){.executable = addr >= TEXT && addr < TEXT + t.size};
+	for (unsigned i = 0; i < 2; i++)
+		if (t.libraries[i] && (addr - LIBRARY) / LIBRARY_MOST == i)
+			*out = (struct cul_code_at){true, t.libraries[i]};
 	return 0;
 }
 
@@ -226,8 +231,13 @@ static int function(void *data, uint64_t addr, uint64_t *start)
 
 static bool next(void *data, size_t *cursor, struct cul_code_range *out)
 {
+	size_t i = (*cursor)++;
+	uint64_t library = LIBRARY + (i - 1) * LIBRARY_MOST;
+
 	*out = (struct cul_code_range){TEXT, TEXT + t.size, true};
-	return (*cursor)++ == 0;
+	if (i > 0)
+		*out = (struct cul_code_range){library, library + LIBRARY_MOST, true};
+	return i == 0 || (i <= 2 && t.libraries[i - 1]);
 }
 
 static void put_word(uint8_t *to, uint32_t value)
@@ -470,6 +480,48 @@ static void a_handler_returns_to_one_of_two(void **state)
 	cul_stack_free(&stack);
 }
 
+/* Where the instructions of a restorer are in a file; its code is mapped as it is in the file. */
+static uint64_t restorer_in(const char *path)
+{
+	static const uint8_t code[] = {0x4f, 0xf0, 0x77, 0x07, 0x00, 0xdf};
+	static uint8_t bytes[LIBRARY_MOST];
+	FILE *file = fopen(path, "rb");
+	const uint8_t *at;
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	at = memmem(bytes, n, code, sizeof(code));
+	assert_non_null(at);
+	return (uint64_t)(at - bytes);
+}
+
+/* glibc's dynamic linker has one as well, but nobody sets a handler by it. */
+static void a_handler_returns_to_the_library(void **state)
+{
+	static const char *const paths[] = {"/usr/arm-linux-gnueabihf/lib/ld-linux-armhf.so.3",
+		"/usr/arm-linux-gnueabihf/lib/libc.so.6"};
+	const uint32_t sp = STACK + 0x200;
+	uint64_t restorer = LIBRARY + LIBRARY_MOST + restorer_in(paths[1]);
+	struct cul_stack stack;
+
+	restorer_in(paths[0]);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct cul_objfile_load load = {.bias = LIBRARY + i * LIBRARY_MOST};
+
+		assert_int_equal(
+			cul_objfile_open(paths[i], paths[i], &load, &t.libraries[i], NULL), 0);
+	}
+	put_signal_frame(sp, 0);
+	walk_at(DIE_AFTER_LEAF, sp, DIE_AFTER_LEAF, SYMBOLS, &stack);
+	assert_frame(&stack, 1, (uint32_t)restorer, sp, CUL_UNWIND_DEDUCED);
+	assert_frame(&stack, 2, OTHER_AFTER_DIE - 0x50, sp + 0x400, CUL_UNWIND_SIGNAL);
+	cul_stack_free(&stack);
+	for (unsigned i = 0; i < 2; i++)
+		cul_objfile_free(t.libraries[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +535,7 @@ int main(void)
 		cmocka_unit_test_setup(no_list_of_code, setup),
 		cmocka_unit_test_setup(a_handler_that_never_returns, setup),
 		cmocka_unit_test_setup(a_handler_returns_to_one_of_two, setup),
+		cmocka_unit_test_setup(a_handler_returns_to_the_library, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
