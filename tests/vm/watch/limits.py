@@ -28,9 +28,9 @@ def exact(test, stores):
     test.same(len(run.hits()), loss["detailed"], "hits shown")
 
 
-@case("fifty thousand stores, exact counts", seconds=200)
+@case("ten thousand stores, exact counts")
 def thousands(test):
-    exact(test, 50000)
+    exact(test, 10000)
 
 
 @case("a million stores, exact counts", seconds=900, on="debian-6.12")
