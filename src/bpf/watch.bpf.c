@@ -24,6 +24,8 @@ __u32 writer_mask; /* places in a CPU's table of writers, less one */
 
 /* Written by user space while we run, and by us for it. */
 __u32 live;        /* every CPU is armed: hits count */
+__u32 reader;      /* with --rw: our thread that reads a target just now; 0: none does */
+__u64 reader_ip;   /* the instruction that it does so with, known before `live` */
 __u32 tripped;     /* a CPU went over its budget */
 __u64 budget_hits; /* hits a CPU may take in a second, 0: no limit */
 __u64 trap_ns;     /* what a trap takes at most, if nobody holds the CPU */
@@ -417,6 +419,16 @@ static __always_inline void identify(struct cul_perf_event_ctx *ctx, struct cul_
 	e->in.old = e->in.new = 0;
 }
 
+/* By its instruction: an interrupt meanwhile, in our thread, is somebody else's. */
+static __always_inline int is_own_load(struct cul_perf_event_ctx *ctx)
+{
+	if ((__u32)task_id() != reader)
+		return 0;
+	if (!live)
+		reader_ip = ctx->regs.ip;
+	return ctx->regs.ip == reader_ip;
+}
+
 static __always_inline int hit(struct cul_perf_event_ctx *ctx, enum kind kind)
 {
 	struct cul_watch_here *here = find_here();
@@ -441,6 +453,10 @@ static __always_inline int hit(struct cul_perf_event_ctx *ctx, enum kind kind)
 	target = bounded(here->cpu.slot_target[bounded(slot)]);
 	sum = &here->totals[target];
 	shape = &shapes[target];
+	if (reader && is_own_load(ctx)) {
+		sum->own++;
+		return 0;
+	}
 	sum->hits++;
 	if (!live) {
 		sum->early++;

@@ -104,6 +104,7 @@ struct cul_watch_totals {
 	__u64 unattributed; /* counted here but not by writer: the table was full */
 	__u64 unreadable;   /* the new value could not be read */
 	__u64 proofs;       /* hits of the self-test (target 0 only) */
+	__u64 own;          /* loads of ours, with --rw: no hits */
 };
 
 enum cul_watch_flags {

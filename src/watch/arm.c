@@ -281,7 +281,7 @@ static uint64_t program_hits(struct cul_watch_arm *a)
 
 	for (unsigned i = 0; i < a->n_targets; i++) {
 		cul_watch_program_totals(a->program, i, &sum);
-		hits += sum.hits;
+		hits += sum.hits + sum.own;
 	}
 	return hits;
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "watch/run.h"
@@ -69,8 +70,17 @@ static int read_value(struct cul_watch_run *run, const struct copy *c, __u64 *wo
 {
 	struct cul_mem *mem = cul_scope_mem(run->scope, NULL);
 
+	__u32 *reader = &run->program.skel->bss->reader;
+	int r;
+
 	memset(words, 0, CUL_WATCH_BYTES);
-	return mem ? cul_mem_read(mem, c->addr, words, run->targets[c->target].size) : -EIO;
+	if (!mem)
+		return -EIO;
+	if (run->options->access == CUL_ACCESS_READ_WRITE)
+		__atomic_store_n(reader, (__u32)gettid(), __ATOMIC_RELEASE);
+	r = cul_mem_read(mem, c->addr, words, run->targets[c->target].size);
+	__atomic_store_n(reader, 0, __ATOMIC_RELEASE);
+	return r;
 }
 
 static uint64_t early_hits(struct cul_watch_run *run, unsigned target)

@@ -348,6 +348,7 @@ static void add_totals(struct cul_watch_totals *sum, const struct cul_watch_tota
 	sum->unattributed += one->unattributed;
 	sum->unreadable += one->unreadable;
 	sum->proofs += one->proofs;
+	sum->own += one->own;
 }
 
 void cul_watch_program_totals(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who it was: every context the kernel stores from, CPUs that race, code, loads and stores."""
 import os
+import time
 
 import culprit
 import victim
@@ -176,6 +177,17 @@ def loads(test):
         for h in run.hits(name):
             test.matches(h["store"]["insn"], victim.SHAPES[b["insn"]], f"{name}: instruction")
     culprit.nothing_lost(test, run, 9)
+
+
+@case("rw: culprit's own looks at the value are no use of it")
+def own_looks(test):
+    victim.perform("replace_object")
+    run = watch(test, "victim:victim_object->refs", "--rw")
+    victim.perform("hold_object", 3)
+    time.sleep(2)  # in which it looks whether the value has changed behind the CPU's back
+    run.end()
+    test.same([(w["where"]["function"], w["hits"]) for w in run.writers()], [("hold_object", 3)], "who used it")
+    culprit.nothing_lost(test, run, 3)
 
 
 @case("stack: none, kernel, user, both")
