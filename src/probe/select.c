@@ -41,6 +41,18 @@ static bool is_of_another(const char *spec, const char *name, struct cul_str *ot
 	return other->len && !listed;
 }
 
+static int push_tracepoint(struct cul_probe_run *run, const char *name, const struct cul_type *type)
+{
+	struct cul_site *site = cul_vec_push(&run->sites.sites);
+
+	if (!site)
+		return -ENOMEM;
+	*site = (struct cul_site){.kind = CUL_SITE_TRACEPOINT, .type = type};
+	site->name = site->symbol = cul_arena_strdup(&run->sites.arena, name);
+	site->module = "tracepoint";
+	return site->name ? 0 : -ENOMEM;
+}
+
 /* "sched:sched_switch" or "sched_switch". -ENOENT: there is none. */
 static int add_tracepoint(
 	struct cul_probe_run *run, struct cul_kernel *k, const char *spec, struct cul_error *err)
@@ -48,20 +60,50 @@ static int add_tracepoint(
 	const char *colon = strchr(spec, ':'), *name = colon ? colon + 1 : spec;
 	const struct cul_type *type = cul_kernel_tracepoint(k, name);
 	cul_autostr struct cul_str other = {0};
-	struct cul_site *site;
 
 	if (!type)
 		return -ENOENT;
 	if (colon && is_of_another(spec, name, &other))
 		return cul_fail(err, -EINVAL, "no tracepoint is called '%s'; nearest: %s:%s", spec,
 			cul_str_text(&other), name);
-	site = cul_vec_push(&run->sites.sites);
-	if (!site)
-		return -ENOMEM;
-	*site = (struct cul_site){.kind = CUL_SITE_TRACEPOINT, .type = type};
-	site->name = site->symbol = cul_arena_strdup(&run->sites.arena, name);
-	site->module = "tracepoint";
-	return site->name ? 0 : -ENOMEM;
+	return push_tracepoint(run, name, type);
+}
+
+/* "irq:*", "sched:sched_*": those that tracefs lists. What it makes up itself has no type. */
+static int add_pattern(struct cul_probe_run *run, struct cul_kernel *k, const char *spec)
+{
+	const char *colon = strchr(spec, ':');
+	cul_autostr struct cul_str pattern = {0};
+	glob_t found = {0};
+	int r = -ENOENT;
+
+	if (!colon || !strpbrk(spec, "*?[") || strchr(spec, '/'))
+		return -ENOENT;
+	cul_str_addf(&pattern, EVENTS "/%.*s/%s", (int)(colon - spec), spec, colon + 1);
+	if (pattern.s && !glob(pattern.s, 0, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc && (!r || r == -ENOENT); i++) {
+			const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+			const struct cul_type *type = cul_kernel_tracepoint(k, name);
+
+			if (type)
+				r = push_tracepoint(run, name, type);
+		}
+	globfree(&found);
+	return r;
+}
+
+/* Of a system call there is the function alone; tracefs sorts its events out of two for all. */
+static int refuse_syscall(const char *spec, struct cul_error *err)
+{
+	static const char *const events[] = {"syscalls:sys_enter_", "syscalls:sys_exit_"};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (!strncmp(spec, events[i], strlen(events[i])))
+			return cul_fail(err, -EINVAL,
+				"'%s' is no tracepoint of its own; probe the function of the "
+				"system call, '*_sys_%s', or all of them, raw_syscalls:sys_%s",
+				spec, spec + strlen(events[i]), i ? "exit" : "enter");
+	return -ENOENT;
 }
 
 /* "; nearest: ..." of tracepoints, whose types are called so in BTF. */
@@ -92,6 +134,10 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 	if (r != -ENOENT && r != -ENXIO)
 		return r;
 	other = add_tracepoint(run, k, spec, err);
+	if (other == -ENOENT)
+		other = add_pattern(run, k, spec);
+	if (other == -ENOENT)
+		other = refuse_syscall(spec, err);
 	if (other == -ENOMEM)
 		return cul_fail(err, other, "out of memory");
 	if (other != -ENOENT)

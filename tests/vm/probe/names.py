@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What can be probed: names, patterns, addresses, copies, tracepoints; and what cannot, with why."""
+import glob
+import os
 import time
 
 import culprit
@@ -115,6 +117,22 @@ def tracepoint(test):
         test.check(inner <= counted + run.loss["recursion"] and counted <= outer,
                    f"{spec}: {counted}, not {inner}..{outer}")
         test.same(sum(g["calls"] for g in run.of("group")), run.loss["calls"], f"{spec}: the groups' sum")
+
+
+@case("probe, names: all tracepoints of a subsystem, as far as tracefs lists them")
+def tracepoints(test):
+    for spec in ("irq:*", "irq:softirq_*"):
+        listed = {os.path.basename(os.path.dirname(path)) for path in
+                  glob.glob(machine.TRACING + "/events/" + spec.replace(":", "/") + "/id")}
+        run = culprit.probe(test, spec, "--count", "--by", "cpu")
+        time.sleep(1)
+        run.end()
+        test.same(run.probing["functions"], len(listed), f"{spec}: the tracepoints")
+        called = {f["function"] for f in run.of("function")}
+        test.check(called <= listed, f"{spec}: called are {called}, listed {listed}")
+        test.check(run.function("softirq_entry")["calls"] > 0, f"{spec}: no softirq in a second")
+    refused(test, "irq:no_such_*", pattern=r"'irq:no_such_\*'")
+    refused(test, "syscalls:sys_enter_openat", pattern=r"'\*_sys_openat'.*raw_syscalls:sys_enter")
 
 
 @case("probe, names: what cannot be probed, with the reason")
