@@ -15,6 +15,9 @@ struct cul_seen {
 };
 
 /*
+ * Frames are known by a number of 64 bits made of them. Two stacks that have the same would be one
+ * here: by chance in one of 10^10 runs that remember as many as they may.
+ *
  * The number under which these frames were seen before; 0 when they are new, and remembered now as
  * `number` (as long as there is memory, and not too many are).
  */
