@@ -34,7 +34,7 @@ def expected_skips():
 
 
 def hasten(kernel):
-    """Grace periods of RCU are most of what attaching and detaching wait for. One kernel has them as they are."""
+    """Attaching and detaching wait for grace periods of RCU. One kernel has them as they are."""
     if kernel != "debian-6.12":
         for name, value in (("normal", "0"), ("expedited", "1")):
             machine.write(f"/sys/kernel/rcu_{name}", value)
