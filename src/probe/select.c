@@ -167,17 +167,31 @@ static int select_kernel(struct cul_probe_run *run, struct cul_error *err)
 	return r;
 }
 
-static int select_process(struct cul_probe_run *run, struct cul_error *err)
+static bool are_inlined(const struct cul_probe_run *run, size_t from)
+{
+	for (size_t i = from; i < run->sites.sites.len; i++)
+		if (run->sites.sites.data[i].kind != CUL_SITE_INLINED)
+			return false;
+	return true;
+}
+
+/* `bodiless`: whether of some spec there are inlined copies only. */
+static int select_process(struct cul_probe_run *run, bool *bodiless, struct cul_error *err)
 {
 	int r;
 
+	*bodiless = false;
 	if (run->scope)
 		r = cul_scope_refresh(run->scope, err);
 	else
 		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
-	for (size_t i = 0; !r && i < run->options->n_specs; i++)
+	for (size_t i = 0; !r && i < run->options->n_specs; i++) {
+		size_t before = run->sites.sites.len;
+
 		r = cul_sites_process(cul_scope_process_names(run->scope), run->options->specs[i],
 			&run->sites, err);
+		*bodiless |= !r && are_inlined(run, before);
+	}
 	return r;
 }
 
@@ -218,23 +232,22 @@ static int try_kernel(struct cul_probe_run *run, struct cul_error *err)
 /*
  * The process's functions if it has them, else the kernel's. A command stands at its first
  * instruction, where it has its own and none of its libraries: what the kernel does not have either
- * is looked for again when they are there, at its entry point.
+ * is looked for again when they are there, at its entry point. So is what it has inlined copies of:
+ * the dynamic linker has some of malloc(), which itself is in a library.
  */
 static int select_either(struct cul_probe_run *run, struct cul_error *err)
 {
 	struct cul_error kernel = {0}, step = {0};
-	bool at_entry = run->options->command == NULL;
-	int r = select_process(run, err);
+	bool at_entry = run->options->command == NULL, bodiless;
+	int r = select_process(run, &bodiless, err);
 
-	if (!is_missing(r))
-		return r;
-	if (!try_kernel(run, &kernel))
+	if (is_missing(r) && !try_kernel(run, &kernel))
 		return 0;
-	while (is_missing(r) && !at_entry) {
+	while ((is_missing(r) || (!r && bodiless)) && !at_entry) {
 		if (cul_child_step(&run->child, &at_entry, &step))
 			return cul_fail(err, step.code, "%s", step.text);
 		forget_sites(run);
-		r = select_process(run, err);
+		r = select_process(run, &bodiless, err);
 	}
 	if (!is_missing(r))
 		return r;

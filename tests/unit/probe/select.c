@@ -111,6 +111,22 @@ static void a_function_of_a_commands_library(void **state)
 	assert_non_null(strstr(run.sites.sites.data[0].module, "libc"));
 }
 
+static void a_library_has_what_the_dynamic_linker_inlines(void **state)
+{
+	static char *const command[] = {(char *)"/bin/true", NULL};
+	bool found = false;
+
+	options.command = command;
+	if (select_one("malloc"))
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < run.sites.sites.len; i++) {
+		const struct cul_site *site = &run.sites.sites.data[i];
+
+		found |= site->kind == CUL_SITE_FUNCTION && strstr(site->module, "libc");
+	}
+	assert_true(found);
+}
+
 static void tracepoints_of_the_kernel(void **state)
 {
 	if (geteuid())
@@ -165,6 +181,7 @@ int main(void)
 		TEST(both_say_what_they_lack),
 		TEST(the_kernel_in_its_stead),
 		TEST(a_function_of_a_commands_library),
+		TEST(a_library_has_what_the_dynamic_linker_inlines),
 		TEST(tracepoints_of_the_kernel),
 		TEST(what_stands_before_a_colon_may_be_either),
 		TEST(cpus_that_are_named),
