@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,19 @@ int cul_error_prefix(struct cul_error *err, const char *fmt, ...)
 	if (n >= 0 && (size_t)n < sizeof(err->text))
 		snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
 	return err->code;
+}
+
+int cul_fail_both(
+	struct cul_error *err, const struct cul_error *process, const struct cul_error *kernel)
+{
+	const int mine = (int)strcspn(process->text, "\n"),
+		  theirs = (int)strcspn(kernel->text, "\n");
+	const char *near = strstr(kernel->text, "nearest: ");
+
+	if (near)
+		return cul_fail(err, -ENOENT, "%.*s; not in the kernel either; there %s", mine,
+			process->text, near);
+	return cul_fail(err, -ENOENT, "%.*s; and %.*s", mine, process->text, theirs, kernel->text);
 }
 
 const char *cul_strerror(int code)

@@ -35,6 +35,13 @@ int cul_fail_usage(struct cul_error *err, int code, const char *fmt, ...)
 int cul_error_prefix(struct cul_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * -ENOENT: what a user named is not in a process, nor in the kernel. Of the kernel, which was less
+ * likely meant, it is said what comes near, or else what it said. First lines alone.
+ */
+int cul_fail_both(
+	struct cul_error *err, const struct cul_error *process, const struct cul_error *kernel);
+
 /* The text of an errno (positive or negative) in thread-safe form; never NULL. */
 const char *cul_strerror(int code);
 

@@ -252,8 +252,7 @@ static int select_either(struct cul_probe_run *run, struct cul_error *err)
 	if (!is_missing(r))
 		return r;
 	step = *err;
-	return cul_fail(err, -ENOENT, "not in the process: %.200s; and not in the kernel: %.200s",
-		step.text, kernel.text);
+	return cul_fail_both(err, &step, &kernel);
 }
 
 int cul_probe_select(struct cul_probe_run *run, struct cul_error *err)

@@ -86,6 +86,7 @@ int cul_sites_spec_parse(const char *text, struct sites_spec *out, struct cul_er
 	s.name = name;
 	s.literal = strcspn(name, "*?[\\");
 	s.is_pattern = name[s.literal] != '\0';
+	s.in_source = strstr(name, "::") || strchr(name, '(');
 	if (r || !*name || (s.module && !*s.module)) {
 		cul_sites_spec_free(&s);
 		return cul_fail(err, -EINVAL, "'%s' names no function: %s", text,

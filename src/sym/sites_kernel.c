@@ -335,7 +335,8 @@ static int fail_name(struct ksites *ks, struct cul_error *err)
 			cul_nearest_offer(&near, sym.name);
 	return cul_fail(err, -ENOENT, "%s%s has no function '%s'%s%s", s->module ? "" : "the ",
 		s->module ? s->module : "kernel", s->name,
-		cul_nearest_text(&near, text, sizeof(text)), near.n ? "" : INLINE_HINT);
+		cul_nearest_text(&near, text, sizeof(text)),
+		near.n || s->in_source ? "" : INLINE_HINT);
 }
 
 static int fail_unknown(struct ksites *ks, struct cul_error *err)

@@ -15,6 +15,7 @@ struct sites_spec {
 	const char *name;   /* NULL: an address */
 	size_t literal;     /* of `name`: bytes before the first special character of a pattern */
 	bool is_pattern;
+	bool in_source; /* as C++ and Rust write it: "ns::f", "f(int)" */
 	bool has_offset;
 	uint64_t offset; /* func+off */
 	uint64_t addr;   /* without a name */
@@ -38,6 +39,12 @@ size_t cul_sites_base(const char *symbol, enum sites_form *form);
  * never are.
  */
 bool cul_sites_spec_names(const struct sites_spec *s, const char *symbol);
+
+/* sites_source.c: the same, of a name that is mangled in the file. */
+bool cul_sites_names_source(
+	const struct sites_spec *s, struct cul_objfile *file, const char *symbol);
+/* sites_source.c: "ns::f" of "int ns::f(int) const". */
+const char *cul_sites_bare(const char *text, size_t *len);
 
 /* The symbol's name in the source: itself, or a copy in the arena. NULL when out of memory. */
 const char *cul_sites_base_name(struct cul_sites *out, const char *symbol);

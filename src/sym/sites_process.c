@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/str.h"
 #include "mem/mem.h"
+#include "sym/demangle.h"
 #include "sym/sites_priv.h"
 
 enum { SHOWN = 4 };
@@ -107,7 +108,8 @@ static int collect(struct psites *ps, struct cul_objfile *file)
 	while (cul_objfile_next_symbol(file, &cursor, &sym)) {
 		struct psite *c;
 
-		if (!sym.is_function || !cul_sites_spec_names(ps->spec, sym.name))
+		if (!sym.is_function || (!cul_sites_spec_names(ps->spec, sym.name) &&
+						!cul_sites_names_source(ps->spec, file, sym.name)))
 			continue;
 		c = cul_vec_push(&ps->list);
 		if (!c)
@@ -214,6 +216,51 @@ static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind
 	return 0;
 }
 
+/* As in the source: "ns::f". NULL: out of memory. */
+static const char *source_name(struct psites *ps, const struct psite *c)
+{
+	const char *raw = c->sym.name, *shown = cul_objfile_shown(c->file, raw);
+	size_t len;
+
+	if (c->copy)
+		return cul_arena_strdup(&ps->out->arena, ps->spec->name);
+	if (shown == raw)
+		return cul_sites_base_name(ps->out, raw);
+	shown = cul_sites_bare(shown, &len);
+	return cul_arena_strndup(&ps->out->arena, shown, len);
+}
+
+static int by_source_name(const void *a, const void *b)
+{
+	const struct cul_site *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* Functions of one name have their parameters with it. */
+static int tell_overloads_apart(struct psites *ps)
+{
+	struct cul_site *s = ps->found.sites.data;
+	size_t n = ps->found.sites.len, end;
+
+	if (n)
+		qsort(s, n, sizeof(*s), by_source_name);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && !strcmp(s[end].name, s[i].name);)
+			end++;
+		for (size_t j = i; end - i > 1 && j < end; j++) {
+			cul_autostr struct cul_str text = {0};
+
+			if (s[j].kind != CUL_SITE_FUNCTION || !cul_demangle(s[j].symbol, &text))
+				continue;
+			s[j].name = cul_arena_strdup(&ps->out->arena, cul_str_text(&text));
+			if (!s[j].name)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static int make_sites(struct psites *ps)
 {
 	int r = settle_ifuncs(ps);
@@ -222,15 +269,11 @@ static int make_sites(struct psites *ps)
 		const struct psite *c = &ps->list.data[i];
 		const struct cul_type *type = NULL;
 
-		const char *name = ps->spec->name;
-
 		if (!c->offset && !c->copy && cul_objfile_function(c->file, c->addr, &type, NULL))
 			type = NULL;
-		name = c->copy ? cul_arena_strdup(&ps->out->arena, name)
-			       : cul_sites_base_name(ps->out, c->sym.name);
-		r = add_site(ps, c, kind_of(c), name, type);
+		r = add_site(ps, c, kind_of(c), source_name(ps, c), type);
 	}
-	return r;
+	return r ? r : tell_overloads_apart(ps);
 }
 
 static int finish(struct psites *ps, struct cul_error *err)
@@ -378,6 +421,17 @@ static int at_address(struct psites *ps, struct cul_error *err)
 
 /* What is not there */
 
+/* Of C++ a function's own name is near, too: "dep" is that of "Acc::dep(int)". */
+static void offer(struct cul_nearest *near, const struct sites_spec *s, struct cul_objfile *file,
+	const char *raw)
+{
+	const char *shown = raw;
+
+	if (s->in_source || strstr(raw, s->name))
+		shown = cul_objfile_shown(file, raw);
+	cul_nearest_offer(near, shown);
+}
+
 static int fail_unknown(struct psites *ps, struct cul_error *err)
 {
 	const struct sites_spec *s = ps->spec;
@@ -399,7 +453,7 @@ static int fail_unknown(struct psites *ps, struct cul_error *err)
 			continue;
 		while (cul_objfile_next_symbol(file, &at, &sym))
 			if (sym.is_function)
-				cul_nearest_offer(&near, sym.name);
+				offer(&near, s, file, sym.name);
 	}
 	return cul_fail(err, -ENOENT, "process %d%s%s: no function %s '%s'%s",
 		(int)cul_process_pid(ps->p), only ? ", " : "", only ? base_name(only) : "",

@@ -280,12 +280,9 @@ static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 	run->pid = 0;
 	if (!resolve_kernel(run, &kernel))
 		return 0;
-	/* The first line of each; the caret below it would stand under the wrong text. */
+	/* A caret on the next line would stand under the wrong text. */
 	process = *err;
-	process.text[strcspn(process.text, "\n")] = '\0';
-	kernel.text[strcspn(kernel.text, "\n")] = '\0';
-	return cul_fail(err, -ENOENT, "not in the command: %.200s; and not in the kernel: %.200s",
-		process.text, kernel.text);
+	return cul_fail_both(err, &process, &kernel);
 }
 
 static void mark_shared(struct cul_watch_run *run)

@@ -81,9 +81,12 @@ static void both_say_what_they_lack(void **state)
 {
 	options.pid = getpid();
 	assert_int_equal(select_one("select_targte"), -ENOENT);
-	assert_non_null(strstr(err.text, "not in the process: "));
-	assert_non_null(strstr(err.text, "select_target"));
-	assert_non_null(strstr(err.text, "not in the kernel: "));
+	assert_non_null(strstr(err.text, "'select_targte'; nearest: select_target"));
+	assert_non_null(strstr(err.text, "the kernel has no function 'select_targte'"));
+	assert_int_equal(select_one("vfs_raed"), -ENOENT);
+	if (!geteuid())
+		assert_non_null(
+			strstr(err.text, "; not in the kernel either; there nearest: vfs_read"));
 }
 
 static void the_kernel_in_its_stead(void **state)

@@ -270,6 +270,59 @@ static void without_debug_information(void **state)
 	check_bytes(only(text));
 }
 
+/* nm says where it is. */
+static void is_overload(const char *spec, const char *symbol, const char *name)
+{
+	const struct cul_site *site = only(spec);
+
+	assert_int_equal(site->addr, nm_address(fixture_path("overloads"), symbol));
+	assert_string_equal(site->name, name);
+	assert_string_equal(site->symbol, symbol);
+	check_bytes(site);
+}
+
+static void names_of_the_source(void **state)
+{
+	static const char *const put[] = {"bank::Book<long>::put(long)", "bank::Book<long>::put",
+		"bank::Book::put", "bank::B*"};
+	static const char *const largest[] = {"bank::largest<long>(long, long)",
+		"bank::largest<long>(long,long)", "bank::largest<long>", "bank::largest"};
+
+	start(fixture_path("overloads"));
+	is_overload("Acc::deposit(int)", "_ZN3Acc7depositEi", "Acc::deposit");
+	is_overload("overloads:Acc::deposit(char const*)", "_ZN3Acc7depositEPKc", "Acc::deposit");
+	is_overload("_ZN3Acc7depositEi", "_ZN3Acc7depositEi", "Acc::deposit");
+	is_overload("Acc::total", "_ZNK3Acc5totalEv", "Acc::total");
+	is_overload("Acc::total() const", "_ZNK3Acc5totalEv", "Acc::total");
+	is_overload("Acc::operator+", "_ZNK3AccplERKS_", "Acc::operator+");
+	is_overload("(anonymous namespace)::hidden", "_ZN12_GLOBAL__N_16hiddenEi",
+		"(anonymous namespace)::hidden");
+	for (size_t i = 0; i < 4; i++) {
+		is_overload(put[i], "_ZN4bank4BookIlE3putEl", "bank::Book<long>::put");
+		is_overload(largest[i], "_ZN4bank7largestIlEET_S1_S1_", "bank::largest<long>");
+	}
+	assert_int_equal(only("Acc::deposit(int)+4")->offset, 4);
+	prints(only("Acc::total"), "int Acc::total(struct Acc *this)");
+}
+
+static void overloads(void **state)
+{
+	start(fixture_path("overloads"));
+	add("Acc::deposit");
+	assert_int_equal(s.sites.len, 2);
+	assert_string_equal(s.sites.data[0].name, "Acc::deposit(char const*)");
+	assert_string_equal(s.sites.data[1].name, "Acc::deposit(int)");
+	cul_sites_free(&s);
+	add("bank::*");
+	assert_int_equal(s.sites.len, 2);
+	assert_int_equal(cul_sites_process(p, "Acc::deposit+4", &s, &err), -ENOTUNIQ);
+	assert_int_equal(cul_sites_process(p, "Acc::withdraw", &s, &err), -ENOENT);
+	assert_int_equal(cul_sites_process(p, "Acc::deposit(long)", &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "nearest: Acc::deposit(int)"));
+	assert_int_equal(cul_sites_process(p, "deposit", &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "Acc::deposit(int)"));
+}
+
 static void fails(const char *spec, int code, const char *fmt)
 {
 	char wanted[512];
@@ -323,6 +376,8 @@ int main(void)
 		TEST(inlined_copies),
 		TEST(inside_a_function),
 		TEST(without_debug_information),
+		TEST(names_of_the_source),
+		TEST(overloads),
 		TEST(what_is_not_there),
 		TEST(memory_runs_out),
 	};
