@@ -9,7 +9,7 @@ import threading
 import culprit
 import machine
 import victim
-from harness import case
+from harness import TWO, case
 
 AT_ONCE = 5  # probes that run together
 OTHERS = 200  # calls that are not culprit's own
@@ -35,7 +35,7 @@ def hold(test, fault, count, conditions):
                       f"{function}, {condition}: calls, matched, filtered, shown")
 
 
-@case("probe, filters: arguments of every type", seconds=200)
+@case("probe, filters: arguments of every type", seconds=200, on=TWO)
 def arguments(test):
     hold(test, "call_args", 12, [
         ("victim_args_eight", "a > 5 && b + c == 5", 7),
@@ -56,7 +56,7 @@ def arguments(test):
     ])
 
 
-@case("probe, filters: results, times, and mixed with arguments", seconds=200)
+@case("probe, filters: results, times, and mixed with arguments", seconds=200, on=TWO)
 def results(test):
     hold(test, "call_errno", 20, [
         ("victim_calls_errno", "ret < 0", 15),
@@ -76,7 +76,7 @@ def results(test):
                                 ("victim_calls_find", "ret && (long)ret > -4096 && (long)ret < 0", 3)])
 
 
-@case("probe, filters: who calls, and where", seconds=200)
+@case("probe, filters: who calls, and where", seconds=200, on=TWO)
 def who(test):
     pid, comm = os.getpid(), machine.read("/proc/self/comm").strip()
     hold(test, "call_errno", 8, [
@@ -101,7 +101,7 @@ def who(test):
             test.same((f["calls"], f["filtered"]), (calls, calls - matching), f"{run.args[5:]}: calls")
 
 
-@case("probe, filters: calls of culprit's own that are refused are told apart, each counted once")
+@case("probe, filters: calls of culprit's own that are refused are told apart, each counted once", on=TWO)
 def own(test):
     witness = machine.Kprobe(test, "do_sys_poll")
     witness.by_task()
@@ -133,7 +133,7 @@ def refused(test):
         test.matches(done.stderr, r"\^", f"{condition}: no caret")
 
 
-@case("probe, filters: of a tracepoint: what it tells is asked, shown and counted")
+@case("probe, filters: of a tracepoint: what it tells is asked, shown and counted", on=TWO)
 def tracepoint(test):
     sent = {signal.SIGURG: 7, signal.SIGWINCH: 3, signal.SIGCONT: 5}  # which nobody dies of
     me, name = os.getpid(), f'"{machine.read("/proc/self/comm").strip()}"'
@@ -160,7 +160,7 @@ def tracepoint(test):
     test.matches(refusal.stderr, r"tracepoint has no 'caller'", "caller: stderr")
 
 
-@case("probe, filters: the stack at a tracepoint begins where it stands")
+@case("probe, filters: the stack at a tracepoint begins where it stands", on=TWO)
 def tracepoint_stacks(test):
     mine = f"task->tgid == {os.getpid()} && pid == {os.getpid()}"
     shown = culprit.Probe(test, "signal:signal_generate", "--stack", "kernel", "--if", mine)

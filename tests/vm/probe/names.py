@@ -7,7 +7,7 @@ import time
 import culprit
 import machine
 import victim
-from harness import case
+from harness import TWO, case
 
 
 def refused(test, *args, pattern):
@@ -17,7 +17,7 @@ def refused(test, *args, pattern):
     test.check(done.stderr.startswith("culprit: probe: "), f"{args}: stderr is {done.stderr!r}")
 
 
-@case("probe, names: one function by name, module, address; its first line says how")
+@case("probe, names: one function by name, module, address; its first line says how", on=TWO)
 def one(test):
     b = victim.book("exec_me")
     for spec in ("exec_me", "victim:exec_me", f"{b['addr']:#x}"):
@@ -35,7 +35,7 @@ def one(test):
         test.check(sum(m["sites"] for m in told["methods"]) == 1, f"{spec}: {told['methods']}")
 
 
-@case("probe, names: an instruction: func+off and its address")
+@case("probe, names: an instruction: func+off and its address", on=TWO)
 def inside(test):
     victim.perform("call_inlined")
     b = victim.book("inline_here")
@@ -52,7 +52,7 @@ def inside(test):
     refused(test, "victim:inline_here+0x4000", pattern=r"inline_here")
 
 
-@case("probe, names: copies that were inlined are probed, each in its place")
+@case("probe, names: copies that were inlined are probed, each in its place", on=TWO)
 def inlined(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_inlined")
@@ -73,7 +73,7 @@ def inlined(test):
                any(None not in t for t in told), f"arguments are {told}")
 
 
-@case("probe, names: patterns: all functions that the kernel lists, and their number", seconds=240)
+@case("probe, names: patterns: all functions that the kernel lists, and their number", seconds=240, on=TWO)
 def patterns(test):
     victim.reset()
     wanted = machine.symbols(r"victim_args_\w+", "victim")
@@ -102,7 +102,7 @@ def patterns(test):
                    f"{told['functions']} functions; ftrace knows {len(known)}")
 
 
-@case("probe, names: a tracepoint, counted as /proc/stat counts")
+@case("probe, names: a tracepoint, counted as /proc/stat counts", on=TWO)
 def tracepoint(test):
     machine.one_cpu(test)
     for spec in ("sched:sched_switch", "sched_switch"):
@@ -119,7 +119,7 @@ def tracepoint(test):
         test.same(sum(g["calls"] for g in run.of("group")), run.loss["calls"], f"{spec}: the groups' sum")
 
 
-@case("probe, names: all tracepoints of a subsystem, as far as tracefs lists them")
+@case("probe, names: all tracepoints of a subsystem, as far as tracefs lists them", on=TWO)
 def tracepoints(test):
     for spec in ("irq:*", "irq:softirq_*"):
         listed = {os.path.basename(os.path.dirname(path)) for path in
@@ -135,7 +135,7 @@ def tracepoints(test):
     refused(test, "syscalls:sys_enter_openat", pattern=r"'\*_sys_openat'.*raw_syscalls:sys_enter")
 
 
-@case("probe, names: what cannot be probed, with the reason")
+@case("probe, names: what cannot be probed, with the reason", on=TWO)
 def refusals(test):
     name = machine.blacklisted()
     test.check(name, "the kernel has no blacklist")

@@ -8,7 +8,7 @@ import subprocess
 
 import culprit
 import machine
-from harness import case, wait_for
+from harness import TWO, case, wait_for
 from victim import USER_CALLS as CALLS
 
 FORKS = CALLS.replace("victim_calls", "victim_forks")
@@ -33,7 +33,7 @@ def values(call):
     return {a["name"]: a["value"] for a in call["args"]}
 
 
-@case("probe, processes: arguments and results of a program from its first instruction on")
+@case("probe, processes: arguments and results of a program from its first instruction on", on=TWO)
 def command(test):
     functions = ["call_numbers", "call_string", "call_person", "call_fails", "call_nest", "call_by_value"]
     run, books = traced(test, *functions, "--ret")
@@ -56,7 +56,7 @@ def command(test):
     test.same({c["comm"] for c in run.calls()}, {"victim_calls"}, "comm")
 
 
-@case("probe, processes: floating point is refused politely, and the rest is shown")
+@case("probe, processes: floating point is refused politely, and the rest is shown", on=TWO)
 def floating(test):
     run, books = traced(test, "call_double", "--ret")
     test.same(len(run.calls()), books["call_double"], "calls")
@@ -69,7 +69,7 @@ def floating(test):
     test.matches(done.stderr, "floating point", "--if: stderr")
 
 
-@case("probe, processes: a running one by -p; what it changed; it ends")
+@case("probe, processes: a running one by -p; what it changed; it ends", on=TWO)
 def running(test):
     victim = subprocess.Popen([CALLS, "--wait", "4", "0"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True)
@@ -89,7 +89,7 @@ def running(test):
     test.same({c["pid"] for c in run.calls()}, {victim.pid}, "pid of the calls")
 
 
-@case("probe, processes: a library's function")
+@case("probe, processes: a library's function", on=TWO)
 def library(test):
     for spec in ("lib_write_exported", "libvictim.so:lib_write_exported"):
         run, books = traced(test, spec)
@@ -98,7 +98,7 @@ def library(test):
         test.same(run.function("lib_write_exported")["calls"], books["lib_write_exported"], spec)
 
 
-@case("probe, processes: inlined copies")
+@case("probe, processes: inlined copies", on=TWO)
 def inlined(test):
     run, books = traced(test, "call_inlined", count=5)
     test.same((run.probing["sites"], run.probing["inlined"]), (2, 2), "sites")
@@ -117,7 +117,7 @@ def places(level, here):
             "person": rf"{{age = {age}, name = (0x[0-9a-f]+( \(.*\))?|\"{name}\"), .*}}"}
 
 
-@case("probe, processes: arguments of inlined copies, where the compiler left them")
+@case("probe, processes: arguments of inlined copies, where the compiler left them", on=TWO)
 def located(test):
     for program in CALLS, CALLS + "_O0":
         shown = collections.Counter()
@@ -141,7 +141,7 @@ def located(test):
     test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")), [(7, 2), (8, 4)], "groups")
 
 
-@case("probe, processes: threads: who called how often, by the book")
+@case("probe, processes: threads: who called how often, by the book", on=TWO)
 def threads(test):
     run, books = traced(test, "call_thread", "--ret", count=50, threads=4)
     test.same((len(run.calls()), run.function("call_thread")["calls"]), (books["call_thread"],) * 2, "calls")
@@ -161,7 +161,7 @@ def names(shown):
     return [f["function"] for f in shown["stack"] if f["user"]]
 
 
-@case("probe, processes: its own stack, by the source's order, with the direct caller")
+@case("probe, processes: its own stack, by the source's order, with the direct caller", on=TWO)
 def stack(test):
     outer = ["call_all", "victim_run", "main"]
     run, books = traced(test, "call_fails", "call_nest", "lib_write_exported", "--stack", "user", count=1)
@@ -176,7 +176,7 @@ def stack(test):
                             [("call_fails", 1)] + [("call_nest", n) for n in range(1, 5)]]), "groups")
 
 
-@case("probe, processes: children that it forks, by their books")
+@case("probe, processes: children that it forks, by their books", on=TWO)
 def forks(test):
     run = culprit.Probe(test, "write_*", "--ret", "--stack", "user", "--", FORKS, "30", "3").wait()
     test.same((run.status, run.loss.get("command_exit")), (0, 0), "status")
@@ -191,7 +191,7 @@ def forks(test):
     test.check(any("ran other programs 1 time" in gap for gap in run.loss["gaps"]), f"gaps: {run.loss['gaps']}")
 
 
-@case("probe, processes: children that run another program: the same library's functions")
+@case("probe, processes: children that run another program: the same library's functions", on=TWO)
 def programs(test):
     run = culprit.Probe(test, "libc.so.6:exit", "--stack", "user", "--", "sh", "-c",
                         "/bin/true; /bin/cat /dev/null; /bin/true; :").wait()
@@ -202,7 +202,7 @@ def programs(test):
         test.check(not call["stack"] or call["stack"][0]["function"] == "exit", f"{call['comm']}: {call['stack']}")
 
 
-@case("probe, processes: children that are gone are followed no more")
+@case("probe, processes: children that are gone are followed no more", on=TWO)
 def gone(test):
     script = """while read n; do
     while [ $n -gt 0 ]; do n=$((n - 1)); (: >/tmp/followed); done
@@ -226,7 +226,7 @@ threading.Thread(target=os.execv, args=("/bin/sh", ["sh", "-c", "sleep 1; : >/tm
     test.same(run.loss["gaps"], [], "gaps")
 
 
-@case("probe, processes: killed while probed")
+@case("probe, processes: killed while probed", on=TWO)
 def killed(test):
     victim = subprocess.Popen([CALLS, "--wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     test.cleanups.append(victim.kill)
@@ -241,7 +241,7 @@ def killed(test):
     test.matches(done.stderr, str(victim.pid), "a process that is gone: stderr")
 
 
-@case("probe, processes: numbers are those of the PID namespace that one is in")
+@case("probe, processes: numbers are those of the PID namespace that one is in", on=TWO)
 def in_a_namespace(test):
     inside = ["unshare", "--pid", "--fork", "--mount-proc"]
     script = "echo $$; for n in 1 2; do : >/tmp/inside; done; /bin/sh -c 'echo $$; : >/tmp/inside'"

@@ -9,7 +9,7 @@ import tempfile
 import culprit
 import machine
 import victim
-from harness import case
+from harness import TWO, case
 
 ROUNDS = 2
 
@@ -48,7 +48,7 @@ def same_arguments(test, call, wanted):
             test.same(number(arg["value"]), want, f"{name}: {arg['name']}")
 
 
-@case("probe: every argument by name and type, and what comes back")
+@case("probe: every argument by name and type, and what comes back", on=TWO)
 def arguments(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_args_*", "--ret")
@@ -79,7 +79,7 @@ def arguments(test):
               if n.startswith("victim_args_"))), "the ledger")
 
 
-@case("probe: recursion: each depth with its arguments, results and time")
+@case("probe: recursion: each depth with its arguments, results and time", on=TWO)
 def recursion(test):
     run = culprit.probe(test, "victim:victim_args_nest", "--ret")
     victim.perform("call_args", ROUNDS)
@@ -108,7 +108,7 @@ class ColdText:
         self.address = ctypes.addressof(self.view)
 
 
-@case("probe: user strings: in memory, not there yet, and nowhere")
+@case("probe: user strings: in memory, not there yet, and nowhere", on=TWO)
 def user_strings(test):
     victim.reset()
     cold = ColdText("not there yet")
@@ -132,7 +132,7 @@ def user_strings(test):
     test.same(victim.book("victim_calls_user")["failed"], 1, "failed, by the book")
 
 
-@case("probe: an empty user string is one, and no unreadable one")
+@case("probe: an empty user string is one, and no unreadable one", on=TWO)
 def empty_string(test):
     here = [ctypes.create_string_buffer(text, 64) for text in (b"", b"full")]
     mine = f"pid == {os.getpid()}"
@@ -151,7 +151,7 @@ def empty_string(test):
               "groups")
 
 
-@case("probe: --diff shows what the call changed")
+@case("probe: --diff shows what the call changed", on=TWO)
 def diff(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_change", "--diff")
@@ -175,7 +175,7 @@ def diff(test):
     test.same(["after" in a for c in run.calls() for a in c["args"]], [False], "what nobody changed")
 
 
-@case("probe: pointers that come back: NULL, an error, an object")
+@case("probe: pointers that come back: NULL, an error, an object", on=TWO)
 def pointers(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_find", "--ret")
@@ -190,7 +190,7 @@ def pointers(test):
                      "the object")
 
 
-@case("probe: times: inside the function's own, and no longer than around its call")
+@case("probe: times: inside the function's own, and no longer than around its call", on=TWO)
 def times(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_slow", "--ret")
@@ -214,7 +214,7 @@ def times(test):
     test.check(all(c["dur"] >= 0.01 for c in slow.calls()), "a short one is shown")
 
 
-@case("probe: flags, and expressions in the place of arguments")
+@case("probe: flags, and expressions in the place of arguments", on=TWO)
 def expressions(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_flags", "--ret")
@@ -230,7 +230,7 @@ def expressions(test):
               [[22, 600, '"first"', "NULL", f'"{machine.read("/proc/self/comm").strip()}"']], "--args")
 
 
-@case("probe: two CPUs at once, each call told with its CPU")
+@case("probe: two CPUs at once, each call told with its CPU", on=TWO)
 def both(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_both", "--ret")
