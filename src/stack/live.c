@@ -237,6 +237,11 @@ static void note_emulator(struct cul_live *live)
 		name, arch, (int)live->pid);
 }
 
+int cul_live_ended(const struct cul_live *live, struct cul_error *err)
+{
+	return cul_fail(err, -ESRCH, "process %d has ended", (int)live->pid);
+}
+
 static int open_process(struct cul_live *live, struct cul_error *err)
 {
 	struct cul_stack_source *source = live->source;
@@ -244,8 +249,8 @@ static int open_process(struct cul_live *live, struct cul_error *err)
 
 	if (r == 0)
 		r = cul_process_open(live->alive, live->options->debug_paths, &source->syms, err);
-	if (r == -ESRCH) /* of a thread that the user may not know */
-		return cul_fail(err, r, "process %d has ended", (int)live->pid);
+	if (r == -ESRCH)
+		return cul_live_ended(live, err);
 	if (r < 0)
 		return r;
 	cul_process_keep(source->syms);

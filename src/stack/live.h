@@ -44,6 +44,9 @@ struct cul_live {
 /* live.c: adds a thread with what /proc tells of it. -ENOMEM. */
 int cul_live_add(struct cul_live *live, pid_t tid);
 
+/* live.c: -ESRCH, in words about the process: `alive` is a thread that the user may not know. */
+int cul_live_ended(const struct cul_live *live, struct cul_error *err);
+
 /* live.c: while it stands still: why ptrace refuses this thread. */
 void cul_live_check(struct cul_live *live, pid_t tid);
 

@@ -384,6 +384,8 @@ static int follow_exec(struct cul_live *live, struct cul_error *err)
 	if (!cul_mem_is_gone(live->mem))
 		return 0;
 	r = cul_mem_process(live->alive, &fresh, err);
+	if (r == -ESRCH)
+		return cul_live_ended(live, err);
 	if (r < 0)
 		return r;
 	cul_mem_free(live->mem);

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from stacks import BUILD, Program, look, names, run, threads
+from stacks import BUILD, Program, look, names, run, status, threads
 from support.case import Skip, check, equal, test, until
 
 CHAIN = [f"link_{i}" for i in range(1, 21)]
@@ -110,6 +110,9 @@ def witnesses():
 @test("frames: the kernel's are those of /proc/PID/stack")
 def kernel():
     with Program("chain", 3, "mixed") as p:
+        def waiting():
+            return sum(status(p.pid, tid)["State"].startswith("S") for tid in threads(p.pid))
+        until(lambda: waiting() == 3, 20, "that all but the one that spins wait")
         said = look(p.pid)
         for tid in threads(p.pid):
             stack = said.of(tid)

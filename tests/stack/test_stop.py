@@ -211,7 +211,7 @@ def ends_meanwhile():
             out, errors = run_.communicate(timeout=20)
             check(run_.returncode in (0, 1), f"{run_.returncode} {errors}")
             if run_.returncode:
-                check(str(p.pid) in errors and errors.count("\n") == 1, errors)
+                check(str(p.pid) in errors and errors.count("\n") == 1, f"{p.pid}: {errors}")
             else:
                 check(str(p.pid) in out, out[:200])
 
