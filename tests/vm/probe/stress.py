@@ -14,7 +14,7 @@ import victim
 from harness import case, last_case, wait_for
 from victim import USER_CALLS as CALLS
 
-SOME_KILLS, KILLS, ROUNDS = 11, 50, 60
+SOME_KILLS, KILLS, ROUNDS = 11, 50, 200
 SOME_CALLS, CALLS_OF_A_SOAK = 50000, 1000000
 IN_A_ROW, ROWS = 200000, 10  # calls on each of two CPUs, so many times
 WORKERS = 2
