@@ -42,7 +42,7 @@ int cul_core_file_read(struct core_reader *r, uint64_t offset, void *buf, size_t
 
 /* Memory */
 
-static const struct cul_core_segment *segment_at(const struct cul_core *core, uint64_t addr)
+const struct cul_core_segment *cul_core_segment_at(const struct cul_core *core, uint64_t addr)
 {
 	size_t low = 0, high = core->segments.len;
 
@@ -68,7 +68,7 @@ static int core_read(struct cul_mem *mem, uint64_t addr, void *buf, size_t size)
 	if (size && addr > UINT64_MAX - (size - 1))
 		return -EFAULT;
 	while (size) {
-		const struct cul_core_segment *s = segment_at(&r->core, addr);
+		const struct cul_core_segment *s = cul_core_segment_at(&r->core, addr);
 		uint64_t skip, part;
 		ssize_t n;
 
@@ -114,7 +114,7 @@ void cul_core_fill(struct cul_core *core,
 
 size_t cul_core_held(struct cul_core *core, uint64_t addr, void *buf, size_t size)
 {
-	const struct cul_core_segment *s = segment_at(core, addr);
+	const struct cul_core_segment *s = cul_core_segment_at(core, addr);
 	uint64_t n = s && addr - s->start < s->held ? s->held - (addr - s->start) : 0;
 
 	if (n > size)

@@ -83,6 +83,9 @@ struct cul_core {
 int cul_core_open(const char *path, struct cul_core **out, struct cul_error *err);
 void cul_core_free(struct cul_core *core);
 
+/* The segment that holds `addr`, as long as `core` lives; NULL: none does. */
+const struct cul_core_segment *cul_core_segment_at(const struct cul_core *core, uint64_t addr);
+
 /* The process' memory; it lives as long as `core`, which frees it. */
 struct cul_mem *cul_core_mem(struct cul_core *core);
 

@@ -228,35 +228,19 @@ static uint64_t find_debug(struct cul_core_source *s, const struct image *progra
 	return 0;
 }
 
-/* Where the segment ends that holds `addr`, if one does. */
-static uint64_t segment_end(const struct cul_core *core, uint64_t addr)
-{
-	size_t low = 0, high = core->segments.len;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (core->segments.data[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < core->segments.len && core->segments.data[low].start <= addr
-		       ? core->segments.data[low].end
-		       : 0;
-}
-
 /* Of a file that is not here, or is another one: what is its for certain has its name at least. */
 static int add_nameless(struct cul_core_source *s, const struct link *link, const char *name)
 {
 	const char *slash = strrchr(name, '/');
-	uint64_t first = segment_end(s->core, link->bias), last = page_of(link->dynamic);
+	const struct cul_core_segment *first = cul_core_segment_at(s->core, link->bias);
+	uint64_t last = page_of(link->dynamic);
 
 	if (link->bias % CUL_CORE_PAGE || link->bias == 0 || !first ||
 		last > mask(s) - CUL_CORE_PAGE)
 		return 0;
 	last += CUL_CORE_PAGE;
-	return add_file(s, link->bias, first > last ? first : last, 0, slash ? slash + 1 : name);
+	return add_file(
+		s, link->bias, first->end > last ? first->end : last, 0, slash ? slash + 1 : name);
 }
 
 static int add_library(struct cul_core_source *s, const struct link *link, const char *name)
