@@ -52,10 +52,14 @@ machine_want() {
 	*)
 		case $accel in
 		kvm) set -- kvm host ;;
+		# A nanosecond an instruction, and none while it waits: the host's pace and load do not matter.
+		icount) set -- tcg,thread=single max,la57=off -icount shift=0,sleep=off ;;
 		# Five levels of page tables cost a seventh of the boot in emulation, and no guest has the memory.
 		*) set -- tcg,thread=multi max,la57=off ;;
 		esac
-		echo qemu-system-x86_64 -M "${CULPRIT_VM_MACHINE:-q35}" -accel "$1" -cpu "$2"
+		accelerator=$1 cpu=$2
+		shift 2
+		echo qemu-system-x86_64 -M "${CULPRIT_VM_MACHINE:-q35}" -accel "$accelerator" -cpu "$cpu" "$@"
 		;;
 	esac
 }
