@@ -5,6 +5,8 @@
 
 #include <bpf/bpf.h>
 
+#include "expr/fold.h"
+
 static void emit(struct cul_bpf_code *code, uint8_t op, uint8_t dst, uint8_t src, int off, int imm)
 {
 	cul_bpf_emit(code, (struct bpf_insn){.code = op,
@@ -69,6 +71,7 @@ static int load(struct cul_bpf_code *code, char *log, size_t size)
 int program_load(int fd, const struct cul_bpf_code *first, const struct cul_bpf_code *second,
 	int result_at, char *log, size_t size)
 {
+	static const struct cul_bpf_constants none = {.fd = -1};
 	struct cul_bpf_code code = {0};
 	size_t call_first, call_second = 0;
 
@@ -84,6 +87,8 @@ int program_load(int fd, const struct cul_bpf_code *first, const struct cul_bpf_
 	emit_function(&code, call_first, first);
 	if (second)
 		emit_function(&code, call_second, second);
+	if (!code.failed)
+		code.failed = cul_bpf_fold(&code, &none);
 	return load(&code, log, size);
 }
 

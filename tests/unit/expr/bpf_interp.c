@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-enum { STACK = 512, FRAME = 1 << 20 };
+enum { STACK = 512, FRAME = 1 << 20, CONSTANTS = 1 << 24 };
 
-/* The frame pointer is a number like any other here: FRAME stands for R10. */
+/* Pointers are numbers like any other here: FRAME stands for R10, CONSTANTS for where those begin.
+ */
 struct state {
 	struct bpf_interp *vm;
 	uint64_t r[11];
@@ -53,6 +54,15 @@ static uint8_t *stack_at(struct state *s, uint64_t addr, size_t size)
 	return s->stack + (addr - low);
 }
 
+static const uint8_t *constant_at(struct state *s, uint64_t addr, size_t size)
+{
+	uint64_t at = addr - CONSTANTS;
+
+	if (at > s->vm->constants_size || size > s->vm->constants_size - at)
+		return NULL;
+	return (const uint8_t *)s->vm->constants + at;
+}
+
 static uint64_t load(struct state *s, unsigned base, int off, unsigned size)
 {
 	const uint8_t *from;
@@ -66,6 +76,8 @@ static uint64_t load(struct state *s, unsigned base, int off, unsigned size)
 			return 0;
 		}
 		from = (const uint8_t *)s->vm->inputs + off;
+	} else if (get(s, base) >= CONSTANTS) {
+		from = constant_at(s, get(s, base) + (uint64_t)(int64_t)off, size);
 	} else {
 		from = stack_at(s, get(s, base) + (uint64_t)(int64_t)off, size);
 		for (unsigned i = 0; from && i < size; i++)
@@ -246,6 +258,8 @@ static size_t step(struct state *s, const struct cul_bpf_code *code, size_t i)
 	case BPF_LD:
 		if (in->code != (BPF_LD | BPF_IMM | BPF_DW) || i + 1 >= code->len)
 			broke(s, "an unknown load");
+		else if (in->src_reg == BPF_PSEUDO_MAP_VALUE)
+			set(s, in->dst_reg, CONSTANTS + (uint64_t)in[1].imm);
 		else
 			set(s, in->dst_reg, (uint32_t)in->imm | (uint64_t)in[1].imm << 32);
 		return i + 2;

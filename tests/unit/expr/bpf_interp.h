@@ -17,10 +17,12 @@ struct bpf_interp {
 	uint8_t inputs_reg;
 	int16_t stack_free;       /* the program may use the stack below only */
 	struct cul_mem *user_mem; /* for the helpers of user memory; NULL: `mem` */
-	int16_t fault_offset;     /* where among the inputs the program may write; 0: nowhere */
-	uint64_t fault;           /* out: what it wrote */
-	const char *broken;       /* out: what rule the program broke, NULL when none */
-	size_t at;                /* out: the instruction that broke it */
+	const void *constants;    /* what BPF_PSEUDO_MAP_VALUE names; NULL: there is none */
+	size_t constants_size;
+	int16_t fault_offset; /* where among the inputs the program may write; 0: nowhere */
+	uint64_t fault;       /* out: what it wrote */
+	const char *broken;   /* out: what rule the program broke, NULL when none */
+	size_t at;            /* out: the instruction that broke it */
 };
 
 /* Runs `code` to its end; R0. Check `broken`. */
