@@ -92,6 +92,14 @@ static __always_inline struct cul_probe_open *find_place(
 	return c;
 }
 
+/* The first `n` of `most`, and for a constant `n` nothing but those copies. */
+static __always_inline void copy_some(__u64 *to, const __u64 *from, __u32 most, __u32 n)
+{
+	for (__u32 i = 0; i < most; i++)
+		if (i < n)
+			to[i] = from[i];
+}
+
 /* The call waits for its return. */
 static __always_inline void remember(struct scratch *s, struct cul_probe_totals *sum,
 	const struct cul_probe_recipe *recipe, const struct cul_probe_open_key *key)
@@ -106,10 +114,8 @@ static __always_inline void remember(struct scratch *s, struct cul_probe_totals 
 	ADD(sum->waited, 1);
 	c->caller = e->in.caller;
 	c->faults = e->in.faults;
-	if (keep) {
-		__builtin_memcpy(c->words, e->in.words, sizeof(c->words));
-		__builtin_memcpy(c->values, e->in.values, sizeof(c->values));
-	}
+	copy_some(c->words, e->in.words, CUL_PROBE_WORDS, keep_words);
+	copy_some(c->values, e->in.values, CUL_PROBE_VALUES, keep_values);
 	carry_texts(c, s);
 	if (carry && recipe) {
 		__u64 n = recipe->payload;
@@ -193,7 +199,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	e->in.faults = 0;
 	forget_texts(s);
 	/* What never comes back is no error and not slow. */
-	if (!expression(s) || (!waits && (errors_only || slow_ns))) {
+	if (!passes(s) || (!waits && (errors_only || slow_ns))) {
 		ADD(sum->filtered, 1);
 		return 0;
 	}
@@ -201,7 +207,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	e->site = site;
 	e->flags = regs && regs->cs & 3 ? CUL_CALL_USER : 0;
 	e->in.ret = e->in.dur = 0;
-	if (want_events || injects) {
+	if ((want_events && (!waits || most_fetches)) || injects) {
 		recipe = bpf_map_lookup_elem(&recipes, &site);
 		if (!recipe)
 			return 0;
@@ -210,7 +216,7 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 		e->ns = e->sent_ns = bpf_ktime_get_ns();
 		note_task(e, id, !want_task, !want_comm);
 	}
-	if (want_events)
+	if (want_events && recipe)
 		fetch(s, recipe, e->got, 0, 0);
 	if (injects)
 		inject(ctx, e, sum, recipe->ret);
@@ -243,14 +249,11 @@ static __always_inline void recall(
 {
 	struct cul_probe_event *e = &s->event;
 
-	e->ns = c->ns;
 	e->in.caller = c->caller;
 	e->in.faults = c->faults;
 	recall_texts(s, c);
-	if (keep) {
-		__builtin_memcpy(e->in.words, c->words, sizeof(e->in.words));
-		__builtin_memcpy(e->in.values, c->values, sizeof(e->in.values));
-	}
+	copy_some(e->in.words, c->words, CUL_PROBE_WORDS, keep_words);
+	copy_some(e->in.values, c->values, CUL_PROBE_VALUES, keep_values);
 	if (carry) {
 		__u64 n = recipe->payload;
 
@@ -270,6 +273,7 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 	struct cul_probe_event *e = &s->event;
 	struct cul_probe_open_key key = {.sp = sp, .site = site};
 	struct cul_probe_open *c;
+	int wanted;
 
 	if (!sum || !recipe)
 		return 0;
@@ -283,20 +287,24 @@ static __always_inline int leave(void *ctx, struct scratch *s, __u32 site, __u64
 		return 0;
 	}
 	ADD(sum->returns, 1);
-	note_task(e, id, want_task, want_comm);
+	e->ns = c->ns;
 	e->sent_ns = bpf_ktime_get_ns();
-	recall(s, recipe, c);
-	if (here)
-		e->in.words[0] = here;
 	e->in.dur = e->sent_ns - e->ns;
-	forget(c, &key);
+	e->in.ret = extend(ret, recipe->ret);
 	e->site = site;
 	e->flags = CUL_CALL_RETURN | (regs && regs->cs & 3 ? CUL_CALL_USER : 0);
-	e->in.ret = extend(ret, recipe->ret);
 	if (is_error(e->in.ret, recipe->ret))
 		e->flags |= CUL_CALL_ERROR;
-	if ((errors_only && !(e->flags & CUL_CALL_ERROR)) || e->in.dur < slow_ns ||
-		!expression(s)) {
+	/* Most calls are neither: nothing is made ready for those. */
+	wanted = !(errors_only && !(e->flags & CUL_CALL_ERROR)) && e->in.dur >= slow_ns;
+	if (wanted) {
+		note_task(e, id, want_task, want_comm);
+		recall(s, recipe, c);
+	}
+	forget(c, &key);
+	if (here)
+		e->in.words[0] = here;
+	if (!wanted || !passes(s)) {
 		ADD(sum->filtered_late, 1);
 		return 0;
 	}
@@ -434,7 +442,7 @@ int probe_fentry(__u64 *ctx)
 {
 	__u64 id = task_id();
 	struct scratch *s;
-	__u64 n = PATCHED(CUL_PATCH_ARGS);
+	__u64 n = PATCHED(CUL_PATCH_ARGS), direct = PATCHED(CUL_PATCH_DIRECT);
 
 	if (!live || is_others(id))
 		return 0;
@@ -443,9 +451,12 @@ int probe_fentry(__u64 *ctx)
 	s = own_scratch();
 	if (!s)
 		return 0;
-	for (__u32 i = 0; i < CUL_PROBE_REG_WORDS; i++)
-		if (i < n)
+	for (__u32 i = 0; i < CUL_PROBE_REG_WORDS; i++) {
+		if (i < n && direct >> i & 1)
+			s->event.in.words[i] = ((volatile __u64 *)ctx)[i];
+		else if (i < n)
 			bpf_get_func_arg(ctx, i, &s->event.in.words[i]);
+	}
 	return give_back(s, enter(ctx, s, own_site(ctx), id, (__u64)ctx, 0, 0));
 }
 

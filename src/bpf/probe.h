@@ -95,8 +95,8 @@ struct cul_probe_refusals {
 /* A call that has not returned yet is known by where its return address lies. */
 struct cul_probe_open_key {
 	__u64 sp;
-	__u32 tgid; /* of user functions; 0 in the kernel, whose stacks do not share addresses */
 	__u32 site;
+	__u32 tgid; /* of user functions alone: the kernel's stacks do not share addresses */
 };
 
 /* What generated code reads and writes: the start of the scratch area. words, values and ret are
@@ -135,16 +135,20 @@ struct cul_probe_open {
 	__u8 payload[CUL_PROBE_PAYLOAD]; /* of views by strings: these */
 };
 
-/* A group of calls, or one bar of a histogram. No more of `by` than a view has. */
+/*
+ * A group of calls, or one bar of a histogram. A longer key costs more to look for: a view has no
+ * more of `by` than it asks for, and begins at user_stack, stack, site, or for a single site at
+ * bar.
+ */
 struct cul_probe_tally_key {
-	__u64 stack; /* key in the table of stacks; 0: not asked for, or there is none */
 	__u64 user_stack;
 	__u64 caller;  /* of user_stack, which may lack it at a function's first instruction */
 	__u32 tgid;    /* whose user_stack it is */
 	__u32 renewed; /* of a process's function: which ran another program before */
-	__u32 site;    /* a view without stacks has its keys from here on */
-	__u16 bar;     /* bpf/bars.h */
-	__u16 unread;  /* bit i: by[i] could not be read, and is 0 */
+	__u64 stack;   /* key in the table of stacks; 0: not asked for, or there is none */
+	__u32 site;
+	__u16 bar;              /* bpf/bars.h */
+	__u16 unread;           /* bit i: by[i] could not be read, and is 0 */
 	__u64 by[CUL_PROBE_BY]; /* of a string: its key in the table of strings */
 };
 
@@ -190,6 +194,7 @@ enum {
 	CUL_PATCH_CODE = 0x51734004,    /* 1: go on, 0: filtered */
 	CUL_PATCH_PAIRED = 0x51734006,  /* 1: this site comes back, if calls are told then */
 	CUL_PATCH_CODED = 0x51734005,   /* whether there is code of user space's own */
+	CUL_PATCH_DIRECT = 0x51734007,  /* bit i: word i can be read from the context of a fentry */
 	CUL_SITE_BY_COOKIE = -1,
 };
 

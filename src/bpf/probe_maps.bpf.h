@@ -8,6 +8,7 @@
 
 #include "bpf/helpers.h"
 #include "bpf/probe.h"
+#include "bpf/probe_patch.bpf.h"
 
 const volatile __u32 user_target; /* a process's functions: all memory is user memory */
 const volatile __u32 own_tgid;    /* culprit: its calls are counted apart */
@@ -15,7 +16,8 @@ const volatile __u32 some_cpus;   /* calls on these alone; 0: on all */
 const volatile __u64 cpus[64];
 const volatile __u32 only_followed; /* calls of this process, and of those in `followed`; 0: all */
 const volatile __u32 returns;       /* a call is told when it returns */
-const volatile __u32 keep;          /* words and values of the entry are kept until the return */
+const volatile __u32 keep_words;    /* so many of the entry are kept until the return, */
+const volatile __u32 keep_values;   /* and so many of these, */
 const volatile __u32 carry;         /* and what was fetched there */
 const volatile __u32 diff;          /* pointees are fetched again at the return */
 const volatile __u32 errors_only;
@@ -26,6 +28,7 @@ const volatile __u32 want_comm, want_caller, want_regs;
 const volatile __u32 want_kernel_stack, want_user_stack;
 const volatile __u32 most_fetches; /* of a recipe: the verifier follows no more */
 const volatile __u32 n_by;         /* words of a group's key */
+const volatile __u32 key_from;     /* where in a struct cul_probe_tally_key the view's begin */
 const volatile __u32 want_texts;   /* among them are strings */
 const volatile __s64 linear_min, linear_max;
 const volatile __u64 linear_step; /* 0: bars are powers of two */
@@ -171,23 +174,6 @@ struct {
 	__type(key, __u32);
 	__array(values, struct ring);
 } rings SEC(".maps");
-
-/* Replaced by generated code. Weak, so that the compiler believes nothing of it. */
-__attribute__((noinline, weak)) int expression(struct scratch *s)
-{
-	__asm__ volatile("" : "+r"(s));
-	return CUL_PATCH_CODE;
-}
-
-#define PATCHED(number)                                                                            \
-	({                                                                                         \
-		__u64 patched_;                                                                    \
-		__asm__ volatile("%0 = %1" : "=r"(patched_) : "i"(number));                        \
-		patched_;                                                                          \
-	})
-
-/* The verifier must see the very register that was compared. */
-#define OPAQUE(v) __asm__ volatile("" : "+r"(v))
 
 /*
  * Programs at uprobes can be preempted, by one for another thread on the same CPU: since 6.2 they

@@ -90,7 +90,7 @@ static __always_inline void count_group(
 	struct cul_probe_tally_key key = {.site = site};
 	__u64 *frames = (__u64 *)s->data;
 	struct cul_probe_tally *g;
-	void *from = want_kernel_stack || want_user_stack ? (void *)&key : (void *)&key.site;
+	void *from = (void *)&key + key_from;
 
 	if (want_texts && e->in.faults & CUL_PROBE_NO_TEXT) {
 		ADD(sum->ungrouped, 1);
@@ -125,6 +125,8 @@ static __always_inline void count_group(
 	ADD(g->count, 1);
 	if (e->flags & CUL_CALL_ERROR)
 		ADD(g->errors, 1);
+	if (!returns)
+		return;
 	ADD(g->sum, e->in.dur);
 	if (e->in.dur > g->max)
 		g->max = e->in.dur;

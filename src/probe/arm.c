@@ -122,6 +122,7 @@ static int arm_fentry_one(
 		.site = (int32_t)i,
 		.paired = run->returns,
 		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
+		.direct = cul_generate_direct_words(&run->plans[i]),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
 		.gate = at_return && !g->gate_returns ? NULL : &g->gate,

@@ -62,4 +62,7 @@ int cul_generate(const struct cul_probe_options *options, const struct cul_plan 
 	struct cul_scope *scope, struct cul_generated *out, struct cul_error *err);
 void cul_generated_free(struct cul_generated *g);
 
+/* The argument words that a fentry program's context has to read, as bits. */
+uint32_t cul_generate_direct_words(const struct cul_plan *plan);
+
 #endif

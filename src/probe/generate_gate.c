@@ -31,6 +31,30 @@ uint64_t cul_generate_gate_inputs(const struct cul_plan *plan)
 	return plan->typed ? set : 0;
 }
 
+/* btf_ctx_access() of kernel/bpf/btf.c, v6.1: pointers to a known struct, a number, or void. */
+static bool is_direct(const struct cul_type *t)
+{
+	const struct cul_type *to;
+
+	if (is_plain(t))
+		return true;
+	if (!t || t->kind != CUL_KIND_PTR || cul_type_to(t, &to, NULL))
+		return false;
+	if (to->kind == CUL_KIND_STRUCT || to->kind == CUL_KIND_UNION)
+		return to->size > 0;
+	return to->kind == CUL_KIND_VOID || (is_plain(to) && to->kind != CUL_KIND_ENUM);
+}
+
+uint32_t cul_generate_direct_words(const struct cul_plan *plan)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; plan->typed && i < plan->n_args; i++)
+		if (fits_gate(&plan->args[i]) && is_direct(plan->args[i].type))
+			set |= 1u << plan->args[i].source;
+	return set;
+}
+
 /* From R1. A pointer taken by the helper is a number: with one it knows, the verifier lets nobody
  * reckon. */
 static void take_word(struct cul_bpf_code *code, const struct cul_plan_arg *a)

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "expr/fold.h"
 #include "probe.skel.h"
 #include "probe/generate.h"
 #include "sys/bpf.h"
@@ -147,6 +148,7 @@ static void add_template(struct cul_bpf_code *to, const struct bpf_insn *insns, 
 		return;
 	patch(to->insns + from, n, CUL_PATCH_SITE, instance->site);
 	patch(to->insns + from, n, CUL_PATCH_ARGS, (int32_t)instance->args);
+	patch(to->insns + from, n, CUL_PATCH_DIRECT, (int32_t)instance->direct);
 	patch(to->insns + from, n, CUL_PATCH_SCRATCH, (int32_t)instance->scratch);
 	patch(to->insns + from, n, CUL_PATCH_PAIRED, instance->paired);
 	patch(to->insns + from, n, CUL_PATCH_CODED, coded);
@@ -271,12 +273,16 @@ static int put_together(const struct cul_probe_program *p,
 	return out->failed ? cul_fail(err, -ENOMEM, "out of memory") : 0;
 }
 
-int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
+static int make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
 	struct cul_error *err)
 {
 	__attribute__((cleanup(cul_bpf_code_free))) struct cul_bpf_code code = {0};
+	const struct cul_bpf_constants constants = {
+		bpf_map__fd(p->skel->maps.rodata), p->skel->rodata, sizeof(*p->skel->rodata)};
 	int r = put_together(p, instance, &code, err), fd, *slot;
 
+	if (!r && cul_bpf_fold(&code, &constants))
+		r = cul_fail(err, -ENOMEM, "out of memory");
 	if (r)
 		return r;
 	fd = load(instance, code.insns, code.len, err);
@@ -288,4 +294,15 @@ int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_i
 		return cul_fail(err, -ENOMEM, "out of memory");
 	}
 	return *slot = fd;
+}
+
+int cul_probe_program_make(struct cul_probe_program *p, const struct cul_probe_instance *instance,
+	struct cul_error *err)
+{
+	struct cul_probe_instance by_helper = *instance;
+	int fd = make(p, instance, err);
+
+	/* The kernel's BTF may know less of the arguments than we do. */
+	by_helper.direct = 0;
+	return fd < 0 && instance->direct ? make(p, &by_helper, err) : fd;
 }

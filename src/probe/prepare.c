@@ -221,9 +221,14 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;
+		for (size_t v = 0; v < g->n_values; v++)
+			if (g->values[v].at + g->values[v].n > config->values)
+				config->values = g->values[v].at + g->values[v].n;
 		if (fetches > config->most_fetches)
 			config->most_fetches = fetches;
 	}
+	config->words = run->words;
+	config->carry = calls && config->returns && config->most_fetches;
 }
 
 static int open_program(struct cul_probe_run *run, struct cul_error *err)
@@ -235,7 +240,6 @@ static int open_program(struct cul_probe_run *run, struct cul_error *err)
 		.n_sites = run->sites.sites.len,
 		.user_target = run->pid != 0,
 		.returns = run->returns || run->after,
-		.carry = calls && (run->returns || run->after),
 		.diff = o->diff,
 		.errors_only = o->errors,
 		.only_pid = run->only_pid,

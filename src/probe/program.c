@@ -25,7 +25,6 @@ enum {
 	GROUPS = 8192,
 	GROUPS_MEMORY = 16 << 20, /* all CPUs */
 	BY = offsetof(struct cul_probe_tally_key, by),
-	NO_STACKS = offsetof(struct cul_probe_tally_key, site),
 	CALLERS = 256,
 };
 
@@ -101,6 +100,9 @@ static void set_sizes(struct probe_bpf *skel, const struct cul_probe_program *p,
 			calls = CALLS;
 		bpf_map__set_value_size(skel->maps.calls, (__u32)call);
 		bpf_map__set_max_entries(skel->maps.calls, (__u32)calls);
+		if (!config->user_target)
+			bpf_map__set_key_size(
+				skel->maps.calls, offsetof(struct cul_probe_open_key, tgid));
 		skel->rodata->places_most = calls / 4;
 	}
 	if (groups > GROUPS)
@@ -133,7 +135,9 @@ static void set_constants(const struct cul_probe_program *p,
 		memcpy((void *)&skel->rodata->cpus, config->cpus, sizeof(*config->cpus));
 	}
 	skel->rodata->returns = config->returns;
-	skel->rodata->keep = config->keep;
+	skel->rodata->keep_words = config->keep ? config->words : 0;
+	skel->rodata->keep_values = config->keep ? config->values : 0;
+	skel->rodata->key_from = (__u32)p->key_from;
 	skel->rodata->carry = config->carry;
 	skel->rodata->diff = config->diff;
 	skel->rodata->errors_only = config->errors_only;
@@ -201,6 +205,16 @@ static int load_templates(struct cul_probe_program *p,
 	return r ? explain_load(r, err) : 0;
 }
 
+static size_t key_from(const struct cul_probe_program_config *config)
+{
+	if (config->user_stack)
+		return offsetof(struct cul_probe_tally_key, user_stack);
+	if (config->kernel_stack)
+		return offsetof(struct cul_probe_tally_key, stack);
+	return config->n_sites > 1 ? offsetof(struct cul_probe_tally_key, site)
+				   : offsetof(struct cul_probe_tally_key, bar);
+}
+
 static int open_program(struct cul_probe_program *p, const struct cul_probe_program_config *config,
 	struct cul_error *err)
 {
@@ -209,7 +223,7 @@ static int open_program(struct cul_probe_program *p, const struct cul_probe_prog
 
 	p->n_sites = config->n_sites;
 	p->grouped = config->groups;
-	p->key_from = config->kernel_stack || config->user_stack ? 0 : NO_STACKS;
+	p->key_from = key_from(config);
 	r = cul_cpus_possible(&p->possible, err);
 	if (r)
 		return r;

@@ -84,6 +84,7 @@ struct cul_probe_program_config {
 	const struct cul_cpus *cpus; /* NULL: all */
 	uint64_t slow_ns;
 	bool events, groups, bars, texts, task, comm, caller, regs;
+	unsigned words, values; /* of arguments and expressions, that the view needs */
 	unsigned by_words, most_fetches;
 	const struct cul_probe_scale *scale; /* of bars */
 	bool kernel_stack, user_stack;
@@ -103,6 +104,7 @@ struct cul_probe_instance {
 	enum cul_probe_template from;
 	int32_t site;                    /* or CUL_SITE_BY_COOKIE */
 	unsigned args;                   /* words of arguments */
+	uint32_t direct;                 /* FENTRY: as bits, those that the context has to read */
 	unsigned scratch;                /* below config.n_scratches */
 	bool paired;                     /* calls are told when they return, if the run does so */
 	const struct cul_bpf_code *code; /* the expression function's body; NULL: go on always */
