@@ -11,12 +11,12 @@ def progress(text):
         print(f"\r{text:40}\r", end="", file=sys.stderr, flush=True)
 
 
-def rounds(kernel, script, wanted):
-    """Runs `script` in a guest: a list of what each round measured, by name."""
+def rounds(kernel, script, wanted, machine=()):
+    """Runs `script` in a guest: a list of what each round measured, by name. machine: options of tools/vm."""
     found, seen = [], {}
-    with subprocess.Popen(["tools/vm", "run", "--kernel", kernel, "--timeout", "3600", "--",
-                           *script], stdout=subprocess.PIPE, text=True) as machine:
-        for line in machine.stdout:
+    with subprocess.Popen(["tools/vm", "run", "--kernel", kernel, "--timeout", "3600", *machine, "--",
+                           *script], stdout=subprocess.PIPE, text=True) as vm:
+        for line in vm.stdout:
             if not line.startswith("{"):
                 print(line, end="", flush=True)
                 continue
@@ -29,6 +29,6 @@ def rounds(kernel, script, wanted):
     progress("")
     if seen:
         found.append(seen)
-    if machine.returncode:
-        print(f"bench: the guest ended with status {machine.returncode}", file=sys.stderr)
+    if vm.returncode:
+        print(f"bench: the guest ended with status {vm.returncode}", file=sys.stderr)
     return found

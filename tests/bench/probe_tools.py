@@ -8,7 +8,8 @@ FUNCTION = "do_prlimit"
 GLOBS = ["do_*", "tcp_*", "skb_*", "dev_*"]
 MANY = "many: count"
 
-# view: what it is asked; tool: who; setup and undo: shell commands before and after.
+# view: what it is asked; tool: who, with * when it does less than culprit; setup and undo: shell commands
+# before and after.
 Prober = collections.namedtuple("Prober", "view tool argv setup undo")
 Prober.__new__.__defaults__ = ("", "")
 
@@ -17,6 +18,8 @@ NO_KPROBE = f"echo -:bench/call >> {TRACING}/kprobe_events 2>/dev/null"
 WAIT = "trap 'exit 0' INT TERM; while :; do sleep 0.01; done"
 PRINTED = '"%s %d %d %p %u %p %p\\n", comm, pid, cpu, {}'
 BY_BTF = PRINTED.format("args->tsk, args->resource, args->new_rlim, args->old_rlim")
+RETURNED = BY_BTF.replace("\\n", " %d %d\\n") + ", retval, nsecs - @s[tid]"
+RETURNED_NO_TIME = BY_BTF.replace("\\n", " %d\\n") + ", retval"
 BY_REGISTERS = PRINTED.format("arg0, arg1, arg2, arg3")
 
 
@@ -37,8 +40,20 @@ def _bpftrace(view, tool, program):
                   ["env", "BPFTRACE_MAX_PROBES=5000", "bpftrace", "-e", program])
 
 
-def _both(view, kfunc, kprobe):
-    return [_bpftrace(view, "kfunc", kfunc), _bpftrace(view, "kprobe", kprobe)]
+def _both(view, kfunc, kprobe, less=""):
+    return [_bpftrace(view, "kfunc" + less, kfunc), _bpftrace(view, "kprobe" + less, kprobe)]
+
+
+def _counting(told):
+    """By bpftrace: what is refused is counted, as culprit does."""
+    return (f"kfunc:{FUNCTION} {{ if (args->resource == 77) {{ {told} }} "
+            "else { @refused = count(); } }")
+
+
+def _timed(refused, told):
+    """By bpftrace: what is not `refused` is told when it returns, with the time inside."""
+    return (f"kfunc:{FUNCTION} {refused} {{ @s[tid] = nsecs; }} kretfunc:{FUNCTION} {refused} "
+            f"{{ {told} delete(@s[tid]); }}")
 
 
 def _duration(way, back):
@@ -81,12 +96,28 @@ def _single(scratch):
         Prober("a line a call", "trace-cmd function",
                ["trace-cmd", "record", "-o", dat, "-p", "function", "-l", FUNCTION]),
         _culprit("filtered out", "--if", "resource == 77"),
+        _bpftrace("filtered out", "kfunc", _counting(f"printf({BY_BTF});")),
         *_both("filtered out", f"kfunc:{FUNCTION} /args->resource == 77/ {{ printf({BY_BTF}); }}",
-               f"kprobe:{FUNCTION} /arg1 == 77/ {{ printf({BY_REGISTERS}); }}"),
+               f"kprobe:{FUNCTION} /arg1 == 77/ {{ printf({BY_REGISTERS}); }}", ", no count*"),
         _perf("filtered out", "perf record --filter", "record", "-o", data, *event,
               "--filter", "resource == 77"),
         _perf("filtered out", "perf trace --filter", "trace", *event, "--filter", "resource == 77",
               kprobe=KPROBE_ALL),
+        _culprit("filtered out, told at its return", "--ret", "--depth", "0",
+                 "--if", "resource == 77"),
+        _bpftrace("filtered out, told at its return", "kfunc",
+                  f"{_counting('@s[tid] = nsecs;')} kretfunc:{FUNCTION} /args->resource == 77/ "
+                  f"{{ printf({RETURNED}); delete(@s[tid]); }}"),
+        _bpftrace("filtered out, told at its return", "kfunc, no count*",
+                  _timed("/args->resource == 77/", f"printf({RETURNED});")),
+        _bpftrace("filtered out, told at its return", "kretfunc, no time, no count*",
+                  f"kretfunc:{FUNCTION} /args->resource == 77/ {{ printf({RETURNED_NO_TIME}); }}"),
+        _culprit("errors, of which there are none", "--errors", "--depth", "0",
+                 "--stack", "none"),
+        _bpftrace("errors, of which there are none", "kfunc",
+                  _timed("", f"if (retval < 0) {{ printf({RETURNED}); }}")),
+        _bpftrace("errors, of which there are none", "kretfunc, no time*",
+                  f"kretfunc:{FUNCTION} /retval < 0/ {{ printf({RETURNED_NO_TIME}); }}"),
         _culprit("durations", "--hist", "dur"),
         *_both("durations", _duration("kfunc", "kretfunc"), _duration("kprobe", "kretprobe")),
     ]
