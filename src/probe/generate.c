@@ -344,16 +344,23 @@ static int compute(struct generating *g, const struct cul_expr *e, struct cul_bp
 	return r;
 }
 
-/* Bytes that are among the inputs already: a copy. */
+/* Bytes that are among the inputs already: a copy, without what lies behind them in the last word.
+ */
 static int copy_bytes(struct generating *g, unsigned input, uint64_t offset,
 	struct cul_bpf_code *code, struct cul_generated_value *v, struct cul_error *err)
 {
+	int32_t behind = (int32_t)(v->n * 8 - v->type->size) * 8;
+
 	if (offset % 8)
 		return cul_fail(err, -ENOTSUP, "%s: a part of a struct by value that is no number",
 			v->text);
 	for (unsigned i = 0; i < v->n; i++) {
 		emit(code, BPF_LDX | BPF_MEM | BPF_DW, 1, 6,
 			(int16_t)(g->at[input].offset + offset + i * 8), 0);
+		if (behind && i == v->n - 1) {
+			emit(code, BPF_ALU64 | BPF_LSH | BPF_K, 1, 0, 0, behind);
+			emit(code, BPF_ALU64 | BPF_RSH | BPF_K, 1, 0, 0, behind);
+		}
 		emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1,
 			(int16_t)(INPUT(values) + (v->at + i) * 8), 0);
 	}
@@ -379,7 +386,7 @@ static int add_value(struct generating *g, const struct cul_expr *e, struct cul_
 	g->out->n_values++;
 	v->at_return = (g->returns || g->plan->after) && is_late(g, e);
 	v->type = type;
-	bytes = cul_expr_is_input_bytes(e, &input, &offset);
+	bytes = !cul_type_is_scalar(type) && cul_expr_is_input_bytes(e, &input, &offset);
 	if (!bytes && !cul_type_is_scalar(type) && cul_expr_is_lvalue(e)) {
 		v->object = type;
 		v->type = cul_ctypes_pointer(g->scope->ctypes, type);

@@ -211,7 +211,8 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 	run->words = 0;
 	for (size_t i = 0; i < run->sites.sites.len; i++) {
 		const struct cul_generated *g = &run->generated[i];
-		unsigned words = calls && !o->args ? run->plans[i].words : g->words;
+		unsigned shown = calls && !o->args ? run->plans[i].words : 0;
+		unsigned words = shown > g->words ? shown : g->words;
 		unsigned fetches = run->plans[i].recipe.n_fetches;
 
 		config->task |= g->uses_task;

@@ -239,6 +239,29 @@ static void struct_bytes_are_copied(void **state)
 	assert_int_equal(g.values[1].n, 1);
 }
 
+static unsigned count_insn(const struct cul_bpf_code *code, const struct bpf_insn *insn)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < code->len; i++)
+		n += !memcmp(&code->insns[i], insn, sizeof(*insn));
+	return n;
+}
+
+/* A number among such bytes is no more than its own. */
+static void a_number_in_a_struct_is_one(void **state)
+{
+	static const struct bpf_insn byte = {.code = BPF_LDX | BPF_MEM | BPF_B,
+		.src_reg = 6,
+		.off = offsetof(struct cul_probe_inputs, comm) + 5};
+
+	own.options.by = "comm[5]";
+	own.options.hist = "comm[5]";
+	assert_int_equal(generate(OWN_PLAIN, false), 0);
+	assert_int_equal(g.values[0].n + g.values[1].n, 2);
+	assert_int_equal(count_insn(&g.entry, &byte), 2);
+}
+
 static void too_many(void **state)
 {
 	own.options.args = "n,n,n,n,n,n,n,n";
@@ -374,6 +397,7 @@ int main(void)
 		TEST(places_do_not_depend_on_types),
 		TEST(a_measure_is_one_number),
 		TEST(struct_bytes_are_copied),
+		TEST(a_number_in_a_struct_is_one),
 		TEST(too_many),
 		TEST(wrong_words),
 		TEST(numbers_stand_for_names),

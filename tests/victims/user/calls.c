@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,14 @@ struct point {
 	int x, y;
 };
 
+/* In one register. */
+struct tagged {
+	char tag[4];
+	int number;
+};
+
 static uint64_t calls[16];
+static jmp_buf way_out;
 static volatile double sum;
 int last_level; /* not static: what is written and never read would be left out */
 static struct person somebody = {20, "somebody else", CALM, "se"};
@@ -117,6 +125,21 @@ static VICTIM int call_thread(int number, uint64_t i)
 	return result;
 }
 
+static VICTIM int call_tagged(struct tagged tagged)
+{
+	calls[10]++;
+	return tagged.number;
+}
+
+/* Does not return when it is called with 1. */
+static VICTIM int call_leaves(int how)
+{
+	calls[11]++;
+	if (how == 1)
+		longjmp(way_out, 1);
+	return how;
+}
+
 struct worker {
 	pthread_t thread;
 	int number;
@@ -147,6 +170,10 @@ static void call_all(int64_t value)
 	call_from_here((int)value);
 	call_from_there((int)value);
 	lib_write_exported(value + 100);
+	call_tagged((struct tagged){"tag", (int)value});
+	for (volatile int how = 1; how <= 3; how++)
+		if (!setjmp(way_out))
+			call_leaves(how);
 }
 
 int main(int argc, char **argv)
@@ -154,7 +181,7 @@ int main(int argc, char **argv)
 	static const struct victim_fault faults[] = {{"call_all", call_all}, {0}};
 	static const char *const names[] = {"call_numbers", "call_string", "call_person",
 		"call_double", "call_fails", "call_nest", "call_by_value", "call_from_here",
-		"call_from_there", "call_thread"};
+		"call_from_there", "call_thread", "call_tagged", "call_leaves"};
 	static struct worker workers[MOST_THREADS];
 	struct victim victim;
 	unsigned i, n;

@@ -56,6 +56,30 @@ def command(test):
     test.same({c["comm"] for c in run.calls()}, {"victim_calls"}, "comm")
 
 
+@case("probe, processes: parts of a struct by value are numbers of their own", on=TWO)
+def parts(test):
+    run, _ = traced(test, "call_tagged", "--args", "tagged.number, tagged.tag, tagged")
+    test.same([[a["value"] for a in c["args"]] for c in run.calls()],
+              [[n, '"tag"', f'{{tag = "tag", number = {n}}}'] for n in (1, 2, 3)], "arguments")
+    for part, wanted in (("tagged.tag", [('"tag"', 3)]), ("tagged.number", [(1, 1), (2, 1), (3, 1)])):
+        run, _ = traced(test, "call_tagged", "--count", "--by", part)
+        test.same(sorted((g["by"][0]["value"], g["calls"]) for g in run.of("group")), wanted, part)
+    run, _ = traced(test, "call_by_value", "--hist", "point.x")
+    histogram = run.of("histogram")[0]
+    test.same([histogram[key] for key in ("calls", "min", "max")], [3, 1, 3], "bars")
+
+
+@case("probe, processes: without debug information, arguments by their number", on=TWO)
+def untyped(test):
+    bare = CALLS + "_bare"  # beside its library
+    subprocess.run(["strip", "--strip-debug", "-o", bare, CALLS], check=True)
+    for words in ([], ["--args", "arg1"], ["--ret"]):
+        run = culprit.Probe(test, "call_numbers", "--if", "arg0 == 2 && (u8)arg2 == 200", *words, "--", bare,
+                            "3", "0").wait()
+        f = run.function("call_numbers")
+        test.same((run.status, f["calls"], f["matched"], len(run.calls())), (0, 3, 1, 1), f"{words}: calls")
+
+
 @case("probe, processes: floating point is refused politely, and the rest is shown", on=TWO)
 def floating(test):
     run, books = traced(test, "call_double", "--ret")
