@@ -141,6 +141,18 @@ static __always_inline void forget(struct cul_probe_open *c, const struct cul_pr
 		bpf_map_delete_elem(&calls, key);
 }
 
+/*
+ * A call that is not waited for: one before it may have left its place open, since that one's
+ * return was missed, or it never came back; this one's return is not that one's.
+ */
+static __always_inline void leave_out(const struct cul_probe_open_key *key)
+{
+	struct cul_probe_open *c = bpf_map_lookup_elem(&calls, key);
+
+	if (c && c->ns)
+		forget(c, key);
+}
+
 static __always_inline int is_error(__s64 ret, __u32 kind)
 {
 	return kind != CUL_RET_NONE && ret < 0 && ret >= -4095;
@@ -186,8 +198,13 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 
 	if (!sum)
 		return 0;
-	if (is_elsewhere())
+	if (user_target)
+		key.tgid = task_key(id) >> 32;
+	if (is_elsewhere()) {
+		if (waits)
+			leave_out(&key);
 		return 0;
+	}
 	if (id >> 32 == own_tgid) {
 		ADD(sum->own, 1);
 		return 0;
@@ -201,6 +218,8 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 	/* What never comes back is no error and not slow. */
 	if (!passes(s) || (!waits && (errors_only || slow_ns))) {
 		ADD(sum->filtered, 1);
+		if (waits)
+			leave_out(&key);
 		return 0;
 	}
 	take_texts(s);
@@ -225,8 +244,6 @@ static __always_inline int enter_as(void *ctx, struct scratch *s, __u32 site, __
 		tell(ctx, s, sum, recipe, site, regs);
 		return 0;
 	}
-	if (user_target)
-		key.tgid = task_key(id) >> 32;
 	remember(s, sum, recipe, &key);
 	return 0;
 }

@@ -125,7 +125,8 @@ static int arm_fentry_one(
 		.direct = cul_generate_direct_words(&run->plans[i]),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
-		.gate = at_return && !g->gate_returns ? NULL : &g->gate,
+		/* What it refuses must not be taken for another call when it returns. */
+		.gate = run->returns && !g->gate_returns ? NULL : &g->gate,
 		.gate_site = (unsigned)i,
 		.gate_refused = g->gate_refused,
 		.gated = at_return ? 0 : g->gated,

@@ -4,6 +4,7 @@ were looked at comes from its books."""
 import os
 import select
 import signal
+import subprocess
 import threading
 
 import culprit
@@ -74,6 +75,19 @@ def results(test):
     ])
     hold(test, "call_find", 9, [("victim_calls_find", "ret == 0", 3),
                                 ("victim_calls_find", "ret && (long)ret > -4096 && (long)ret < 0", 3)])
+
+
+@case("probe, filters: what never returns is not what comes to its place on the stack", on=TWO)
+def endless(test):
+    exit_group = 231  # x86_64
+    run = culprit.probe(test, "x64_sys_call", "--ret", "--if", f"regs->orig_ax == {exit_group}")
+    for _ in range(OTHERS // 10):
+        subprocess.run(["/bin/true"], check=True)
+    run.end()
+    f = run.function("x64_sys_call")
+    test.same((run.calls(), f["matched"]), ([], 0), "returns of exit_group()")
+    test.check(f["calls"] > OTHERS and run.loss["unreturned"] >= OTHERS // 10,
+               f"{f['calls']} calls, of which {run.loss['unreturned']} had not returned")
 
 
 @case("probe, filters: who calls, and where", seconds=200, on=TWO)

@@ -80,6 +80,16 @@ def untyped(test):
         test.same((run.status, f["calls"], f["matched"], len(run.calls())), (0, 3, 1, 1), f"{words}: calls")
 
 
+@case("probe, processes: a call that never returns is not another one that does", on=TWO)
+def leaves(test):
+    for condition, returned in (("how == 1", []), ("how != 3", [2, 2, 2]), ("how != 2", [3, 3, 3])):
+        run, books = traced(test, "call_leaves", "--ret", "--if", condition)
+        test.same([(values(c)["how"], c["ret"]) for c in run.calls()], [(how, how) for how in returned], condition)
+        f = run.function("call_leaves")
+        test.same((f["calls"], f["matched"]), (books["call_leaves"], len(returned)), f"{condition}: calls, matched")
+        test.same(run.loss["unreturned"], 3, f"{condition}: had not returned")
+
+
 @case("probe, processes: floating point is refused politely, and the rest is shown", on=TWO)
 def floating(test):
     run, books = traced(test, "call_double", "--ret")
