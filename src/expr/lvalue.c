@@ -77,6 +77,17 @@ static struct cul_node *name_input(
 	return n;
 }
 
+/* C11 6.7.2.2: an int, however its enum is stored; GNU C: beyond that, of the enum's type. */
+static struct cul_node *enumerator(
+	struct cul_typing *ty, struct cul_span span, const struct cul_name *name)
+{
+	bool fits = name->value == (int32_t)name->value;
+
+	return cul_node_const(ty, span,
+		fits ? cul_ctypes_int(ty->env->ctypes, 4, true) : name->type,
+		(uint64_t)name->value);
+}
+
 struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, const char *name)
 {
 	struct cul_name found = {0};
@@ -110,7 +121,7 @@ struct cul_node *cul_lvalue_name(struct cul_typing *ty, struct cul_span span, co
 		return name_input(ty, span, &found);
 	case CUL_NAME_CONSTANT:
 		if (found.type && cul_type_is_integer(found.type))
-			return cul_node_const(ty, span, found.type, (uint64_t)found.value);
+			return enumerator(ty, span, &found);
 		break;
 	}
 	return cul_node_fail(ty, span, -EINVAL, "'%.200s' is nothing an expression can use", name);

@@ -15,15 +15,16 @@ NAMES = {"i": "in.i", "u": "in.u", "l": "in.l", "ul": "in.ul", "c8": "in.c8", "u
          "pair.tag": "in.pair.tag", "pair.odd": "in.pair.odd", "pair.x": "in.pair.x",
          "pair.y": "in.pair.y", "pair.end[0]": "in.pair.end[0]", "counter": "im.counter",
          "tight.x": "im.tight.x", "tight.y": "im.tight.y", "table[3]": "im.table[3]",
-         "table[7]": "im.table[7]", "GREEN": "GREEN", "BLUE": "BLUE"}
+         "table[7]": "im.table[7]", "GREEN": "GREEN", "BLUE": "BLUE", "DIM": "DIM",
+         "DAZZLING": "DAZZLING", "LOW": "LOW", "HIGH": "HIGH", "sh": "in.sh", "em": "in.em"}
 for member in ("refs flags id half[1] lo hi a b c wide big sbig arr[2] grid[1][2] on col s8 u8 "
-               "u16").split():
+               "u16 shade mask bit few swide bytes[3]").split():
     NAMES["acct." + member] = "im.acct." + member
     NAMES["q->" + member] = "im.other." + member
 EDGES = [0, 1, 2, 3, 7, 31, 32, 63, 64, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31,
          2**32 - 1, 2**32, 2**63 - 1, 2**63]
 UNARY = ["-", "~", "!", "+", "(int)", "(unsigned)", "(u8)", "(s8)", "(u16)", "(short)", "(long)",
-         "(u64)", "(bool)", "(enum color)", "(unsigned long)", "(char)"]
+         "(u64)", "(bool)", "(enum color)", "(enum shade)", "(enum mask)", "(unsigned long)", "(char)"]
 BINARY = ["+", "-", "*", "/", "%", "<<", ">>", "<", "<=", "==", "!=", ">", ">=", "&", "^", "|",
           "&&", "||"]
 PROGRAM = """

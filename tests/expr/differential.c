@@ -26,7 +26,7 @@
 enum { SETS = 24, MOST_TOLD = 10, LOG_TAIL = 1500 };
 
 struct tally {
-	uint64_t expressions, refused, runs, faults, unknown, parts, addresses, bad;
+	uint64_t expressions, refused, runs, faults, unknown, parts, addresses, gates, bad;
 };
 
 /* One expression in one shape. */
@@ -39,6 +39,7 @@ struct trial {
 	struct cul_bpf_layout layout;
 	bool address; /* its place is asked for, not its value */
 	bool parts;   /* it is compiled in two parts of a condition */
+	bool gate;    /* as a gate: the inputs are where a call would lose them */
 };
 
 static const char *const memories[] = {"kernel", "user", "either"};
@@ -46,8 +47,12 @@ static const char *const memories[] = {"kernel", "user", "either"};
 static void tell(struct trial *t, const char *what)
 {
 	if (t->tally->bad++ < MOST_TOLD)
-		printf("%s memory, --only 0x%" PRIx64 "%s%s: %s: %s\n", memories[t->layout.memory],
-			t->seed, t->address ? ", its address" : "", t->parts ? ", in parts" : "",
+		printf("%s memory, --only 0x%" PRIx64 "%s: %s: %s\n", memories[t->layout.memory],
+			t->seed,
+			t->address ? ", its address"
+			: t->parts ? ", in parts"
+			: t->gate  ? ", as a gate"
+				   : "",
 			what, t->text);
 }
 
@@ -70,14 +75,60 @@ static int load(struct trial *t, struct cul_bpf_code code[2])
 	return fd;
 }
 
-static int compile(struct trial *t, struct cul_bpf_code code[2], struct cul_error *err)
+/* These parts as a branch: R0 becomes 1 or 0. */
+static int compile_branch(
+	struct trial *t, uint64_t parts, struct cul_bpf_code *code, struct cul_error *err)
 {
 	static const struct bpf_insn refuse[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
-	uint64_t some = random_next(&t->seed);
 	size_t no = 0;
+	int r = cul_expr_compile_branch(
+		t->e, parts, &t->layout, sizeof(refuse) / sizeof(*refuse), &no, code, err);
+
+	if (r)
+		return r;
+	memcpy(code->insns + no, refuse, sizeof(refuse));
+	cul_bpf_emit(code, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1});
+	return code->failed;
+}
+
+/* Whether what stands there leaves the register of the inputs alone, as a gate has to know. */
+static bool keeps_inputs(const struct trial *t, const struct cul_bpf_code *code)
+{
+	for (size_t i = 1; i < code->len; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		uint8_t class = BPF_CLASS(insn->code);
+
+		if (insn->code == (BPF_JMP | BPF_CALL))
+			return false;
+		if (insn->dst_reg == t->layout.inputs_reg && class != BPF_JMP &&
+			class != BPF_JMP32 && class != BPF_ST && class != BPF_STX)
+			return false;
+	}
+	return true;
+}
+
+/* -ECANCELED: it takes calls, or more registers, than such a gate has. */
+static int compile_gate(struct trial *t, struct cul_bpf_code *code, struct cul_error *err)
+{
 	int r;
 
+	t->layout.inputs_reg = random_next(&t->seed) & 1 ? BPF_REG_1 : BPF_REG_5;
+	t->layout.fault_offset = 0;
+	cul_bpf_emit(code, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X,
+				   .dst_reg = t->layout.inputs_reg & 15,
+				   .src_reg = BPF_REG_6});
+	r = compile_branch(t, UINT64_MAX, code, err);
+	return r ? r : keeps_inputs(t, code) ? 0 : -ECANCELED;
+}
+
+static int compile(struct trial *t, struct cul_bpf_code code[2], struct cul_error *err)
+{
+	uint64_t some = random_next(&t->seed);
+	int r;
+
+	if (t->gate)
+		return compile_gate(t, &code[0], err);
 	if (t->address)
 		return cul_expr_compile_address(t->e, &t->layout, &code[0], err);
 	if (!t->parts)
@@ -87,13 +138,7 @@ static int compile(struct trial *t, struct cul_bpf_code code[2], struct cul_erro
 		return r;
 	if (!(~some & UINT64_MAX >> (64 - cul_expr_parts(t->e))))
 		return cul_expr_compile_parts(t->e, ~some, &t->layout, &code[1], err);
-	r = cul_expr_compile_branch(
-		t->e, ~some, &t->layout, sizeof(refuse) / sizeof(*refuse), &no, &code[1], err);
-	if (r)
-		return r;
-	memcpy(code[1].insns + no, refuse, sizeof(refuse));
-	cul_bpf_emit(&code[1], (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1});
-	return code[1].failed;
+	return compile_branch(t, ~some, &code[1], err);
 }
 
 /* What the evaluator says: a negative errno or 0 with `bits`. */
@@ -109,7 +154,7 @@ static int expect(struct trial *t, uint64_t *bits)
 		return r;
 	}
 	r = cul_expr_eval(t->e, &t->w->run, &v, NULL);
-	*bits = t->parts ? v.bits != 0 : v.bits;
+	*bits = t->parts || t->gate ? v.bits != 0 : v.bits;
 	return r;
 }
 
@@ -139,8 +184,8 @@ static void compare(struct trial *t, int fd)
 	}
 	t->tally->runs++;
 	t->tally->faults += r != 0;
-	/* In parts another operand may be the one that fails. */
-	if (s->result == want && (t->parts || s->fault == fault))
+	/* In parts another operand may be the one that fails; a gate does not tell. */
+	if (s->result == want && (t->parts || t->gate || s->fault == fault))
 		return;
 	snprintf(text, sizeof(text),
 		"the evaluator says 0x%" PRIx64 " (%d), the program 0x%" PRIx64 " (fault %" PRIu64
@@ -155,7 +200,9 @@ static void try_shape(struct trial *t, unsigned sets)
 	struct cul_error err = {0};
 	int fd = -1, r = compile(t, code, &err);
 
-	if (r == -E2BIG || r == -EOPNOTSUPP) {
+	if (r == -ECANCELED) {
+		t->tally->gates--;
+	} else if (r == -E2BIG || r == -EOPNOTSUPP) {
 		t->tally->refused++;
 		if (!strchr(err.text, '^'))
 			tell(t, "refused without its place");
@@ -275,6 +322,13 @@ static void try_one(struct worlds *w, struct tally *tally, uint64_t seed, const 
 			try_shape(&t, SETS / 4);
 		}
 	}
+	t.seed = seed;
+	t.address = false;
+	t.gate = true;
+	if (!cul_expr_is_lvalue(t.e)) {
+		tally->gates++;
+		try_shape(&t, SETS / 4);
+	}
 	cul_expr_free(t.e);
 	cul_str_free(&text);
 }
@@ -323,9 +377,10 @@ int main(int argc, char **argv)
 	for (end = start + seconds * 1000; !only && now_ms() < end;)
 		try_one(&w, &n, random_next(&seed), text);
 	printf("%" PRIu64 " expressions (%" PRIu64 " shapes refused by the compiler, %" PRIu64
-	       " in parts, %" PRIu64 " addresses), %" PRIu64 " runs (%" PRIu64 " fail, %" PRIu64
-	       " left out), %" PRIu64 " wrong\n",
-		n.expressions, n.refused, n.parts, n.addresses, n.runs, n.faults, n.unknown, n.bad);
+	       " in parts, %" PRIu64 " addresses, %" PRIu64 " gates), %" PRIu64 " runs (%" PRIu64
+	       " fail, %" PRIu64 " left out), %" PRIu64 " wrong\n",
+		n.expressions, n.refused, n.parts, n.addresses, n.gates, n.runs, n.faults,
+		n.unknown, n.bad);
 	worlds_free(&w);
 	return n.bad || !n.runs ? 1 : 0;
 }

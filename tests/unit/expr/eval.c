@@ -391,6 +391,11 @@ static void other_names(void **state)
 	assert_value("*typed_fn", 0xffffffff81000000);
 	assert_value("GREEN + BLUE", 4);
 	assert_value("BLUE", UINT64_MAX);
+	/* An int, whatever the enum is. */
+	assert_value("i < DIM && i - DIM < 0 && -DIM < 0", 1);
+	assert_value("i < DAZZLING", 0);
+	assert_value("acct.shade == DAZZLING && acct.few == BLUE", 1);
+	assert_value("HIGH >> 40", 1);
 	assert_value("acct.col == GREEN", 1);
 	assert_value("__key.42", 42);
 	assert_value("\"odd-file.c\":counter", 42);

@@ -16,10 +16,12 @@ static struct cul_type t_account, t_unnamed_union, t_unnamed_struct, t_list, t_p
 static struct cul_type t_half, t_name, t_arr, t_row, t_grid, t_fn, t_text, t_table, t_comm;
 static struct cul_type p_account, p_list, p_char, p_void, p_fn;
 static struct cul_member m_account[32], m_union[3], m_struct[2], m_list[2], m_packed[3], m_fn[1];
-static struct cul_type t_odd, t_pair, t_end;
+static struct cul_type t_odd, t_pair, t_end, t_shade, t_mask, t_flex, t_bytes, pp_account;
 static struct cul_member m_pair[5];
 static struct cul_member m_odd[6];
-static struct cul_enumerator e_color[3] = {{"BLUE", -1}, {"RED", 0}, {"GREEN", 5}};
+static struct cul_enumerator e_color[3] = {{"BLUE", BLUE}, {"RED", RED}, {"GREEN", GREEN}};
+static struct cul_enumerator e_shade[2] = {{"DIM", DIM}, {"DAZZLING", DAZZLING}};
+static struct cul_enumerator e_mask[2] = {{"LOW", LOW}, {"HIGH", HIGH}};
 static const struct cul_type *base_int, *base_char;
 
 static void node(struct cul_type *t, enum cul_kind kind, const char *name, size_t size,
@@ -41,8 +43,9 @@ static void node(struct cul_type *t, enum cul_kind kind, const char *name, size_
 #define BIT_FIELD(array, n, s, field, t)                                                           \
 	do {                                                                                       \
 		s probe_;                                                                          \
+		int ones_ = -1;                                                                    \
 		memset(&probe_, 0, sizeof(probe_));                                                \
-		probe_.field = ~probe_.field;                                                      \
+		probe_.field = ones_;                                                              \
 		(array)[(n)++] = bit_member(#field, (t), &probe_, sizeof(probe_));                 \
 	} while (0)
 
@@ -105,6 +108,14 @@ static void account_members(struct cul_ctypes *c)
 	MEMBER(m_account, n, struct account, u16, cul_ctypes_find(c, "u16"));
 	MEMBER(m_account, n, struct account, fn, &p_fn);
 	MEMBER(m_account, n, struct account, links, &t_list);
+	MEMBER(m_account, n, struct account, shade, &t_shade);
+	MEMBER(m_account, n, struct account, mask, &t_mask);
+	BIT_FIELD(m_account, n, struct account, bit, cul_ctypes_find(c, "bool"));
+	BIT_FIELD(m_account, n, struct account, few, &t_color);
+	BIT_FIELD(m_account, n, struct account, swide, cul_ctypes_find(c, "long long"));
+	MEMBER(m_account, n, struct account, flex, &t_flex);
+	MEMBER(m_account, n, struct account, bytes, &t_bytes);
+	MEMBER(m_account, n, struct account, pp, &pp_account);
 	node(&t_account, CUL_KIND_STRUCT, "account", sizeof(struct account), NULL, 0);
 	t_account.members = m_account;
 	t_account.n_members = n;
@@ -169,6 +180,15 @@ static void fake_types(struct cul_ctypes *c)
 	t_color.is_signed = true;
 	t_color.enumerators = e_color;
 	t_color.n_members = 3;
+	node(&t_shade, CUL_KIND_ENUM, "shade", sizeof(enum shade), NULL, 0);
+	t_shade.enumerators = e_shade;
+	t_shade.n_members = 2;
+	node(&t_mask, CUL_KIND_ENUM, "mask", sizeof(enum mask), NULL, 0);
+	t_mask.enumerators = e_mask;
+	t_mask.n_members = 2;
+	node(&t_flex, CUL_KIND_ARRAY, NULL, 0, base_char, 0);
+	node(&t_bytes, CUL_KIND_ARRAY, NULL, 8, cul_ctypes_find(c, "unsigned char"), 8);
+	node(&pp_account, CUL_KIND_PTR, NULL, 8, &p_account, 0);
 	MEMBER(m_list, n, struct list, next, &p_list);
 	MEMBER(m_list, n, struct list, prev, &p_list);
 	node(&t_list, CUL_KIND_STRUCT, "list", sizeof(struct list), NULL, 0);
@@ -238,6 +258,8 @@ static int find_input(struct fake *f, const char *name, struct cul_name *out)
 		{"w", "unsigned int", NULL},
 		{"n", "long", NULL},
 		{"pair", NULL, &t_pair},
+		{"sh", NULL, &t_shade},
+		{"em", NULL, &t_mask},
 	};
 
 	/* The same number, said to be a return address. */
@@ -258,20 +280,28 @@ static int find_input(struct fake *f, const char *name, struct cul_name *out)
 	return -ENOENT;
 }
 
+static int find_constant(const struct cul_type *t, const char *name, struct cul_name *out)
+{
+	for (size_t i = 0; i < t->n_members; i++) {
+		if (strcmp(name, t->enumerators[i].name))
+			continue;
+		out->kind = CUL_NAME_CONSTANT;
+		out->type = t;
+		out->value = t->enumerators[i].value;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static int fake_name(void *data, const char *name, struct cul_name *out, struct cul_error *err)
 {
 	struct fake *f = data;
 
 	if (!find_object(f, name, out) || !find_input(f, name, out))
 		return 0;
-	for (size_t i = 0; i < 3; i++) {
-		if (strcmp(name, e_color[i].name))
-			continue;
-		out->kind = CUL_NAME_CONSTANT;
-		out->type = &t_color;
-		out->value = e_color[i].value;
+	if (!find_constant(&t_color, name, out) || !find_constant(&t_shade, name, out) ||
+		!find_constant(&t_mask, name, out))
 		return 0;
-	}
 	if (!strcmp(name, "do_fork") || !strcmp(name, "typed_fn") || !strcmp(name, "sym.isra.0")) {
 		out->kind = CUL_NAME_FUNCTION;
 		out->addr = 0xffffffff81000000;
@@ -308,6 +338,10 @@ static const struct cul_type *fake_type(void *data, enum cul_tag tag, const char
 		return &t_odd;
 	if (tag == CUL_TAG_ENUM && !strcmp(name, "color"))
 		return &t_color;
+	if (tag == CUL_TAG_ENUM && !strcmp(name, "shade"))
+		return &t_shade;
+	if (tag == CUL_TAG_ENUM && !strcmp(name, "mask"))
+		return &t_mask;
 	if (tag == CUL_TAG_NONE && !strcmp(name, "account_t"))
 		return &t_account;
 	if (tag == CUL_TAG_NONE && !strcmp(name, "counter")) /* an object has this name too */
@@ -401,7 +435,14 @@ void fake_reset(struct fake *f)
 		.s8 = -128,
 		.u8 = 200,
 		.u16 = 65535,
-		.links = {fake_at(f, &m->other.links), fake_at(f, &m->other.links)}};
+		.links = {fake_at(f, &m->other.links), fake_at(f, &m->other.links)},
+		.shade = DAZZLING,
+		.mask = HIGH,
+		.bit = true,
+		.few = BLUE,
+		.swide = -7,
+		.bytes = "bytes",
+		.pp = fake_at(f, &m->p)};
 	m->other = (struct account){.refs = 7, .name = "sixteen letters!", .col = BLUE};
 	m->p = fake_at(f, &m->acct);
 	m->tight = (struct packed){.head = 0xff, .x = 0x2a, .y = 0x311};
@@ -424,7 +465,9 @@ void fake_reset(struct fake *f)
 		.filename = fake_at(f, m->text),
 		.w = 0xffffffff80000000,
 		.n = -9,
-		.pair = {.tag = 200, .odd = -70000, .x = 21, .y = -17, .end = "z"}};
+		.pair = {.tag = 200, .odd = -70000, .x = 21, .y = -17, .end = "z"},
+		.sh = DAZZLING,
+		.em = HIGH};
 	fake_inputs(f);
 }
 
@@ -434,7 +477,7 @@ void fake_inputs(struct fake *f)
 	const uint64_t values[N_INPUTS] = {(uint64_t)(int64_t)in->i, in->u, (uint64_t)in->l, in->ul,
 		(uint64_t)(int64_t)in->c8, in->uc, in->us, in->flag, (uintptr_t)in->q,
 		(uintptr_t)in->comm, (uintptr_t)in->filename, (uint32_t)in->w,
-		(uint64_t)(int64_t)in->n, (uintptr_t)&in->pair};
+		(uint64_t)(int64_t)in->n, (uintptr_t)&in->pair, in->sh, in->em};
 
 	memcpy(f->values, values, sizeof(values));
 	f->run = (struct cul_expr_run){&f->mem, f->values, N_INPUTS, f->percpu_offset};
@@ -460,4 +503,6 @@ const struct cul_bpf_input fake_layout[N_INPUTS] = {
 	INPUT(w),
 	INPUT(n),
 	{offsetof(struct inputs, pair), 0, sizeof(struct pair)},
+	INPUT(sh),
+	INPUT(em),
 };

@@ -14,6 +14,9 @@
 #include "expr/expr.h"
 
 enum color { BLUE = -1, RED, GREEN = 5 };
+/* Stored unsigned, in four bytes and in eight. */
+enum shade { DIM = 3, DAZZLING = 0x80000001 };
+enum mask { LOW = 1, HIGH = 1ull << 40 };
 
 struct list {
 	struct list *next, *prev;
@@ -49,6 +52,14 @@ struct account {
 	uint16_t u16;
 	int (*fn)(int);
 	struct list links;
+	enum shade shade;
+	enum mask mask;
+	bool bit : 1;
+	enum color few : 4;
+	long long swide : 37;
+	char flex[0]; /* as long as one likes */
+	unsigned char bytes[8];
+	struct account **pp;
 };
 
 /* A packed bit field over a byte boundary at the end. */
@@ -94,10 +105,12 @@ struct inputs {
 	int32_t n;  /* a long in 4 bytes */
 	uint32_t spare;
 	struct pair pair;
+	enum shade sh;
+	enum mask em;
 	uint64_t tail;
 };
 
-enum { N_INPUTS = 14 };
+enum { N_INPUTS = 16 };
 
 struct fake {
 	struct cul_mem mem; /* reads `image` and the rest of its pages, faults elsewhere */

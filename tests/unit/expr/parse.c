@@ -258,7 +258,10 @@ static void names(void **state)
 	assert_type("typed_fn", "int (int)");
 	assert_type("typed_fn == acct.fn", "int");
 	assert_type("acct.name", "char [16]");
-	assert_type("BLUE", "enum color");
+	assert_type("BLUE", "int");
+	assert_type("DAZZLING", "enum shade");
+	assert_type("LOW", "int");
+	assert_type("HIGH", "enum mask");
 	assert_type("per_cpu_account.refs", "int");
 	/* a ? b:c is a condition unless b:c is a name; brackets and no pending ? make it a name. */
 	assert_type("i?counter:u", "unsigned int");

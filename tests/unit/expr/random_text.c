@@ -47,8 +47,11 @@ static void leaf(struct cul_str *out, uint64_t *seed)
 		"acct.sbig", "acct.arr[2]", "acct.grid[1][2]", "acct.on", "acct.col", "acct.s8",
 		"acct.u8", "acct.u16", "p->refs", "p->b", "p->next->col", "q->refs", "q->wide",
 		"tight.x", "tight.y", "table[3]", "comm[1]", "*acct.str", "GREEN", "BLUE",
-		"*(int *)&pid_max", "p->next->next->refs", "*(short *)ul", "pair.tag", "pair.odd",
-		"pair.x", "pair.y", "pair.end[0]", "(caller == do_fork)"};
+		"*(int *)&pid_max", "sh", "em", "DIM", "DAZZLING", "HIGH", "acct.shade",
+		"acct.mask", "acct.bit", "acct.few", "acct.swide", "acct.bytes[3]", "p->flex[9]",
+		"(*acct.pp)->refs", "q->few", "p->swide", "(acct.fn == do_fork)", "(&acct)[1].b",
+		"*p->grid[1]", "!acct.next", "p->next->next->refs", "*(short *)ul", "pair.tag",
+		"pair.odd", "pair.x", "pair.y", "pair.end[0]", "(caller == do_fork)"};
 	static const char *const suffixes[] = {"", "", "u", "L", "ul", "ll"};
 
 	if (below(seed, 3))
@@ -62,7 +65,7 @@ static void string_test(struct cul_str *out, uint64_t *seed)
 {
 	static const char *const strings[] = {"comm", "pair.end", "acct.name", "q->name",
 		"filename", "acct.str", "text", "p->next->next->name", "(char *)ul",
-		"acct.next->name"};
+		"acct.next->name", "acct.bytes", "q->flex", "(*acct.pp)->name", "(u8 *)acct.str"};
 	static const char *const ops[] = {"==", "!=", "~"};
 	static const char *const literals[] = {"", "savings", "saving", "savingss", "sav*", "*",
 		"kworker/1:2", "kworker/1:2*", "kwork*", "sixteen letters!", "sixteen letters!!",
@@ -146,7 +149,8 @@ static void binary(struct cul_str *out, uint64_t *seed, int depth)
 static void unary(struct cul_str *out, uint64_t *seed, int depth)
 {
 	static const char *const ops[] = {"-", "~", "!", "+", "(int)", "(unsigned)", "(u8)", "(s8)",
-		"(u16)", "(short)", "(long)", "(u64)", "(bool)", "(enum color)", "(unsigned long)"};
+		"(u16)", "(short)", "(long)", "(u64)", "(bool)", "(enum color)", "(enum shade)",
+		"(enum mask)", "(s16)", "(char)", "(unsigned long)"};
 
 	cul_str_addf(out, "%s(", ops[below(seed, LENGTH(ops))]);
 	random_text(out, seed, depth - 1);
@@ -207,6 +211,8 @@ void random_world(struct fake *f, uint64_t *seed)
 	f->in.pair.x = edge(seed) & 31;
 	f->in.pair.y = (int)(edge(seed) & 63) - 32;
 	f->in.pair.end[0] = (char)edge(seed);
+	f->in.sh = (enum shade)edge(seed);
+	f->in.em = (enum mask)edge(seed);
 	if (!below(seed, 4))
 		f->in.q = NULL;
 	if (!below(seed, 4))
@@ -224,4 +230,9 @@ void random_world(struct fake *f, uint64_t *seed)
 	f->image->other.refs = (int)edge(seed);
 	f->image->other.wide = edge(seed) & 0xffffffffff;
 	f->image->counter = (int)edge(seed);
+	a->shade = (enum shade)edge(seed);
+	a->mask = (enum mask)edge(seed);
+	a->few = (enum color)((int)(edge(seed) & 15) - 8);
+	a->bit = below(seed, 2);
+	a->swide = (int64_t)(edge(seed) << 27) >> 27;
 }
