@@ -338,11 +338,30 @@ static void memory_may_run_out(void **state)
 	}
 }
 
+/* A comparison with the longest string that there is room for. */
+static const char *longest(void)
+{
+	static char text[600];
+
+	for (int len = 512; len > 0; len--) {
+		snprintf(text, sizeof(text), "name != \"%0*d\"", len, 0);
+		own.options.condition = text;
+		if (!generate(OWN_PLAIN, true)) {
+			assert_in_range(len, 250, 511);
+			return text;
+		}
+		assert_non_null(strstr(err.text, "stack of a filter"));
+	}
+	fail_msg("none");
+	return NULL;
+}
+
 /* The kernel's verifier takes what was made, in every program that it can stand in. */
 static void the_verifier_takes_it(void **state)
 {
-	static const char *const conditions[] = {"n > 1 && ret < 0", "p->a == 3 && dur > 5",
-		"comm ~ \"s*\" && name ~ \"/etc/*\" && ret == -2", "n / pid > 0 || ret % n == 1"};
+	const char *const conditions[] = {"n > 1 && ret < 0", "p->a == 3 && dur > 5",
+		"comm ~ \"s*\" && name ~ \"/etc/*\" && ret == -2", "n / pid > 0 || ret % n == 1",
+		longest()};
 	static const enum cul_probe_template templates[] = {
 		CUL_TEMPLATE_ENTRY, CUL_TEMPLATE_RETURN, CUL_TEMPLATE_BEFORE, CUL_TEMPLATE_AFTER};
 	struct cul_probe_program_config config = {.n_sites = 1,
@@ -367,7 +386,7 @@ static void the_verifier_takes_it(void **state)
 		skip();
 	}
 	own.options.args = "n, *p, ret, caller, comm";
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
 		own.options.condition = conditions[i];
 		if (generate(OWN_PLAIN, true))
 			fail_msg("%s", err.text);
