@@ -20,13 +20,15 @@
 
 #include <bpf/bpf.h>
 
+#include "generated.h"
 #include "program.h"
 #include "worlds.h"
 
 enum { SETS = 24, MOST_TOLD = 10, LOG_TAIL = 1500 };
 
 struct tally {
-	uint64_t expressions, refused, runs, faults, unknown, parts, addresses, gates, bad;
+	uint64_t expressions, refused, runs, faults, unknown, parts, addresses, gates, generated,
+		bad;
 };
 
 /* One expression in one shape. */
@@ -366,6 +368,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	r = worlds_new(&w);
+	if (!r)
+		r = generated_new();
 	if (r) {
 		fprintf(stderr, "expr-differential: no BPF here: %s\n", strerror(-r));
 		return 2;
@@ -374,13 +378,19 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (only)
 		try_one(&w, &n, only, text);
-	for (end = start + seconds * 1000; !only && now_ms() < end;)
+	if (only && !text)
+		n.bad += !generated_try(only, SETS, &n.generated);
+	for (end = start + seconds * 1000; !only && now_ms() < end;) {
 		try_one(&w, &n, random_next(&seed), text);
+		if (!text && n.bad < MOST_TOLD)
+			n.bad += !generated_try(random_next(&seed), SETS / 2, &n.generated);
+	}
 	printf("%" PRIu64 " expressions (%" PRIu64 " shapes refused by the compiler, %" PRIu64
 	       " in parts, %" PRIu64 " addresses, %" PRIu64 " gates), %" PRIu64 " runs (%" PRIu64
-	       " fail, %" PRIu64 " left out), %" PRIu64 " wrong\n",
+	       " fail, %" PRIu64 " left out), %" PRIu64 " of probes' code, %" PRIu64 " wrong\n",
 		n.expressions, n.refused, n.parts, n.addresses, n.gates, n.runs, n.faults,
-		n.unknown, n.bad);
+		n.unknown, n.generated, n.bad);
+	generated_free();
 	worlds_free(&w);
 	return n.bad || !n.runs ? 1 : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Any bytes as BTF, and then the same bytes as BTF split from those. Every type that a name leads
- * to is walked for a few steps.
+ * to is walked for a few steps. A search for a member is bounded, at 65536 of them (sym/type.c):
+ * that of all types that lead to one another is bounded here.
  */
 #include <linux/btf.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static unsigned steps; /* that are left for this input */
+
 static void walk(const struct cul_type *t, unsigned depth)
 {
 	const struct cul_type *to;
@@ -19,8 +22,9 @@ static void walk(const struct cul_type *t, unsigned depth)
 	struct cul_member m;
 	struct cul_error err;
 
-	if (!t || depth > 4)
+	if (!t || depth > 4 || !steps)
 		return;
+	steps--;
 	cul_type_print(&text, t);
 	cul_str_free(&text);
 	cul_type_member(t, "x", &m, &err);
@@ -62,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cul_btf *base = NULL, *btf = NULL;
 	struct cul_error err;
 
+	steps = 1000;
 	if (cul_btf_parse(data, size, NULL, &base, &err) == 0)
 		ask(base, data, size);
 	if (base && cul_btf_parse(data, size, base, &btf, &err) == 0)
