@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cul_btf *base = NULL, *btf = NULL;
 	struct cul_error err;
 
-	steps = 1000;
+	steps = 50;
 	if (cul_btf_parse(data, size, NULL, &base, &err) == 0)
 		ask(base, data, size);
 	if (base && cul_btf_parse(data, size, base, &btf, &err) == 0)
