@@ -5,12 +5,30 @@
 #include <inttypes.h>
 #include <string.h>
 
+/*
+ * Whether the code, decoded from its beginning, has an instruction at `addr`; else `*at` is where
+ * that begins whose inside it is. Beyond what is no instruction, and beyond a breakpoint, which
+ * another probe may have put there, nothing is certain, and it is true.
+ */
+static bool begins_there(
+	const struct cul_arch *arch, const struct cul_code *code, uint64_t addr, uint64_t *at)
+{
+	struct cul_insn insn;
+
+	for (*at = code->addr; *at < addr; *at += insn.len)
+		if (arch->decode(code, *at, &insn) || insn.flow == CUL_FLOW_TRAP)
+			return true;
+		else if (insn.len > addr - *at)
+			return false;
+	return true;
+}
+
 int cul_instruction_at(struct cul_scope *scope, const struct cul_arch *arch,
 	const struct cul_site *site, bool user, struct cul_insn *out, struct cul_error *err)
 {
-	enum { LONGEST = 16, ROOM = 4096 };
+	enum { LONGEST = 16, ROOM = 32768 };
 	uint8_t bytes[ROOM];
-	uint64_t start;
+	uint64_t start, before;
 	bool from_entry;
 	struct cul_code code = {.bytes = bytes};
 	int r;
@@ -22,6 +40,12 @@ int cul_instruction_at(struct cul_scope *scope, const struct cul_arch *arch,
 			"the instruction at %s+0x%" PRIx64 " cannot be read; run as root",
 			site->symbol, site->offset);
 	code.addr = start;
+	if (from_entry && !begins_there(arch, &code, site->addr, &before))
+		return cul_fail(err, -EILSEQ,
+			"no instruction begins at %s+0x%" PRIx64
+			": it is inside the one at %s+0x%" PRIx64,
+			site->symbol, site->offset, site->symbol,
+			site->offset - (site->addr - before));
 	r = arch->decode(&code, site->addr, out);
 	if (r == -EILSEQ)
 		return cul_fail(err, r, "no instruction begins at %s+0x%" PRIx64, site->symbol,

@@ -9,7 +9,7 @@
 #include "expr/scope.h"
 #include "sym/sites.h"
 
-/* -ENODATA when its bytes cannot be read, -EILSEQ when they are none. */
+/* -ENODATA when its bytes cannot be read, -EILSEQ when they are none, or none begins there. */
 int cul_instruction_at(struct cul_scope *scope, const struct cul_arch *arch,
 	const struct cul_site *site, bool user, struct cul_insn *out, struct cul_error *err);
 

@@ -41,8 +41,8 @@ static int plan_instruction(struct cul_probe_run *run, size_t i, struct cul_erro
 	r = cul_instruction_at(run->scope, run->arch, site, run->pid != 0, &insn, &why);
 	if (!r)
 		run->insn = insn;
-	else if (run->after)
-		return cul_fail(err, r, "%s", why.text);
+	else if (run->after || (r == -EILSEQ && run->pid))
+		return cul_fail(err, r, "%s", why.text); /* nobody but us keeps a process from it */
 	else
 		r = 0;
 	if (!r && run->after)
