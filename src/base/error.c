@@ -56,6 +56,11 @@ int cul_error_prefix(struct cul_error *err, const char *fmt, ...)
 	return err->code;
 }
 
+static bool has_near(const struct cul_error *err)
+{
+	return strstr(err->text, "nearest: ") || strstr(err->text, "did you mean ");
+}
+
 int cul_fail_both(
 	struct cul_error *err, const struct cul_error *process, const struct cul_error *kernel)
 {
@@ -63,9 +68,11 @@ int cul_fail_both(
 		  theirs = (int)strcspn(kernel->text, "\n");
 	const char *near = strstr(kernel->text, "nearest: ");
 
+	if (!strcmp(process->text, kernel->text) || (!near && has_near(process)))
+		return cul_fail(err, -ENOENT, "%s", process->text);
 	if (near)
-		return cul_fail(err, -ENOENT, "%.*s; not in the kernel either; there %s", mine,
-			process->text, near);
+		return cul_fail(err, -ENOENT, "%.*s; not in the kernel either; there %.*s", mine,
+			process->text, (int)strcspn(near, "\n"), near);
 	return cul_fail(err, -ENOENT, "%.*s; and %.*s", mine, process->text, theirs, kernel->text);
 }
 

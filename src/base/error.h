@@ -37,7 +37,8 @@ int cul_error_prefix(struct cul_error *err, const char *fmt, ...)
 
 /*
  * -ENOENT: what a user named is not in a process, nor in the kernel. Of the kernel, which was less
- * likely meant, it is said what comes near, or else what it said. First lines alone.
+ * likely meant, it is said what comes near; or else what it said, unless the process has something
+ * near or they say the same. First lines alone, where it is two.
  */
 int cul_fail_both(
 	struct cul_error *err, const struct cul_error *process, const struct cul_error *kernel);

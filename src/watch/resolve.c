@@ -4,6 +4,7 @@
  * process's, the command's), and how far the command has to run before its
  * variables are there.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "sym/maps.h"
 #include "sys/process.h"
@@ -269,11 +271,33 @@ static int resolve_command(struct cul_watch_run *run, struct cul_error *err)
 	return r;
 }
 
+/* What each target begins with is a name of the command's: what is missing is behind it. */
+static bool names_are_known(struct cul_watch_run *run)
+{
+	const struct cul_expr_env *env = run->scope ? cul_scope_env(run->scope) : NULL;
+	struct cul_name found;
+
+	for (size_t i = 0; env && i < run->options->n_targets; i++) {
+		const char *text = run->options->targets[i];
+		size_t n = 0;
+		cul_autofree char *name = NULL;
+
+		while (isalnum((unsigned char)text[n]) || (text[n] && strchr("_:", text[n])))
+			n++;
+		name = cul_strndup(text, n);
+		if (!name || !n || env->name(env->data, name, &found, NULL))
+			return false;
+	}
+	return env != NULL;
+}
+
 /* Not the command's: perhaps the kernel's, watched while the command runs. */
 static int fall_back_to_kernel(struct cul_watch_run *run, struct cul_error *err)
 {
 	struct cul_error kernel = {0}, process;
 
+	if (names_are_known(run))
+		return err->code;
 	forget_targets(run);
 	cul_scope_free(run->scope);
 	run->scope = NULL;

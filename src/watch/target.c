@@ -194,6 +194,14 @@ static uint64_t likely_size(uint64_t room, bool exact)
 	return size;
 }
 
+static bool is_function(struct cul_scope *scope, const char *name)
+{
+	const struct cul_expr_env *env = cul_scope_env(scope);
+	struct cul_name found;
+
+	return !env->name(env->data, name, &found, NULL) && found.kind == CUL_NAME_FUNCTION;
+}
+
 static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, struct cul_error *err)
 {
 	static const char *const types[] = {[1] = "char", [2] = "short", [4] = "int", [8] = "long"};
@@ -207,6 +215,11 @@ static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, st
 		snprintf(bound, sizeof(bound), " (it has %s%" PRIu64 ")", exact ? "" : "at most ",
 			room);
 	/* Not -ENODATA, as of a name that is not found for want of debug information. */
+	if (is_function(scope, t->source))
+		return cul_fail(err, -EINVAL,
+			"%.100s is a function; --exec watches who executes it, and `culprit probe "
+			"%.100s` shows its calls",
+			t->source, t->source);
 	return cul_fail(err, -EINVAL,
 		"%.100s has no type here (no BTF or DWARF describes it); say how many bytes%s: "
 		"%.100s:%" PRIu64 ", or give a type: *(%s *)&%.100s, or the file that has its "
