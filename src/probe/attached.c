@@ -49,6 +49,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		.pid = run->pid,
 		.children = run->inherits,
 		.only_pid = run->only_pid,
+		.only_cpus = run->options->cpus,
 		.took_ns = run->attach_ns,
 	};
 	size_t counts[KINDS] = {0}, first = 0;

@@ -40,8 +40,9 @@ struct cul_probe_attached {
 	const char *process;
 	int only_pid; /* the kernel's functions, called by this process and its children to come; 0:
 			 by all */
-	uint64_t took_ns; /* attaching */
-	const char *note; /* what it does not see; NULL */
+	const char *only_cpus; /* calls on these alone, as the user wrote them; NULL: on all */
+	uint64_t took_ns;      /* attaching */
+	const char *note;      /* what it does not see; NULL */
 };
 
 struct cul_probe_arg {

@@ -52,6 +52,8 @@ int cul_json_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 		cul_json_int(o, "only_pid", a->only_pid);
 	if (a->pid || a->only_pid)
 		cul_json_string(o, "process", a->process);
+	if (a->only_cpus)
+		cul_json_string(o, "only_cpus", a->only_cpus);
 	cul_json_time(o, "took", a->took_ns);
 	if (a->note)
 		cul_json_string(o, "note", a->note);

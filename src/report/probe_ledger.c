@@ -96,6 +96,7 @@ static void add_probed(struct cul_text_sink *t, const struct cul_probe_loss *l)
 		l->ran_ns % 1000000000 / 100000000, p->n_sites, cul_text_plural(p->n_sites));
 	if (p->pid)
 		cul_text_say(t, CUL_INK_PLAIN, "in process %d", p->pid);
+	cul_text_probe_cpus(t);
 	cul_str_add(&t->lines.text, ",");
 }
 

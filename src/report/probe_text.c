@@ -127,19 +127,29 @@ static void add_refused(struct cul_text_sink *t, const struct cul_probe_attached
 	cul_lines_end(&t->lines);
 }
 
+void cul_text_probe_cpus(struct cul_text_sink *t)
+{
+	const char *cpus = t->probe.only_cpus;
+
+	if (cpus)
+		cul_text_say(t, CUL_INK_PLAIN, "on CPU%s %s", strpbrk(cpus, ",-") ? "s" : "", cpus);
+}
+
 int cul_text_probe_attached(struct cul_sink *s, const struct cul_probe_attached *a)
 {
 	struct cul_text_sink *t = (struct cul_text_sink *)s;
 	char took[CUL_TEXT_TIME];
 
 	free(t->probe.spec);
+	free(t->probe.only_cpus);
 	t->probe = (struct cul_text_probe){.spec = cul_strdup(a->spec),
+		.only_cpus = a->only_cpus ? cul_strdup(a->only_cpus) : NULL,
 		.n_functions = a->n_functions,
 		.n_sites = a->n_sites,
 		.returns = a->returns,
 		.pid = a->pid,
 		.only_pid = a->only_pid};
-	if (!t->probe.spec)
+	if (!t->probe.spec || (a->only_cpus && !t->probe.only_cpus))
 		return -ENOMEM;
 	cul_lines_begin(&t->lines, 0, 2);
 	word(t, CUL_INK_PLAIN, "probing");
@@ -147,6 +157,7 @@ int cul_text_probe_attached(struct cul_sink *s, const struct cul_probe_attached 
 	add_coverage(t, a);
 	add_methods(t, a);
 	add_scope(t, a);
+	cul_text_probe_cpus(t);
 	if (a->returns) {
 		cul_str_add(&t->lines.text, ",");
 		cul_text_say(

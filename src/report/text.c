@@ -114,6 +114,7 @@ static void text_free(struct cul_sink *s)
 	cul_cell_free(&t->cell);
 	free(t->target);
 	free(t->probe.spec);
+	free(t->probe.only_cpus);
 	for (size_t i = 0; i < t->unnamed.len; i++)
 		free(t->unnamed.data[i]);
 	free(t->unnamed.data);

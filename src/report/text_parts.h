@@ -14,7 +14,7 @@ enum { CUL_TEXT_TIME = 48, CUL_TEXT_LABEL = 7, CUL_TEXT_ROWS_MOST = 50 };
 
 /* What the ledger of a probe needs of its beginning and of what was shown since. */
 struct cul_text_probe {
-	char *spec;
+	char *spec, *only_cpus; /* NULL: all */
 	size_t n_functions, n_sites;
 	bool returns;
 	int pid, only_pid;
@@ -104,6 +104,8 @@ int cul_text_watch_hit(struct cul_sink *s, const struct cul_watch_hit *hit);
 int cul_text_watch_behind(struct cul_sink *s, const struct cul_watch_behind *behind);
 int cul_text_watch_writers(struct cul_sink *s, const struct cul_watch_writer *w, size_t n);
 int cul_text_watch_loss(struct cul_sink *s, const struct cul_watch_loss *loss);
+/* "on CPUs 0-3", where they were chosen. */
+void cul_text_probe_cpus(struct cul_text_sink *t);
 int cul_text_probe_attached(struct cul_sink *s, const struct cul_probe_attached *a);
 int cul_text_probe_call(struct cul_sink *s, const struct cul_probe_call *call);
 int cul_text_probe_rate(struct cul_sink *s, const struct cul_probe_rate *rates, size_t n);

@@ -163,6 +163,7 @@ static int play_many(struct cul_sink *s)
 		.returns = true,
 		.took_ns = 412000000,
 		.only_pid = 812,
+		.only_cpus = "0-3,8",
 		.process = "nginx",
 		.note = "arguments of functions in tcp_bbr are not typed: it has no BTF"};
 	static const struct cul_probe_arg diff[] = {
