@@ -63,7 +63,7 @@ int cul_inject_parse(const char *text, struct cul_inject *out, struct cul_error 
 			rest += strspn(rest, " \t");
 	}
 	if (!rest || *rest || every < 1)
-		return cul_fail(err, -EINVAL,
+		return cul_fail_usage(err, -EINVAL,
 			"--inject %s: write a number or an error, such as -EIO, and perhaps how "
 			"often: '-EIO,EVERY 3'",
 			text);

@@ -172,6 +172,9 @@ static int explain_load(int code, struct cul_error *err)
 		return cul_fail(err, code,
 			"loading BPF maps: %s; run as root, or give CAP_BPF and CAP_PERFMON",
 			cul_strerror(code));
+	if (code == -EMFILE || code == -ENFILE)
+		return cul_fail(
+			err, code, "loading BPF maps: too many open files; raise `ulimit -n`");
 	return cul_fail(err, code, "loading BPF maps: %s; `culprit doctor` tells what is missing",
 		cul_strerror(code));
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,6 +51,27 @@ static void become(char *const *argv, int go, int report)
 	if (write(report, &code, sizeof(code)) != sizeof(code))
 		_exit(126);
 	_exit(127);
+}
+
+static int explain_exec(const char *program, int code, struct cul_error *err)
+{
+	struct stat st;
+
+	if (code == EACCES && !stat(program, &st) && S_ISDIR(st.st_mode))
+		return cul_fail(err, -code, "%s: is a directory, not a program", program);
+	if (code == EACCES && !stat(program, &st) && !(st.st_mode & 0111))
+		return cul_fail(err, -code,
+			"%s: is not executable; chmod +x, or name its interpreter too", program);
+	if (code == ENOENT && !access(program, F_OK))
+		return cul_fail(err, -code,
+			"%s: its interpreter is missing: what its first line, or the program "
+			"itself, names",
+			program);
+	if (code == ENOEXEC)
+		return cul_fail(err, -code,
+			"%s: is no program of this machine, nor a script that begins with #!",
+			program);
+	return cul_fail(err, -code, "%s: %s", program, cul_strerror(code));
 }
 
 /* Waits for the next stop; the wait status, or a negative errno. */
@@ -166,7 +188,7 @@ int cul_child_start(char *const *argv, struct cul_child *out, struct cul_error *
 	if (r && c.pid > 0)
 		put_down(c.pid);
 	if (r && read(report[0], &code, sizeof(code)) == sizeof(code))
-		r = cul_fail(err, -code, "%s: %s", argv[0], cul_strerror(code));
+		r = explain_exec(argv[0], code, err);
 	else if (r)
 		cul_fail(err, r, "starting %s under trace: %s%s", argv[0], cul_strerror(r),
 			r == -EPERM ? " (is culprit itself traced, as by strace -f or gdb?)" : "");

@@ -81,8 +81,7 @@ int cul_cpus_parse(const char *list, struct cul_cpus *out, struct cul_error *err
 		if (!r && last < first)
 			r = -EINVAL;
 		if (r == -ERANGE)
-			return cul_fail(
-				err, r, "CPU list '%s': CPUs go up to %d", list, CUL_MAX_CPUS - 1);
+			return cul_fail(err, r, "CPUs go up to %d", CUL_MAX_CPUS - 1);
 		if (r)
 			break;
 		for (int cpu = first; cpu <= last; cpu++)
@@ -92,8 +91,7 @@ int cul_cpus_parse(const char *list, struct cul_cpus *out, struct cul_error *err
 		s++;
 	}
 	if (r || (*s && *s != '\n'))
-		return cul_fail(
-			err, -EINVAL, "CPU list '%s' is not of the form 0-3,8 (see '%s')", list, s);
+		return cul_fail(err, -EINVAL, "not a list of CPUs, such as 0-3,8");
 	*out = set;
 	return 0;
 }
@@ -107,7 +105,7 @@ static int from_file(const char *path, struct cul_cpus *out, struct cul_error *e
 		return cul_fail(err, -errno, "%s: %s", path, cul_strerror(errno));
 	if (!fgets(line, sizeof(line), f))
 		return cul_fail(err, -EIO, "%s is empty", path);
-	return cul_cpus_parse(line, out, err);
+	return cul_cpus_parse(line, out, err) ? cul_error_prefix(err, "%s", path) : 0;
 }
 
 int cul_cpus_online(struct cul_cpus *out, struct cul_error *err)
@@ -127,7 +125,7 @@ int cul_cpus_named(const char *list, struct cul_cpus *out, struct cul_error *err
 	int r = cul_cpus_parse(list, &named, &why);
 
 	if (r)
-		return cul_fail_usage(err, r, "--cpu: %s", why.text);
+		return cul_fail_usage(err, r, "--cpu %s: %s", list, why.text);
 	r = cul_cpus_online(&online, err);
 	if (r)
 		return r;

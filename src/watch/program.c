@@ -160,6 +160,10 @@ static int explain_load(int code, struct cul_error *err)
 			"report the "
 			"kernel's version",
 			cul_strerror(code));
+	case -EMFILE:
+	case -ENFILE:
+		return cul_fail(err, code,
+			"loading the BPF program: too many open files; raise `ulimit -n`");
 	default:
 		return cul_fail(err, code,
 			"loading the BPF program: %s; `culprit doctor` tells what is missing",

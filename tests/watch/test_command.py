@@ -81,8 +81,14 @@ def not_found():
     text = fails("x", "--", "no-such-program-anywhere")
     check("no-such-program-anywhere" in text and "No such file" in text, text)
     text = fails("x", "--", str(plain))
-    check("plain" in text and "Permission denied" in text, text)
-    fails("x", "--", scratch)
+    check("plain: is not executable" in text, text)
+    text = fails("x", "--", scratch)
+    check("is a directory" in text, text)
+    orphan = pathlib.Path(scratch, "orphan")
+    orphan.write_text("#!/no/such/interpreter\n")
+    orphan.chmod(0o755)
+    text = fails("x", "--", str(orphan))
+    check("orphan: its interpreter is missing" in text, text)
 
 
 @test("command: standard input and output are its own")

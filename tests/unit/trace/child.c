@@ -158,6 +158,7 @@ static void what_cannot_be_started_is_told(void **state)
 	assert_int_equal(cul_child_start(missing, &c, &err), -ENOENT);
 	assert_string_equal(err.text, "/nonexistent: No such file or directory");
 	assert_int_equal(cul_child_start(directory, &c, &err), -EACCES);
+	assert_string_equal(err.text, "/: is a directory, not a program");
 	cul_sys_fail_once(CUL_SYS_PTRACE, 0, EPERM);
 	assert_int_equal(cul_child_start(shell("exit 0"), &c, &err), -EPERM);
 	assert_non_null(strstr(err.text, "starting /bin/sh under trace"));
