@@ -167,7 +167,6 @@ int cul_parse_duration(const char *s, uint64_t *ns)
 		const char *suffix;
 		double scale;
 	} units[] = {
-		{"", 1e9},
 		{"s", 1e9},
 		{"ms", 1e6},
 		{"us", 1e3},

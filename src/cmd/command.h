@@ -75,11 +75,13 @@ const char **cul_cmd_list(const struct cul_command *command, char **argv);
 struct cul_output {
 	struct cul_sink *sink;
 	FILE *file; /* NULL: no recording */
+	const char *path;
 };
 
 int cul_output_open(struct cul_output *output, enum cul_output_format format, const char *path,
 	struct cul_error *err);
-void cul_output_close(struct cul_output *output);
+/* `err`: what ended the run, or NULL; the name of the recording comes before it, if that failed. */
+void cul_output_close(struct cul_output *output, struct cul_error *err);
 
 /*
  * From here on the first SIGINT, SIGTERM or SIGHUP makes `*fd` readable and a second one kills as

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/command.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report/escape.h"
 #include "sys/cut.h"
@@ -83,15 +85,38 @@ static void nothing(int signal)
 {
 }
 
+/*
+ * A standard descriptor that was closed for us is not to be that of the next file we open, which
+ * our words would then go to. Reading from or writing to what stands there instead fails; commands
+ * that we start find it closed.
+ */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Writes fail instead of ending us. A handler and not SIG_IGN: children inherit the default. */
+static void survive_writes(void)
+{
+	const struct sigaction ignore = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL); /* ulimit -f */
+}
+
 int cul_cmd_main(const struct cul_command *const *all, char **argv)
 {
-	/* A handler instead of SIG_IGN: writes fail with EPIPE, but children inherit the default.
-	 */
-	const struct sigaction ignore = {.sa_handler = nothing, .sa_flags = SA_RESTART};
 	const struct cul_command *command;
 	const char *name = argv[0] ? argv[1] : NULL;
 
-	sigaction(SIGPIPE, &ignore, NULL);
+	keep_standard_descriptors();
+	survive_writes();
 	if (!name) {
 		cul_cmd_show_overview(all, stderr);
 		return CUL_EXIT_USAGE;

@@ -22,7 +22,7 @@ static int examine(bool json, const char *path)
 	if (r < 0)
 		return cul_cmd_fail(&cul_cmd_doctor, &err);
 	r = cul_doctor_run(output.sink, &err);
-	cul_output_close(&output);
+	cul_output_close(&output, &err);
 	return r < 0 && r != -EPIPE ? cul_cmd_fail(&cul_cmd_doctor, &err) : CUL_EXIT_OK;
 }
 

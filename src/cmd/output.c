@@ -31,6 +31,7 @@ int cul_output_open(struct cul_output *output, enum cul_output_format format, co
 	int r;
 
 	memset(output, 0, sizeof(*output));
+	output->path = path;
 	if (path) {
 		r = cul_stream_create(path, &output->file, err);
 		if (r < 0)
@@ -41,12 +42,14 @@ int cul_output_open(struct cul_output *output, enum cul_output_format format, co
 		output->sink = cul_tee_sink_new(output->sink, cul_json_sink_new(output->file));
 	if (output->sink)
 		return 0;
-	cul_output_close(output);
+	cul_output_close(output, NULL);
 	return cul_fail(err, -ENOMEM, "%s", cul_strerror(ENOMEM));
 }
 
-void cul_output_close(struct cul_output *output)
+void cul_output_close(struct cul_output *output, struct cul_error *err)
 {
+	if (output->file && ferror(output->file) && err)
+		cul_error_prefix(err, "%s", output->path);
 	cul_sink_free(output->sink);
 	if (output->file)
 		fclose(output->file);

@@ -203,7 +203,7 @@ static int set(void *request, int id, const char *value)
 		return cul_value_duration(&cul_cmd_probe, "for", value, &p->for_ns);
 	case OPT_DEBUG:
 		r->debug[r->n_debug++] = value;
-		return 0;
+		return cul_value_path(&cul_cmd_probe, "debug", value);
 	case OPT_OUTPUT:
 		r->output = value;
 		return 0;
@@ -359,7 +359,7 @@ static int probe(struct request *r)
 	}
 	result = cul_probe_run(&r->probe, output.sink, &outcome, &err);
 	cul_progress_end(progress);
-	cul_output_close(&output);
+	cul_output_close(&output, &err);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_probe, &err) : CUL_EXIT_OK;
 }
 

@@ -80,9 +80,17 @@ static void free_progress(struct cul_progress *p)
 	free(p);
 }
 
+/* A line can be taken back there. */
+static bool is_screen(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
 struct cul_progress *cul_progress_start(void)
 {
-	struct cul_progress *p = isatty(STDERR_FILENO) ? cul_calloc(1, sizeof(*p)) : NULL;
+	struct cul_progress *p = is_screen() ? cul_calloc(1, sizeof(*p)) : NULL;
 	pthread_condattr_t attr;
 	sigset_t all, before;
 	int r;

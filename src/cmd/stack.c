@@ -129,13 +129,13 @@ static int set(void *request, int id, const char *value)
 		return set_methods(r, value);
 	case OPT_EXE:
 		r->stack.exe = value;
-		return 0;
+		return cul_value_path(&cul_cmd_stack, "exe", value);
 	case OPT_SYSROOT:
 		r->stack.sysroot = value;
-		return 0;
+		return cul_value_path(&cul_cmd_stack, "sysroot", value);
 	case OPT_DEBUG:
 		r->debug[r->n_debug++] = value;
-		return 0;
+		return cul_value_path(&cul_cmd_stack, "debug", value);
 	case OPT_OUTPUT:
 		r->output = value;
 		return 0;
@@ -224,7 +224,7 @@ static int stack(struct request *r)
 	}
 	result = cul_stack_run(&r->stack, output.sink, &err);
 	cul_progress_end(progress);
-	cul_output_close(&output);
+	cul_output_close(&output, &err);
 	return result < 0 ? cul_cmd_fail(&cul_cmd_stack, &err) : CUL_EXIT_OK;
 }
 

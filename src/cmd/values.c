@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cul_value_bad(const struct cul_command *command, const char *option, const char *value,
 	const char *wanted)
@@ -23,14 +24,24 @@ int cul_value_pid(const struct cul_command *command, const char *value, pid_t *p
 	return 0;
 }
 
+int cul_value_path(const struct cul_command *command, const char *option, const char *value)
+{
+	struct cul_error err = {0};
+
+	if (!access(value, R_OK))
+		return 0;
+	cul_fail(&err, -errno, "--%s %s: %s", option, value, cul_strerror(errno));
+	return cul_cmd_fail(command, &err);
+}
+
 int cul_value_duration(
 	const struct cul_command *command, const char *option, const char *value, uint64_t *ns)
 {
 	uint64_t n;
 
 	if (cul_parse_duration(value, &n) < 0 || n == 0)
-		return cul_value_bad(
-			command, option, value, "not a duration; write 10s, 250ms, 5m");
+		return cul_value_bad(command, option, value,
+			"not a duration with its unit; write 10s, 250ms, 5m");
 	*ns = n;
 	return 0;
 }

@@ -19,6 +19,9 @@ int cul_value_bad(const struct cul_command *command, const char *option, const c
 
 int cul_value_pid(const struct cul_command *command, const char *value, pid_t *pid);
 
+/* A file or directory that is there. It is CUL_EXIT_FAILED when it is not. */
+int cul_value_path(const struct cul_command *command, const char *option, const char *value);
+
 /* More than nothing, in nanoseconds. */
 int cul_value_duration(
 	const struct cul_command *command, const char *option, const char *value, uint64_t *ns);

@@ -170,7 +170,7 @@ static int set(void *request, int id, const char *value)
 		return set_max_rate(r, value);
 	case OPT_DEBUG:
 		r->debug[r->n_debug++] = value;
-		return 0;
+		return cul_value_path(&cul_cmd_watch, "debug", value);
 	case OPT_OUTPUT:
 		r->output = value;
 		return 0;
@@ -232,7 +232,7 @@ static int watch(struct request *r)
 	}
 	result = cul_watch_run(&r->watch, output.sink, &outcome, &err);
 	cul_progress_end(progress);
-	cul_output_close(&output);
+	cul_output_close(&output, &err);
 	if (result < 0)
 		return cul_cmd_fail(&cul_cmd_watch, &err);
 	return outcome.violated ? CUL_EXIT_GUILTY : CUL_EXIT_OK;

@@ -48,6 +48,8 @@ int cul_stream_create(const char *path, FILE **out, struct cul_error *err)
 	cul_autoclose int fd = -1;
 	int r;
 
+	if (!*path)
+		return cul_fail(err, -EINVAL, "the name of the file to record to is empty");
 	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0 && errno == ELOOP)
 		return cul_fail(err, -ELOOP,

@@ -81,8 +81,8 @@ static void durations_have_units(void **state)
 		const char *text;
 		uint64_t ns;
 	} good[] = {{"10s", 10000000000u}, {"250ms", 250000000}, {"5us", 5000}, {"7ns", 7},
-		{"2m", 120000000000u}, {"1h", 3600000000000u}, {"0.5", 500000000},
-		{".5s", 500000000}, {"0", 0}};
+		{"2m", 120000000000u}, {"1h", 3600000000000u}, {"0.5s", 500000000},
+		{".5s", 500000000}, {"0s", 0}};
 	uint64_t ns = 77;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -91,8 +91,8 @@ static void durations_have_units(void **state)
 	}
 	ns = 77;
 	assert_int_equal(cul_parse_duration("1e30s", &ns), -ERANGE);
-	for (const char *const *s = (const char *const[]){"", "s", "-1s", "1 s", "1d", "0x10",
-		     "nan", "inf", NULL};
+	for (const char *const *s = (const char *const[]){"", "1", "0.5", "0", "s", "-1s", "1 s",
+		     "1d", "0x10", "nan", "inf", NULL};
 		*s; s++)
 		assert_int_equal(cul_parse_duration(*s, &ns), -EINVAL);
 	assert_int_equal(ns, 77);

@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,8 +127,8 @@ static void test_output(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(cul_output_open(&output, true, path, &err), 0);
 	assert_int_equal(output.sink->ops->watch_loss(output.sink, &loss), 0);
-	cul_output_close(&output);
-	cul_output_close(&output); /* does no harm */
+	cul_output_close(&output, NULL);
+	cul_output_close(&output, NULL); /* does no harm */
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_true(st.st_size > 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
@@ -134,6 +136,88 @@ static void test_output(void **state)
 	unlink(path);
 	assert_int_equal(cul_output_open(&output, false, "/no/such/file", &err), -ENOENT);
 	assert_string_equal(err.text, "/no/such/file: No such file or directory");
+}
+
+/* What main() does in a child with its standard output closed or limited; the exit status. */
+static int version_with(void (*spoil)(void))
+{
+	static const char *const argv[] = {"culprit", "version", NULL};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		spoil();
+		_exit(cul_cmd_main(all, (char **)argv));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void close_output(void)
+{
+	close(STDOUT_FILENO);
+}
+
+static void limit_output(void)
+{
+	const struct rlimit none = {0};
+	FILE *file = tmpfile();
+
+	dup2(fileno(file), STDOUT_FILENO);
+	setrlimit(RLIMIT_FSIZE, &none);
+}
+
+static void fill_output(void)
+{
+	int fd = open("/dev/full", O_WRONLY);
+
+	dup2(fd, STDOUT_FILENO);
+}
+
+static void test_output_that_takes_nothing(void **state)
+{
+	static void (*const spoils[])(void) = {close_output, limit_output, fill_output};
+
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		int status = version_with(spoils[i]);
+
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), CUL_EXIT_FAILED);
+	}
+}
+
+/* Not the next file that is opened is where our words go then. */
+static void test_closed_descriptors_stay_closed(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char *argv[] = {"culprit", "bake", "0", NULL};
+
+		close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		if (cul_cmd_main(all, argv) || open("/dev/null", O_RDWR) <= STDERR_FILENO)
+			_exit(1);
+		_exit(write(STDERR_FILENO, "x", 1) != -1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_recording_that_fails_is_named(void **state)
+{
+	const struct cul_watch_loss loss = {.command_status = -1};
+	struct cul_output output;
+	struct cul_error err = {0};
+
+	assert_int_equal(cul_output_open(&output, CUL_OUTPUT_JSON, "/dev/full", &err), 0);
+	assert_int_equal(output.sink->ops->watch_loss(output.sink, &loss), -ENOSPC);
+	cul_fail(&err, -ENOSPC, "it is full");
+	cul_output_close(&output, &err);
+	assert_string_equal(err.text, "/dev/full: it is full");
+	assert_int_equal(cul_output_open(&output, CUL_OUTPUT_JSON, "", &err), -EINVAL);
 }
 
 /* In a child: the first signal is told, the second kills. */
@@ -189,6 +273,9 @@ int main(void)
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_output),
+		cmocka_unit_test(test_output_that_takes_nothing),
+		cmocka_unit_test(test_closed_descriptors_stay_closed),
+		cmocka_unit_test(test_recording_that_fails_is_named),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_nohup),
 	};

@@ -95,7 +95,7 @@ static void test_all(void **state)
 	assert_int_equal(RUN("a", "--kernel", "-p", "812", "b", "--cpu=0-3", "--if", "ret < 0",
 				 "--args", "x, y", "--depth", "2", "--ret", "--diff", "--slow",
 				 "1ms", "--count", "7", "--stack", "both", "--maxactive", "64",
-				 "--for", "1.5s", "--debug", "x", "--debug", "y", "--json"),
+				 "--for", "1.5s", "--debug", "/", "--debug", "/dev", "--json"),
 		0);
 	assert_int_equal(fake.options.n_specs, 2);
 	assert_string_equal(fake.specs[1], "b");
@@ -111,8 +111,8 @@ static void test_all(void **state)
 	assert_int_equal(fake.options.view, CUL_VIEW_CALLS);
 	assert_true(fake.options.kernel && fake.options.returns && fake.options.diff);
 	assert_true(fake.options.want_kernel_stack && fake.options.want_user_stack);
-	assert_string_equal(fake.debug[0], "x");
-	assert_string_equal(fake.debug[1], "y");
+	assert_string_equal(fake.debug[0], "/");
+	assert_string_equal(fake.debug[1], "/dev");
 	assert_int_equal(RUN("f", "--inject", "-12, EVERY 3"), 0);
 	assert_string_equal(fake.options.inject, "-12, EVERY 3");
 	assert_int_equal(RUN("f", "--depth", "0", "--", "ls", "--ret"), 0);
@@ -197,7 +197,8 @@ static void test_usage(void **state)
 		{{"--ret"}, "no function; name one or more"},
 		{{"f", "--pid", "0"}, "not a process number"},
 		{{"f", "--for", "ten"}, "write 10s"},
-		{{"f", "--slow", "0"}, "not a duration"},
+		{{"f", "--slow", "1"}, "not a duration with its unit"},
+		{{"f", "--slow", "0ms"}, "not a duration"},
 		{{"f", "--count", "0"}, "not a number of calls"},
 		{{"f", "--count=x"}, "not a number of calls"},
 		{{"f", "--depth", "9"}, "from 0 to 8"},

@@ -27,6 +27,7 @@ static int set_up(void **state)
 	assert_int_equal(grantpt(terminal) | unlockpt(terminal), 0);
 	slave = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(slave >= 0);
+	setenv("TERM", "xterm", 1);
 	kept = dup(STDERR_FILENO);
 	dup2(slave, STDERR_FILENO);
 	close(slave);
@@ -89,6 +90,14 @@ static void what_is_over_is_not(void **state)
 	assert_string_equal(seen(100), "");
 }
 
+static void nothing_where_a_line_cannot_be_taken_back(void **state)
+{
+	setenv("TERM", "dumb", 1);
+	assert_null(cul_progress_start());
+	unsetenv("TERM");
+	assert_null(cul_progress_start());
+}
+
 static void nothing_without_a_terminal(void **state)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -104,6 +113,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_takes_long_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_over_is_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			nothing_where_a_line_cannot_be_taken_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_without_a_terminal, set_up, tear_down),
 	};
 

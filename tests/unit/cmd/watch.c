@@ -78,7 +78,7 @@ static void test_all(void **state)
 	assert_int_equal(RUN("a", "--rw", "-p", "812", "b", "--cpu=0-3", "--if", "new > 1",
 				 "--expect", "new < 9", "--keep-going", "--for", "1.5s", "--count",
 				 "7", "--stack", "both", "--max-rate", "1000", "--partial",
-				 "--debug", "x", "--debug", "y", "--json", "--", "ls", "--rw"),
+				 "--debug", "/", "--debug", "/dev", "--json", "--", "ls", "--rw"),
 		0);
 	assert_int_equal(fake.options.n_targets, 2);
 	assert_string_equal(fake.targets[1], "b");
@@ -92,8 +92,8 @@ static void test_all(void **state)
 	assert_int_equal(fake.options.count, 7);
 	assert_int_equal(fake.options.stack, CUL_STACK_BOTH);
 	assert_int_equal(fake.options.max_rate, 1000);
-	assert_string_equal(fake.debug[0], "x");
-	assert_string_equal(fake.debug[1], "y");
+	assert_string_equal(fake.debug[0], "/");
+	assert_string_equal(fake.debug[1], "/dev");
 	assert_string_equal(fake.command[0], "ls");
 	assert_string_equal(fake.command[1], "--rw");
 }
@@ -168,6 +168,7 @@ static void test_statuses(void **state)
 	assert_int_equal(RUN("x"), 1);
 	fake.answer = 0;
 	assert_int_equal(RUN("x", "-o", "/no/such/file"), 1);
+	assert_int_equal(RUN("x", "--debug", "/no/such/file"), 1);
 	assert_int_equal(fake.calls, 0);
 }
 
