@@ -116,7 +116,8 @@ static const char *near_tracepoints(struct cul_kernel *k, const char *spec, char
 
 	snprintf(wanted, sizeof(wanted), "%s%s", prefix, colon ? colon + 1 : spec);
 	cul_nearest_init(&near, wanted);
-	cul_kernel_nearest_type(k, CUL_KIND_INT, &near);
+	if (!strpbrk(spec, "*?["))
+		cul_kernel_nearest_type(k, CUL_KIND_INT, &near);
 	cul_nearest_init(&kept, "");
 	for (size_t i = 0; i < near.n; i++)
 		if (!strncmp(near.best[i].name, prefix, sizeof(prefix) - 1))
@@ -148,6 +149,11 @@ static int add_kernel(struct cul_probe_run *run, const char *spec, struct cul_er
 			"%.300s; and tracepoints are not known without the kernel's BTF "
 			"(/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
 			why.text);
+	if (r == -ENXIO && strpbrk(spec, "*?[") && access(EVENTS, F_OK))
+		return cul_fail(err, r,
+			"%.300s, and which tracepoints match '%s' is not known: tracefs is not "
+			"mounted; mount -t tracefs tracefs /sys/kernel/tracing",
+			why.text, spec);
 	/* What stands before the colon may have been meant either way. */
 	if (r == -ENXIO)
 		return cul_fail(err, r, "%.300s, and no tracepoint is called '%s'%s", why.text,
