@@ -12,6 +12,9 @@
 #include "base/vec.h"
 #include "report/model.h"
 
+#define CUL_DOCTOR_CONFIDENTIAL                                                                    \
+	"boot without lockdown=confidentiality (see /sys/kernel/security/lockdown)"
+
 struct cul_doctor {
 	struct cul_arena arena; /* of all strings */
 	CUL_VEC(struct cul_doctor_check) checks;

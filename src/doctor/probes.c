@@ -236,6 +236,14 @@ void cul_doctor_probes(struct cul_doctor *d)
 		untried(d, &c);
 		return;
 	}
+	if (cul_sys_bpf_confidential()) {
+		/* Programs of the least kind can be loaded still, and ours cannot. */
+		c.answer = CUL_DOCTOR_NO;
+		c.because = "no program may read the kernel's memory";
+		c.remedy = CUL_DOCTOR_CONFIDENTIAL;
+		cul_doctor_note(d, &c);
+		return;
+	}
 	for (size_t i = 0; i < N_INSNS(all); i++)
 		all[i](d);
 }

@@ -144,7 +144,8 @@ static void check_run(struct cul_doctor *d)
 		run.answer = CUL_DOCTOR_NO;
 		run.because = r < 0 ? cul_doctor_text(d, "%s", err.text)
 				    : "the breakpoint fired, the program did not run";
-		run.remedy = cul_doctor_option(d, "CONFIG_BPF_EVENTS");
+		run.remedy = cul_sys_bpf_confidential() ? CUL_DOCTOR_CONFIDENTIAL
+							: cul_doctor_option(d, "CONFIG_BPF_EVENTS");
 		read.answer = CUL_DOCTOR_UNTRIED;
 		read.because = "no program runs at a hit";
 	} else if (!counts.read) {
@@ -152,7 +153,7 @@ static void check_run(struct cul_doctor *d)
 		read.answer = CUL_DOCTOR_NO;
 		read.because = cul_doctor_text(d, "the kernel refuses the read; lockdown: %s",
 			lockdown ? lockdown : "unknown");
-		read.remedy = "boot without lockdown=confidentiality";
+		read.remedy = CUL_DOCTOR_CONFIDENTIAL;
 	}
 	cul_doctor_note(d, &run);
 	cul_doctor_note(d, &read);

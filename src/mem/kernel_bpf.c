@@ -11,7 +11,6 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "sys/bpf.h"
-#include "sys/file.h"
 
 #include "kread.skel.h"
 
@@ -88,21 +87,12 @@ static const struct cul_mem_ops bpf_ops = {
 	.own_task = bpf_own_task,
 };
 
-static bool is_confidential(void)
-{
-	cul_autofree char *text = NULL;
-	size_t size;
-
-	return cul_sys_read_file("/sys/kernel/security/lockdown", 256, &text, &size) == 0 &&
-	       strstr(text, "[confidentiality]");
-}
-
 /* Where BPF may not read kernel memory at all, the verifier takes the helper for unknown. */
 static int fail_load(int code, struct cul_error *err)
 {
 	if (code == -ENOMEM)
 		return cul_fail(err, code, "out of memory");
-	if (is_confidential())
+	if (cul_sys_bpf_confidential())
 		return cul_fail(err, -EPERM,
 			"this kernel is locked down (lockdown=confidentiality: see "
 			"/sys/kernel/security/lockdown)");

@@ -87,9 +87,7 @@ int cul_inject_allowed(struct cul_error *err)
 	int fd = cul_sys_bpf_prog_load_attr(&prog);
 
 	if (fd == -EPERM)
-		return cul_fail(err, fd,
-			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
-			cul_strerror(fd));
+		return cul_sys_bpf_explain("loading the BPF program", fd, err);
 	if (fd < 0)
 		return cul_fail(err, -ENOTSUP,
 			"--inject: this kernel lets no program override what a function returns; "

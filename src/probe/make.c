@@ -90,12 +90,10 @@ static int explain_refused(struct cul_bpf_prog *prog, int code, struct cul_error
 {
 	enum { LOG = 4 << 20 };
 	cul_autofree char *log = cul_calloc(1, LOG);
-	int fd;
+	int fd = cul_sys_bpf_explain("loading the BPF program", code, err);
 
-	if (code == -EPERM)
-		return cul_fail(err, code,
-			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
-			cul_strerror(code));
+	if (fd)
+		return fd;
 	if (!log)
 		return cul_fail(err, -ENOMEM, "out of memory");
 	prog->log = log;

@@ -168,14 +168,12 @@ static void set_constants(const struct cul_probe_program *p,
 
 static int explain_load(int code, struct cul_error *err)
 {
-	if (code == -EPERM)
-		return cul_fail(err, code,
-			"loading BPF maps: %s; run as root, or give CAP_BPF and CAP_PERFMON",
-			cul_strerror(code));
-	if (code == -EMFILE || code == -ENFILE)
-		return cul_fail(
-			err, code, "loading BPF maps: too many open files; raise `ulimit -n`");
-	return cul_fail(err, code, "loading BPF maps: %s; `culprit doctor` tells what is missing",
+	static const char doing[] = "loading BPF maps";
+	int r = cul_sys_bpf_explain(doing, code, err);
+
+	if (r)
+		return r;
+	return cul_fail(err, code, "%s: %s; `culprit doctor` tells what is missing", doing,
 		cul_strerror(code));
 }
 

@@ -2,18 +2,52 @@
 #include "sys/bpf.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
 #include "sys/fault.h"
+#include "sys/file.h"
 
 /* libbpf 1.x sets errno as well as returning it; older ones set errno alone. */
 static int result(int r)
 {
 	return r < 0 ? -errno : r;
+}
+
+bool cul_sys_bpf_confidential(void)
+{
+	cul_autofree char *text = NULL;
+	size_t size;
+
+	return cul_sys_read_file("/sys/kernel/security/lockdown", 256, &text, &size) == 0 &&
+	       strstr(text, "[confidentiality]");
+}
+
+int cul_sys_bpf_explain(const char *doing, int code, struct cul_error *err)
+{
+	if (code == -EMFILE || code == -ENFILE)
+		return cul_fail(err, code, "%s: too many open files; raise `ulimit -n`", doing);
+	if (code != -EPERM && code != -EACCES && code != -EINVAL)
+		return 0;
+	if (cul_sys_bpf_confidential())
+		return cul_fail(err, -EPERM,
+			"%s: this kernel is locked down (lockdown=confidentiality), and no program "
+			"may read its memory; boot without that, see /sys/kernel/security/lockdown",
+			doing);
+	if (code != -EPERM)
+		return 0;
+	if (geteuid())
+		return cul_fail(err, code, "%s: %s; run as root, or give CAP_BPF and CAP_PERFMON",
+			doing, cul_strerror(code));
+	return cul_fail(err, code,
+		"%s: %s, to root too: by a container, or by what this kernel lacks; `culprit "
+		"doctor` tells",
+		doing, cul_strerror(code));
 }
 
 int cul_sys_bpf_map_create(enum bpf_map_type type, const char *name, unsigned key_size,

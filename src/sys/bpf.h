@@ -12,7 +12,21 @@
 
 #include <linux/bpf.h>
 
+#include "base/error.h"
+
 struct bpf_object_skeleton;
+
+/*
+ * Lockdown in its stricter form: no program may read the kernel's memory, and the verifier takes
+ * the helpers that do for unknown ones (security/security.c, LOCKDOWN_BPF_READ_KERNEL).
+ */
+bool cul_sys_bpf_confidential(void);
+
+/*
+ * Why loading failed, where that is not the program's fault: privilege, lockdown, descriptors.
+ * `doing`: "loading the BPF program". The code in `err`, or 0: another reason.
+ */
+int cul_sys_bpf_explain(const char *doing, int code, struct cul_error *err);
 
 int cul_sys_bpf_map_create(enum bpf_map_type type, const char *name, unsigned key_size,
 	unsigned value_size, unsigned entries);

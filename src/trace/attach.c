@@ -24,8 +24,9 @@ bool cul_attach_explain_common(const char *what, int code, bool linking, struct 
 	case -EPERM:
 	case -EACCES:
 		cul_fail(err, code,
-			"%s: the kernel refuses it (%s); run as root, or give CAP_BPF and "
-			"CAP_PERFMON; "
+			"%s: the kernel refuses it (%s); run as root, or give CAP_BPF, CAP_PERFMON "
+			"and, for a process's functions or where kernel.perf_event_paranoid is "
+			"more than 2, CAP_SYS_ADMIN; "
 			"in lockdown mode (/sys/kernel/security/lockdown) nobody may",
 			what, cul_strerror(code));
 		return true;

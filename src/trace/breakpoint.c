@@ -45,7 +45,9 @@ static int explain(const struct cul_breakpoint *bp, int code, struct cul_error *
 {
 	cul_autostr struct cul_str on = {0};
 
-	if (bp->tid >= 0)
+	if (bp->tid == 0)
+		cul_str_add(&on, "this thread");
+	else if (bp->tid > 0)
 		cul_str_addf(&on, "thread %d", bp->tid);
 	else
 		cul_str_addf(&on, "CPU %d", bp->cpu);
@@ -56,8 +58,8 @@ static int explain(const struct cul_breakpoint *bp, int code, struct cul_error *
 	case -EPERM:
 		return cul_fail(err, code,
 			"%s: the kernel refuses a breakpoint at 0x%lx; run as root, or give "
-			"CAP_PERFMON "
-			"and, for the kernel's memory, CAP_SYS_ADMIN",
+			"CAP_PERFMON, and CAP_SYS_ADMIN for the kernel's memory or where "
+			"kernel.perf_event_paranoid is more than 2",
 			cul_str_text(&on), (unsigned long)bp->addr);
 	case -EINVAL:
 		return cul_fail(err, code,

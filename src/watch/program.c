@@ -148,27 +148,18 @@ static void patch(struct bpf_program *prog, const struct direct *d)
 
 static int explain_load(int code, struct cul_error *err)
 {
-	switch (code) {
-	case -EPERM:
+	static const char doing[] = "loading the BPF program";
+	int r = cul_sys_bpf_explain(doing, code, err);
+
+	if (r)
+		return r;
+	if (code == -EACCES || code == -EINVAL)
 		return cul_fail(err, code,
-			"loading the BPF program: %s; run as root, or give CAP_BPF and CAP_PERFMON",
-			cul_strerror(code));
-	case -EACCES:
-	case -EINVAL:
-		return cul_fail(err, code,
-			"loading the BPF program: this kernel's verifier refuses it (%s); please "
-			"report the "
-			"kernel's version",
-			cul_strerror(code));
-	case -EMFILE:
-	case -ENFILE:
-		return cul_fail(err, code,
-			"loading the BPF program: too many open files; raise `ulimit -n`");
-	default:
-		return cul_fail(err, code,
-			"loading the BPF program: %s; `culprit doctor` tells what is missing",
-			cul_strerror(code));
-	}
+			"%s: this kernel's verifier refuses it (%s); please report the kernel's "
+			"version",
+			doing, cul_strerror(code));
+	return cul_fail(err, code, "%s: %s; `culprit doctor` tells what is missing", doing,
+		cul_strerror(code));
 }
 
 static int add_filters(struct cul_watch_program *p, const struct cul_watch_program_config *config,
