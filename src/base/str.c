@@ -193,3 +193,62 @@ int cul_parse_duration(const char *s, uint64_t *ns)
 	}
 	return -EINVAL;
 }
+
+unsigned cul_utf8_decode(const char *s, size_t size, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *b = (const unsigned char *)s;
+	unsigned len;
+	uint32_t c;
+
+	if (b[0] < 0x80) {
+		*code = b[0];
+		return 1;
+	}
+	if ((b[0] & 0xe0) == 0xc0) {
+		len = 2;
+		c = b[0] & 0x1f;
+	} else if ((b[0] & 0xf0) == 0xe0) {
+		len = 3;
+		c = b[0] & 0x0f;
+	} else if ((b[0] & 0xf8) == 0xf0) {
+		len = 4;
+		c = b[0] & 0x07;
+	} else {
+		return 0;
+	}
+	if (len > size)
+		return 0;
+	for (unsigned i = 1; i < len; i++) {
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (b[i] & 0x3f);
+	}
+	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return len;
+}
+
+void cul_str_add_quoted(struct cul_str *s, const uint8_t *bytes, size_t size)
+{
+	enum { CONTROLS_END = 0xa0 };
+	unsigned n;
+
+	for (size_t i = 0; i < size && bytes[i]; i += n) {
+		uint32_t code = 0;
+
+		n = cul_utf8_decode((const char *)bytes + i, size - i, &code);
+		if (code == '"' || code == '\\')
+			cul_str_add(s, "\\");
+		if (n > 1 && code >= CONTROLS_END) {
+			cul_str_addn(s, (const char *)bytes + i, n);
+			continue;
+		}
+		n = 1;
+		if (bytes[i] >= ' ' && bytes[i] < 0x7f)
+			cul_str_addf(s, "%c", bytes[i]);
+		else
+			cul_str_addf(s, "\\x%02x", bytes[i]);
+	}
+}

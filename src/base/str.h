@@ -51,7 +51,16 @@ unsigned cul_edit_distance(const char *a, const char *b, unsigned max);
  */
 int cul_parse_u64(const char *s, uint64_t *value);
 
-/* "10s", "250ms", "5us", "2m", "1h", plain seconds "0.5". Nanoseconds out; -EINVAL, -ERANGE. */
+/* "10s", "0.5s", "250ms", "5us", "2m", "1h". Nanoseconds out; -EINVAL, -ERANGE. */
 int cul_parse_duration(const char *s, uint64_t *ns);
+
+/*
+ * Bytes of the UTF-8 sequence (RFC 3629) that begins at `s`, of which there are `size`, 1 at least,
+ * or fewer up to a NUL; its code point in `code`. 0 when it is none.
+ */
+unsigned cul_utf8_decode(const char *s, size_t size, uint32_t *code);
+
+/* Adds bytes of a string up to a NUL as C would have them in quotes; UTF-8 stays what it is. */
+void cul_str_add_quoted(struct cul_str *s, const uint8_t *bytes, size_t size);
 
 #endif

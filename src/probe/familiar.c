@@ -9,18 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-void cul_familiar_text(struct cul_str *out, const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size && bytes[i]; i++) {
-		if (bytes[i] == '"' || bytes[i] == '\\')
-			cul_str_addf(out, "\\%c", bytes[i]);
-		else if (bytes[i] >= ' ' && bytes[i] < 0x7f)
-			cul_str_addf(out, "%c", bytes[i]);
-		else
-			cul_str_addf(out, "\\x%02x", bytes[i]);
-	}
-}
-
 static uint64_t number(const struct cul_familiar_bytes *b, unsigned piece)
 {
 	uint64_t v = 0;
@@ -37,7 +25,7 @@ static bool has_text(const struct cul_familiar_bytes *b, unsigned piece)
 
 static void add_text(struct cul_str *out, const struct cul_familiar_bytes *b, unsigned piece)
 {
-	cul_familiar_text(out, b->bytes[piece], b->size[piece]);
+	cul_str_add_quoted(out, b->bytes[piece], b->size[piece]);
 }
 
 /* Its name, which is the first piece, or the second one that some have before. */
@@ -239,7 +227,7 @@ static bool print_sockaddr(const struct cul_familiar_bytes *b, struct cul_str *o
 		bool abstract = !a.un.sun_path[0] && a.un.sun_path[1];
 
 		cul_str_addf(out, "unix \"%s", abstract ? "@" : "");
-		cul_familiar_text(
+		cul_str_add_quoted(
 			out, (uint8_t *)a.un.sun_path + abstract, sizeof(a.un.sun_path) - abstract);
 		cul_str_add(out, "\"");
 	} else if (family_name(a.un.sun_family)) {

@@ -41,7 +41,4 @@ struct cul_familiar {
 /* NULL: nothing is known of structs of this name. */
 const struct cul_familiar *cul_familiar_find(const struct cul_type *t, bool user);
 
-/* Characters up to the first NUL; what is none is escaped. */
-void cul_familiar_text(struct cul_str *out, const uint8_t *bytes, size_t size);
-
 #endif

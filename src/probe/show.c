@@ -29,7 +29,7 @@ static const uint8_t *fetched(const struct cul_plan *plan, const struct cul_prob
 void cul_plan_show_text(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room)
 {
 	cul_str_add(out, "\"");
-	cul_familiar_text(out, bytes, size);
+	cul_str_add_quoted(out, bytes, size);
 	cul_str_add(out, size == room ? "\"..." : "\"");
 }
 

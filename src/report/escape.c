@@ -3,41 +3,6 @@
 
 #include <stddef.h>
 
-/* Bytes of the UTF-8 sequence at `s` (RFC 3629), its code point out; 0 when it is none. */
-static unsigned decode(const char *s, uint32_t *code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const unsigned char *b = (const unsigned char *)s;
-	unsigned len;
-	uint32_t c;
-
-	if (b[0] < 0x80) {
-		*code = b[0];
-		return 1;
-	}
-	if ((b[0] & 0xe0) == 0xc0) {
-		len = 2;
-		c = b[0] & 0x1f;
-	} else if ((b[0] & 0xf0) == 0xe0) {
-		len = 3;
-		c = b[0] & 0x0f;
-	} else if ((b[0] & 0xf8) == 0xf0) {
-		len = 4;
-		c = b[0] & 0x07;
-	} else {
-		return 0;
-	}
-	for (unsigned i = 1; i < len; i++) {
-		if ((b[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (b[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*code = c;
-	return len;
-}
-
 /* Characters that steer a terminal or reorder a line instead of being seen. */
 static bool steers(uint32_t c)
 {
@@ -86,7 +51,7 @@ static unsigned escape(struct cul_str *out, const char *s, bool keep_lines)
 		s += run;
 		if (!*s)
 			return columns;
-		n = decode(s, &c);
+		n = cul_utf8_decode(s, SIZE_MAX, &c);
 		before = out->len;
 
 		if (n == 0) {
@@ -125,7 +90,7 @@ void cul_escape_utf8(struct cul_str *out, const char *s)
 		s += run;
 		if (!*s)
 			return;
-		n = decode(s, &c);
+		n = cul_utf8_decode(s, SIZE_MAX, &c);
 		if (n == 0) {
 			cul_str_addf(out, "\\x%02x", (unsigned char)*s);
 			n = 1;
@@ -147,7 +112,7 @@ void cul_escape_json(struct cul_str *out, const char *json)
 		json += run;
 		if (!*json)
 			return;
-		n = decode(json, &c);
+		n = cul_utf8_decode(json, SIZE_MAX, &c);
 		if (n == 0)
 			n = 1; /* the strings were made UTF-8 before */
 		else if (steers(c))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sym/print.h"
 
-#include <ctype.h>
 #include <float.h>
 #include <inttypes.h>
 #include <string.h>
@@ -188,22 +187,11 @@ static void print_float(struct cul_str *out, const struct cul_print_value *v)
 
 static void print_string(struct cul_str *out, const struct cul_print_value *v)
 {
-	cul_str_add(out, "\"");
-	for (size_t i = 0; i < v->size && v->bytes[i]; i++) {
-		unsigned char c = v->bytes[i];
+	size_t n = strnlen((const char *)v->bytes, v->size);
 
-		if (i == MAX_BYTES) {
-			cul_str_add(out, "\"...");
-			return;
-		}
-		if (c == '"' || c == '\\')
-			cul_str_addf(out, "\\%c", c);
-		else if (isprint(c))
-			cul_str_addf(out, "%c", c);
-		else
-			cul_str_addf(out, "\\x%02x", c);
-	}
 	cul_str_add(out, "\"");
+	cul_str_add_quoted(out, v->bytes, n > MAX_BYTES ? MAX_BYTES : n);
+	cul_str_add(out, n > MAX_BYTES ? "\"..." : "\"");
 }
 
 static bool is_full(const struct printer *p)

@@ -98,6 +98,26 @@ static void durations_have_units(void **state)
 	assert_int_equal(ns, 77);
 }
 
+static void quoted(const char *bytes, size_t size, const char *shown)
+{
+	cul_autostr struct cul_str s = {0};
+
+	cul_str_add_quoted(&s, (const uint8_t *)bytes, size);
+	assert_string_equal(cul_str_text(&s), shown);
+}
+
+static void text_in_quotes_is_utf8_where_it_is(void **state)
+{
+	quoted("a\"b\\\n\x1b", 6, "a\\\"b\\\\\\x0a\\x1b");
+	quoted("j\xc3\xb6rg \xe4\xb8\xad \xf0\x9f\x98\x80", 15,
+		"j\xc3\xb6rg \xe4\xb8\xad \xf0\x9f\x98\x80");
+	quoted("\xc2\x9b\x7f", 3, "\\xc2\\x9b\\x7f"); /* controls of a terminal */
+	quoted("\xe4\xb8\xad", 2, "\\xe4\\xb8");       /* cut off */
+	quoted("\xe4\xb8\0\xad", 4, "\\xe4\\xb8");
+	quoted("\xc0\xaf\xed\xa0\x80\xff", 6, "\\xc0\\xaf\\xed\\xa0\\x80\\xff"); /* none */
+	quoted("ab", 0, "");
+}
+
 static void distances_are_bounded(void **state)
 {
 	char longer[200];
@@ -119,6 +139,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_failed_string_stays_failed, reset),
 		cmocka_unit_test_teardown(numbers_are_parsed_whole, reset),
 		cmocka_unit_test_teardown(durations_have_units, reset),
+		cmocka_unit_test_teardown(text_in_quotes_is_utf8_where_it_is, reset),
 		cmocka_unit_test_teardown(distances_are_bounded, reset),
 	};
 
