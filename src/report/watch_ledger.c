@@ -36,9 +36,9 @@ static void add_items(struct cul_text_sink *t, const struct cul_watch_loss *l)
 	if (l->disarmed)
 		cul_text_item(t,
 			"disarmed after %" PRIu64
-			" hits a second on one CPU, to spare the machine: "
+			" hit%s a second on one CPU, to spare the machine: "
 			"not watching since; --max-rate N allows more, --max-rate none any number",
-			l->max_rate);
+			l->max_rate, cul_text_plural(l->max_rate));
 	item(t, l->dropped, "counted, but not shown: the ring of details was full");
 	item(t, undetailed(l), "counted, but not shown: their details did not arrive");
 	item(t, l->busy, "counted only: another BPF program was running on that CPU");
