@@ -52,6 +52,56 @@ static uint32_t scan_symbol(const char *s)
 	return last;
 }
 
+static const char ANONYMOUS[] = "(anonymous namespace)";
+
+static bool is_anonymous(const char *s)
+{
+	return !strncmp(s, ANONYMOUS, sizeof(ANONYMOUS) - 1) &&
+	       !strncmp(s + sizeof(ANONYMOUS) - 1, "::", 2);
+}
+
+/* Up to behind what closes the bracket at s[0], if it is `open`. */
+static uint32_t scan_group(const char *s, char open, char close)
+{
+	uint32_t depth = 0;
+
+	for (uint32_t n = 0; s[0] == open && s[n]; n++) {
+		depth += s[n] == open;
+		if (s[n] == close && --depth == 0)
+			return n + 1;
+	}
+	return 0;
+}
+
+/* What may stand before a "::": "f", "list<int>", "f(int) const". 0: nothing of the kind. */
+static uint32_t scan_scope(const char *s)
+{
+	uint32_t n = is_anonymous(s) ? sizeof(ANONYMOUS) - 1 : scan_identifier(s);
+
+	if (!n)
+		return 0;
+	n += scan_group(s + n, '<', '>');
+	n += scan_group(s + n, '(', ')');
+	if (!strncmp(s + n, " const", 6))
+		n += 6;
+	return s[n] == ':' && s[n + 1] == ':' ? n + 2 : 0;
+}
+
+/* A symbol, in the scopes of C++ and Rust. */
+static uint32_t scan_name(const char *s)
+{
+	uint32_t n = 0, scope;
+
+	while ((scope = scan_scope(s + n)))
+		n += scope;
+	return n + scan_symbol(s + n);
+}
+
+static bool starts_name(const char *s)
+{
+	return is_name_start(*s) || is_anonymous(s);
+}
+
 static uint32_t scan_file_name(const char *s)
 {
 	static const char *const endings[] = {"c", "h", "S", "cc", "cpp", "cxx", "so"};
@@ -75,12 +125,12 @@ static uint32_t scan_prefixed(const char *s, uint32_t n)
 	const char *rest = s + n + 1;
 	uint32_t file;
 
-	if (s[n] != ':' || !is_name_start(*rest))
+	if (s[n] != ':' || !starts_name(rest))
 		return 0;
 	file = scan_file_name(rest);
-	if (file > scan_identifier(rest) && rest[file] == ':' && is_name_start(rest[file + 1]))
-		return n + 1 + file + 1 + scan_symbol(rest + file + 1);
-	return n + 1 + scan_symbol(rest);
+	if (file > scan_identifier(rest) && rest[file] == ':' && starts_name(rest + file + 1))
+		return n + 1 + file + 1 + scan_name(rest + file + 1);
+	return n + 1 + scan_name(rest);
 }
 
 static int lex_name(struct cul_lexer *lex, struct cul_token *t)
@@ -88,7 +138,7 @@ static int lex_name(struct cul_lexer *lex, struct cul_token *t)
 	const char *s = lex->text + lex->pos;
 
 	t->kind = CUL_TOK_NAME;
-	t->len = scan_symbol(s);
+	t->len = scan_name(s);
 	t->prefixed_len = scan_prefixed(s, scan_file_name(s));
 	return 0;
 }
@@ -286,7 +336,7 @@ int cul_lex_next(struct cul_lexer *lex, struct cul_token *out)
 	t.at = lex->pos;
 	if (!*s)
 		t.kind = CUL_TOK_END;
-	else if (is_name_start(*s))
+	else if (starts_name(s))
 		r = lex_name(lex, &t);
 	else if (is_digit(*s))
 		r = lex_number(lex, &t);

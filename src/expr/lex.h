@@ -2,7 +2,8 @@
 /*
  * Words of an expression's text. Internal to src/expr.
  *
- * A name is an identifier. Two forms are longer:
+ * A name is an identifier. Three forms are longer:
+ *  - `bank::total`, `list<int>::count`, `f(int)::n`, `(anonymous namespace)::x`;
  *  - `foo.isra.0`, `__key.42`: letters, digits and dots without blanks are one
  *    name up to the last part that begins with a digit (no member does);
  *  - `module:symbol`, `file.c:variable`, `"any-file.c":variable`,

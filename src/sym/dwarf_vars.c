@@ -22,6 +22,9 @@ enum { MAX_HITS = 32, MAX_NESTING = 64 };
 
 struct search {
 	const char *name, *file;
+	/* Of "f(int)::n": "f::n", and the symbols that are called so in the source. */
+	struct cul_str path;
+	struct objfile_source symbols;
 	bool by_unit;         /* `file` is that of a unit, not of an included header */
 	uint64_t alias_addr;  /* by address instead of name */
 	bool stop;            /* at the first definition */
@@ -144,13 +147,32 @@ static const char *unit_of(struct search *s, Dwarf_Die *die)
 	return dwarf_diename(&unit);
 }
 
+/* By its place, of the names of C++ and Rust that symbols have; else by what it is in. */
+static bool is_wanted(
+	struct cul_objfile *o, const struct search *s, Dwarf_Die *die, const struct dwarf_scope *in)
+{
+	uint64_t addr;
+	bool is_tls;
+
+	if (!s->symbols.n || !location_of(die, &addr, &is_tls))
+		return cul_dwarf_units_is(die, in, cul_str_text(&s->path));
+	if (!cul_dwarf_units_is(die, NULL, cul_objfile_last_part(s->name)))
+		return false;
+	if (!is_tls)
+		addr = cul_objfile_runtime(o, addr);
+	for (size_t i = 0; i < s->symbols.n; i++)
+		if (s->symbols.found[i].addr == addr && s->symbols.found[i].is_tls == is_tls)
+			return true;
+	return false;
+}
+
 static int visit_variable(
 	struct cul_objfile *o, Dwarf_Die *die, const struct dwarf_scope *in, void *data)
 {
 	struct search *s = data;
 	const char *unit;
 
-	if (dwarf_tag(die) != DW_TAG_variable || !cul_dwarf_units_is(die, in, s->name))
+	if (dwarf_tag(die) != DW_TAG_variable || !is_wanted(o, s, die, in))
 		return 0;
 	unit = unit_of(s, die);
 	if (s->file && !file_matches(unit, s->file) &&
@@ -180,7 +202,8 @@ static int visit_unit(struct cul_objfile *o, Dwarf_Die *unit, void *data)
 }
 
 /* Statics inside functions: a definition in any block of one. */
-static void search_block(struct cul_objfile *o, Dwarf_Die *block, struct search *s, unsigned depth)
+static void search_block(struct cul_objfile *o, Dwarf_Die *block, const struct dwarf_scope *in,
+	struct search *s, unsigned depth)
 {
 	Dwarf_Die die;
 
@@ -190,12 +213,12 @@ static void search_block(struct cul_objfile *o, Dwarf_Die *block, struct search 
 		switch (dwarf_tag(&die)) {
 		case DW_TAG_variable:
 			if (!dwarf_flag(&die, DW_AT_declaration))
-				visit_variable(o, &die, NULL, s);
+				visit_variable(o, &die, in, s);
 			break;
 		case DW_TAG_lexical_block:
 		case DW_TAG_inlined_subroutine:
 		case DW_TAG_subprogram:
-			search_block(o, &die, s, depth + 1);
+			search_block(o, &die, in, s, depth + 1);
 			break;
 		}
 	} while (dwarf_next(&die));
@@ -210,7 +233,7 @@ static int visit_function(
 	if (dwarf_tag(die) != DW_TAG_subprogram)
 		return 0;
 	s->function = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &mem));
-	search_block(o, die, s, 0);
+	search_block(o, die, &(struct dwarf_scope){.up = in, .name = s->function}, s, 0);
 	s->function = NULL;
 	return 0;
 }
@@ -245,6 +268,16 @@ static int visit_unit_functions(struct cul_objfile *o, Dwarf_Die *unit, void *da
 	return enter_unit(s, unit) ? cul_dwarf_units_children(o, unit, visit_function, s) : 0;
 }
 
+/* Then its file does not tell which is meant. */
+static bool in_one_unit(const struct search *s)
+{
+	for (size_t i = 1; i < s->n; i++)
+		if (!s->hits[0].unit || !s->hits[i].unit ||
+			strcmp(s->hits[0].unit, s->hits[i].unit))
+			return false;
+	return true;
+}
+
 static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_error *err)
 {
 	cul_autostr struct cul_str where = {0};
@@ -258,6 +291,8 @@ static int not_unique(struct cul_objfile *o, const struct search *s, struct cul_
 	}
 	if (s->n > 8)
 		cul_str_add(&where, ", ...");
+	if (in_one_unit(s) && s->symbols.n > 1)
+		return cul_objfile_several(o, s->name, &s->symbols, err);
 	return cul_fail(err, -ENOTUNIQ,
 		"%s: \"%s\" is a static of several files; write FILE:%s: %s", o->name, s->name,
 		s->name, cul_str_text(&where));
@@ -289,7 +324,7 @@ static int not_found(struct cul_objfile *o, const struct search *s, struct cul_e
 			"%s: \"%s\" is in a section that is not loaded (init data are freed after "
 			"start-up)",
 			o->name, s->name);
-	if (!s->file && cul_objfile_symbol(o, s->name, &sym, NULL) == 0 && !sym.is_function)
+	if (!s->file && cul_objfile_named(o, s->name, false, &sym, NULL) == 0 && !sym.is_function)
 		return cul_fail(err, -ENODATA,
 			"%s: \"%s\" is in the symbol table, but its type is not in the debug "
 			"information%s",
@@ -340,6 +375,11 @@ static bool alias_fits(struct cul_objfile *o, struct search *s, uint64_t size)
 	return type && (!size || type->size == size);
 }
 
+static void start_again(struct search *s)
+{
+	*s = (struct search){.name = s->name, .path = s->path};
+}
+
 /*
  * When the symbol table leaves no doubt which is meant, its address leads to the unit; there it
  * may have another name.
@@ -348,17 +388,18 @@ static bool search_by_symbol(struct cul_objfile *o, struct search *s)
 {
 	struct cul_elf_symbol sym;
 
-	if (s->file || cul_objfile_symbol_data(o, s->name, &sym) != 1 || sym.is_tls)
+	if (s->file || s->symbols.n || cul_objfile_symbol_data(o, s->name, &sym) != 1 || sym.is_tls)
 		return false;
 	s->stop = true;
 	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit, s, NULL);
 	if (s->n == 1 && s->hits[0].addr == sym.addr)
 		return true;
-	*s = (struct search){.name = s->name, .alias_addr = sym.addr};
+	start_again(s);
+	s->alias_addr = sym.addr;
 	cul_dwarf_units_naming(o, s->name, &sym.addr, visit_unit_aliases, s, NULL);
 	if (alias_fits(o, s, sym.size))
 		return true;
-	*s = (struct search){.name = s->name};
+	start_again(s);
 	return false;
 }
 
@@ -394,22 +435,44 @@ static int search(struct cul_objfile *o, struct search *s, struct cul_error *err
 	return ret;
 }
 
+/* The one symbol of a variable that is described without its place. */
+static bool only_symbol(struct cul_objfile *o, const struct search *s, struct cul_elf_symbol *sym)
+{
+	if (s->symbols.n == 1)
+		*sym = s->symbols.found[0];
+	return s->symbols.n == 1 || cul_objfile_symbol_data(o, s->name, sym) == 1;
+}
+
+static int find(
+	struct cul_objfile *o, struct search *s, struct cul_variable *out, struct cul_error *err)
+{
+	struct cul_elf_symbol sym;
+	const struct hit *hit;
+	int ret;
+
+	cul_objfile_reduce(s->name, CUL_SOURCE_PATH, &s->path);
+	if (s->path.failed)
+		return cul_fail(err, -ENOMEM, "%s: out of memory", o->name);
+	cul_objfile_source(o, s->name, false, &s->symbols);
+	ret = search(o, s, err);
+	if (ret != 0)
+		return ret;
+	if (s->n == 0 && (s->declared || s->placeless) && only_symbol(o, s, &sym))
+		return give(o, &s->description, sym.addr, sym.is_tls, out, err);
+	if (s->n == 0)
+		return not_found(o, s, err);
+	hit = choose(s);
+	if (!hit)
+		return not_unique(o, s, err);
+	return give(o, &((struct hit *)hit)->die, hit->addr, hit->is_tls, out, err);
+}
+
 int cul_objfile_variable(struct cul_objfile *o, const char *file, const char *name,
 	struct cul_variable *out, struct cul_error *err)
 {
 	struct search s = {.name = name, .file = file};
-	struct cul_elf_symbol sym;
-	const struct hit *hit;
-	int ret = search(o, &s, err);
+	int ret = find(o, &s, out, err);
 
-	if (ret != 0)
-		return ret;
-	if (s.n == 0 && (s.declared || s.placeless) && cul_objfile_symbol_data(o, name, &sym) == 1)
-		return give(o, &s.description, sym.addr, sym.is_tls, out, err);
-	if (s.n == 0)
-		return not_found(o, &s, err);
-	hit = choose(&s);
-	if (!hit)
-		return not_unique(o, &s, err);
-	return give(o, &((struct hit *)hit)->die, hit->addr, hit->is_tls, out, err);
+	cul_str_free(&s.path);
+	return ret;
 }

@@ -11,7 +11,9 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "base/str.h"
 #include "sym/objfile.h"
+#include "sym/objfile_source.h"
 
 struct objfile_symbol {
 	const char *name;
@@ -214,6 +216,32 @@ struct objfile_section *cul_objfile_sections(struct cul_objfile *o, Elf *elf, si
  */
 size_t cul_objfile_symbol_data(struct cul_objfile *o, const char *name, struct cul_elf_symbol *out);
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err);
+/* objfile_source.c */
+enum { OBJFILE_SOURCE_MOST = 32 };
+struct objfile_source {
+	struct cul_elf_symbol found[OBJFILE_SOURCE_MOST];
+	size_t n;
+};
+/*
+ * The data, or the functions, that C++ or Rust call `name`: by their whole names, or those whose
+ * names become it when parts are left out. A name without "::" is none of theirs.
+ */
+void cul_objfile_source(
+	struct cul_objfile *o, const char *name, bool functions, struct objfile_source *out);
+/* "n" of "f(int)::n". */
+const char *cul_objfile_last_part(const char *name);
+enum {
+	CUL_SOURCE_NO_PARAMS = 1,
+	CUL_SOURCE_NO_TEMPLATES = 2,
+	CUL_SOURCE_NO_ANONYMOUS = 4,
+	CUL_SOURCE_WAYS = 8,
+	CUL_SOURCE_PATH = CUL_SOURCE_NO_PARAMS | CUL_SOURCE_NO_ANONYMOUS,
+};
+/* `out` becomes such a name without what is to be left out, and without blanks. */
+void cul_objfile_reduce(const char *text, unsigned how, struct cul_str *out);
+/* -ENOTUNIQ, with the whole names. */
+int cul_objfile_several(struct cul_objfile *o, const char *name, const struct objfile_source *s,
+	struct cul_error *err);
 /* objfile_stubs.c: the stub of the procedure linkage table that covers `addr`. -ENOENT. */
 int cul_objfile_stub_at(struct cul_objfile *o, uint64_t addr, struct cul_elf_symbol *out);
 

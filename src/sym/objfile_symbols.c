@@ -322,6 +322,20 @@ static void keep_nearest(struct nearest *best, const char *name, unsigned distan
 	best->distance[at] = distance;
 }
 
+/* A variable of C++ or Rust is near by its name in the source too, or by the last part of it. */
+static unsigned distance_of(struct cul_objfile *o, const struct objfile_symbol *s, const char *name,
+	unsigned max, const char **shown)
+{
+	*shown = s->name;
+	if (!s->is_object && !s->is_function)
+		return max + 1;
+	if (s->is_object)
+		*shown = cul_objfile_shown(o, s->name);
+	if (*shown != s->name && !strstr(name, "::"))
+		return cul_edit_distance(name, cul_objfile_last_part(*shown), max);
+	return cul_edit_distance(name, *shown, max);
+}
+
 /* Adds "; did you mean A, B or C?" by the names of functions and objects. */
 void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_error *err)
 {
@@ -332,12 +346,11 @@ void cul_objfile_nearest(struct cul_objfile *o, const char *name, struct cul_err
 	if (!err || read_symbols(o, NULL) != 0)
 		return;
 	for (size_t i = 0; i < o->symbols.len; i++) {
-		const struct objfile_symbol *s = &o->symbols.data[i];
-		unsigned d = s->is_object || s->is_function ? cul_edit_distance(name, s->name, max)
-							    : max + 1;
+		const char *shown;
+		unsigned d = distance_of(o, &o->symbols.data[i], name, max, &shown);
 
 		if (d <= max)
-			keep_nearest(&best, s->name, d);
+			keep_nearest(&best, shown, d);
 	}
 	for (size_t i = 0; i < best.n; i++) {
 		len = strlen(err->text);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "sym/objfile_source.h"
 
 static const char *base_name(const char *path)
 {
@@ -289,6 +290,7 @@ static int variable_in(struct cul_process_syms *p, struct process_object *object
 	struct cul_objfile *o = cul_process_file_of(p, object);
 	struct cul_variable v = {0};
 	struct cul_elf_symbol sym = {0};
+	struct cul_error several = {0};
 	int ret;
 
 	if (!o) {
@@ -299,8 +301,12 @@ static int variable_in(struct cul_process_syms *p, struct process_object *object
 	ret = cul_objfile_variable(o, file, name, &v, err);
 	if (ret == -ENOTUNIQ || ret == -ENOMEM || (ret != 0 && file))
 		return ret;
-	if (cul_objfile_symbol(o, name, &sym, NULL) == 0 && sym.is_function)
+	if (cul_objfile_named(o, name, false, &sym, &several) != 0 || sym.is_function)
 		memset(&sym, 0, sizeof(sym));
+	if (ret != 0 && several.code == -ENOTUNIQ && err)
+		*err = several;
+	if (ret != 0 && several.code == -ENOTUNIQ)
+		return several.code;
 	if (ret != 0 && !sym.name)
 		return ret;
 	if (ret == 0 ? v.is_tls : sym.is_tls)
@@ -324,8 +330,11 @@ static bool has_data_symbol(
 {
 	struct cul_elf_symbol sym;
 
-	return cul_process_file_of(p, object) &&
-	       cul_objfile_symbol(object->file, name, &sym, NULL) == 0 && !sym.is_function;
+	int ret = cul_process_file_of(p, object)
+			  ? cul_objfile_named(object->file, name, false, &sym, NULL)
+			  : -ENOENT;
+
+	return ret == -ENOTUNIQ || (ret == 0 && !sym.is_function);
 }
 
 /* All files in order; the error is that of the executable, or one that speaks of the variable. */
@@ -365,14 +374,14 @@ static void use_copy(struct cul_process_syms *p, const struct spec *s, struct pr
 {
 	struct process_object *main = &p->objects.data[0];
 	struct cul_process_variable other;
-	struct cul_elf_symbol sym;
+	struct cul_elf_symbol own, sym;
 
 	if (s->file || !main->is_main || !cul_process_file_of(p, main) ||
-		!cul_objfile_copies(main->file, s->name))
+		cul_objfile_named(where->file, s->name, false, &own, NULL) != 0 ||
+		!cul_objfile_copies(main->file, own.name))
 		return;
 	if (where != main) {
-		if (cul_objfile_symbol(where->file, s->name, &sym, NULL) == 0 && sym.is_global &&
-			cul_objfile_symbol(main->file, s->name, &sym, NULL) == 0)
+		if (own.is_global && cul_objfile_symbol(main->file, own.name, &sym, NULL) == 0)
 			v->addr = sym.addr;
 		return;
 	}
@@ -421,7 +430,7 @@ int cul_process_function(struct cul_process_syms *p, const char *text, struct cu
 			continue;
 		if (!cul_process_file_of(p, object)) {
 			this = object->why;
-		} else if (cul_objfile_symbol(object->file, s.name, &sym, &this) == 0) {
+		} else if (cul_objfile_named(object->file, s.name, true, &sym, &this) == 0) {
 			if (sym.is_function) {
 				*out = sym;
 				return 0;

@@ -204,6 +204,15 @@ static bool is_missing(int code)
 	return code == -ENOENT || code == -ENXIO || code == -ENODATA;
 }
 
+/* As C++ and Rust write names: none of the kernel's. */
+static bool is_of_source(const struct cul_watch_options *o)
+{
+	for (size_t i = 0; i < o->n_targets; i++)
+		if (strstr(o->targets[i], "::"))
+			return true;
+	return false;
+}
+
 /* A library by name: it may be loaded at any time, as a plug-in is. */
 static bool names_a_library(const struct cul_watch_options *o)
 {
@@ -364,7 +373,7 @@ int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err)
 			cul_scope_keep(run->scope);
 	} else if (o->command && !o->kernel) {
 		r = resolve_command(run, err);
-		if (is_missing(r))
+		if (is_missing(r) && !is_of_source(o))
 			r = fall_back_to_kernel(run, err);
 	} else {
 		r = resolve_kernel(run, err);

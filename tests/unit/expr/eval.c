@@ -400,6 +400,10 @@ static void other_names(void **state)
 	assert_value("__key.42", 42);
 	assert_value("\"odd-file.c\":counter", 42);
 	assert_value("victim:refs.c:counter + 1", 43);
+	assert_value("bank::total + 1", 43);
+	assert_value("1 ? bank::total : 2", 42);
+	assert_value("list<int>::f(int (*)(char)) const::n<bank::total", 0);
+	assert_value("(lib.so:(anonymous namespace)::x)>5", 1);
 	assert_value("i ? victim:counter : 1", 42);
 	assert_value("*(int *)&pid_max", 32768);
 	assert_value("per_cpu_account.refs", (uint64_t)-3);
