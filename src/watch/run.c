@@ -20,7 +20,6 @@
 enum {
 	READ_MS = 20,     /* how often the rings are read, unless they fill up before */
 	LOOK_MS = 100,    /* how often memory is compared with what the hits left */
-	CPUS_MS = 250,    /* how often the set of online CPUs is read */
 	SHARE_OF_CPU = 5, /* the default budget: a fifth of a CPU */
 	/* For so long a host may let a virtual CPU wait: some turns of others on its processor. */
 	HELD_NS = 20 * 1000 * 1000,
@@ -89,7 +88,7 @@ static int arm_cpus(struct cul_watch_run *run, struct cul_error *err)
 			continue;
 		if (!run->options->partial)
 			return r;
-		cul_gaps_add(&run->gaps, "CPU %d was not watched: %s", cpu, err->text);
+		cul_watch_unarmed_add(run, cpu, cul_clock_now(), err);
 	}
 	return run->arm.events.len ? 0 : err->code;
 }
@@ -277,39 +276,6 @@ static void disarm_if_tripped(struct cul_watch_run *run)
 		end(run, CUL_END_RATE);
 }
 
-static void follow_cpus(struct cul_watch_run *run)
-{
-	struct cul_error err = {0};
-	struct cul_cpus online, now = {0};
-	double at = (double)(cul_clock_now() - run->start_ns) / 1e9;
-	bool listed = cul_cpus_count(&run->named) > 0;
-
-	if (run->pid || run->disarmed || cul_cpus_online(&online, NULL))
-		return;
-	for (int cpu = 0; cpu < (int)run->program.n_possible; cpu++) {
-		bool is_on = cul_cpus_has(&online, cpu), was_on = cul_cpus_has(&run->wanted, cpu);
-
-		if (listed && !cul_cpus_has(&run->named, cpu))
-			continue;
-		if (is_on)
-			cul_cpus_add(&now, cpu);
-		if (is_on == was_on)
-			continue;
-		if (!is_on)
-			cul_gaps_add(&run->gaps, "CPU %d went offline about %.3f s in", cpu, at);
-		else if (cul_watch_arm_cpu(&run->arm, cpu, &err))
-			cul_gaps_add(&run->gaps, "CPU %d came online and could not be armed: %s",
-				cpu, err.text);
-		else
-			cul_gaps_add(&run->gaps,
-				"CPU %d came online and is watched since %.3f s; what it wrote in "
-				"the %d ms "
-				"before may have been missed",
-				cpu, at, CPUS_MS);
-	}
-	run->wanted = now;
-}
-
 /*
  * The registers of a process are given up when it becomes another program. A command is seen doing
  * it; another process has no memory any more and is still there, also at the next look.
@@ -368,9 +334,9 @@ static int loop(struct cul_watch_run *run)
 			look = now;
 			r = cul_watch_look_behind(run);
 		}
-		if (!r && now - cpus >= CPUS_MS * 1000000u) {
+		if (!r && now - cpus >= CUL_WATCH_CPUS_MS * 1000000u) {
 			cpus = now;
-			follow_cpus(run);
+			cul_watch_follow_cpus(run);
 		}
 		look_for_end(run, fds, now);
 	}
@@ -392,6 +358,7 @@ static int finish(struct cul_watch_run *run, struct cul_error *err)
 	}
 	if (!r)
 		r = cul_rings_read(run->program.rings, true);
+	cul_watch_unarmed_end(run);
 	if (!r)
 		r = cul_watch_summary(run, err);
 	cul_child_release(&run->child);
@@ -404,6 +371,7 @@ static void free_run(struct cul_watch_run *run)
 	cul_child_free(&run->child);
 	cul_watch_program_free(&run->program);
 	cul_watch_sites_free(run);
+	cul_watch_unarmed_free(run);
 	cul_seen_free(&run->seen);
 	while (run->n_targets)
 		cul_watch_target_free(&run->targets[--run->n_targets]);

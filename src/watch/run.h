@@ -23,6 +23,14 @@
 
 struct cul_watch_site;
 
+/* An online CPU that is not watched: its registers are taken. */
+struct cul_watch_unarmed {
+	int cpu;
+	uint64_t since_ns, tried_ns;
+	unsigned tries;
+	char *why; /* owned; as the first try said it */
+};
+
 struct cul_watch_run {
 	const struct cul_watch_options *options;
 	struct cul_sink *sink;
@@ -55,6 +63,7 @@ struct cul_watch_run {
 	void *sites;      /* tsearch: struct cul_watch_site by address */
 	struct cul_seen seen;
 	struct cul_gaps gaps;
+	CUL_VEC(struct cul_watch_unarmed) unarmed;
 	char notes[CUL_WATCH_SLOTS][256];
 };
 
@@ -72,6 +81,16 @@ void cul_watch_naming(struct cul_watch_run *run, bool begins);
 
 /* resolve.c: scope, targets, and where the command stands. */
 int cul_watch_resolve(struct cul_watch_run *run, struct cul_error *err);
+
+/* follow.c: looks which CPUs are online, arms those that are not; to be called every so often. */
+enum { CUL_WATCH_CPUS_MS = 250 };
+void cul_watch_follow_cpus(struct cul_watch_run *run);
+/* That CPU could not be armed. `why` is copied. */
+void cul_watch_unarmed_add(
+	struct cul_watch_run *run, int cpu, uint64_t now, const struct cul_error *why);
+/* Tells of those that are not watched to the last. */
+void cul_watch_unarmed_end(struct cul_watch_run *run);
+void cul_watch_unarmed_free(struct cul_watch_run *run);
 
 /* behind.c: reads what is in memory as the first value, and from then on compares. */
 int cul_watch_first_values(struct cul_watch_run *run, struct cul_error *err);

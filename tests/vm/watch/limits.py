@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the hardware, the machine and the ring can bear: exact counts, budgets, CPUs that go."""
+import re
 import signal
 import subprocess
 import time
@@ -225,7 +226,7 @@ def partial(test):
     victim.on_cpu(1, "set_level", 2)
     run.end()
     test.same((run.status, run.loss["hits"], run.of("armed")[0]["cpus"]), (0, 3, 1), "with --partial")
-    test.matches(" ".join(run.loss["gaps"]), "CPU 1 was not watched", "gaps")
+    test.matches(" ".join(run.loss["gaps"]), r"CPU 1 was not watched for .* until the end", "gaps")
     run = watch(test, "victim:victim_level", "--cpu", "0")
     victim.on_cpu(0, "set_level", 3)
     run.end()
@@ -263,3 +264,36 @@ def unload(test):
     victim.perform("set_level", 2)
     run.end()
     culprit.nothing_lost(test, run, 2)
+
+
+@case("a CPU comes online with its registers taken: armed when they are free, and the time told")
+def taken_at_first(test):
+    test.cleanups.append(lambda: online(1, True))
+    online(1, False)
+    run = watch(test, "victim:victim_level")
+    test.cleanups.append(lambda: run.process.send_signal(signal.SIGCONT))
+    run.process.send_signal(signal.SIGSTOP)  # not to be first at the registers
+    online(1, True)
+    held = Held(test, 1)
+    run.process.send_signal(signal.SIGCONT)
+    began = time.monotonic()
+    time.sleep(3)
+    victim.on_cpu(1, "set_level", 2)
+    victim.on_cpu(0, "raise_level", 3)
+    test.check(run.wait_lines("hit", 3, 20), "no hit by the other CPU")
+    held.release()
+    released = time.monotonic()
+    test.check(seen_on(run, 1, "add_level"), "CPU 1 is not watched when its registers are free")
+    seen = time.monotonic()
+    victim.on_cpu(1, "lower_level", 4)
+    run.end()
+    wanted = {"raise_level": 3, "lower_level": 4}
+    test.same({w["where"]["function"]: w["hits"] for w in run.writers()
+               if w["where"]["function"] != "add_level"}, wanted, "writers")
+    gaps = " / ".join(run.loss["gaps"])
+    test.matches(gaps, r"CPU 1 was not watched for .*no free debug register", "gaps")
+    told = re.search(r"CPU 1 was not watched for ([0-9.]+) s, from .* until it could be armed", gaps)
+    test.check(told, f"not told when it was armed: {gaps}")
+    test.check(released - began - 0.5 < float(told[1]) < seen - began + 0.5,
+               f"{told[1]} s, expected {released - began} to {seen - began}")
+    test.same((run.status, run.loss["hits"]), (0, run.loss["seen"]), "status, hits and seen")
