@@ -105,6 +105,8 @@ static enum cul_access_kind two_byte(const struct cul_x86_shape *shape, unsigned
 	case 0xc1:
 		return RW;
 	case 0xae:
+		if (shape->rep) /* clrssbsy, ptwrite */
+			return reg == 6 ? RW : R;
 		return reg == 6 && shape->operand16 ? NONE : group_0fae[reg]; /* clwb */
 	case 0xba:
 		return group_0fba[reg];

@@ -32,26 +32,51 @@ void cul_x86_decoder_close(struct cul_x86_decoder *dec)
 	memset(dec, 0, sizeof(*dec));
 }
 
+/* Bytes of code from `addr` on, at most as many as an instruction has. */
+static unsigned bytes_at(const struct cul_code *code, uint64_t addr, const uint8_t **bytes)
+{
+	uint64_t at = addr - code->addr;
+
+	if (at >= code->size)
+		return 0;
+	*bytes = code->bytes + at;
+	return code->size - at < CUL_X86_INSN_MAX ? (unsigned)(code->size - at) : CUL_X86_INSN_MAX;
+}
+
+/* What capstone gets wrong the length of it has not understood. */
 static bool disassemble(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr,
 	cs_opt_value detail)
 {
-	uint64_t at = addr - code->addr;
-	const uint8_t *bytes;
-	size_t left;
+	const uint8_t *bytes, *first;
+	unsigned n = bytes_at(code, addr, &bytes);
+	struct cul_x86_vector v;
+	size_t left = n;
 
-	if (at >= code->size)
+	if (!n)
 		return false;
-	bytes = code->bytes + at;
-	left = code->size - at;
-	if (left > CUL_X86_INSN_MAX)
-		left = CUL_X86_INSN_MAX;
+	first = bytes;
 	cs_option(dec->handle, CS_OPT_DETAIL, detail);
-	return cs_disasm_iter(dec->handle, &bytes, &left, &addr, dec->insn);
+	if (!cs_disasm_iter(dec->handle, &bytes, &left, &addr, dec->insn))
+		return false;
+	return !cul_x86_vector(first, n, &v) || v.len == dec->insn->size;
 }
 
 unsigned cul_x86_length(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr)
 {
 	return disassemble(dec, code, addr, CS_OPT_OFF) ? dec->insn->size : 0;
+}
+
+unsigned cul_x86_step(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr,
+	struct cul_x86_vector *unknown)
+{
+	const uint8_t *bytes;
+	unsigned len = cul_x86_length(dec, code, addr), n;
+
+	memset(unknown, 0, sizeof(*unknown));
+	if (len)
+		return len;
+	n = bytes_at(code, addr, &bytes);
+	return n && cul_x86_vector(bytes, n, unknown) ? unknown->len : 0;
 }
 
 bool cul_x86_insn(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr)
@@ -128,10 +153,10 @@ struct cul_x86_shape cul_x86_shape(const cs_insn *insn)
 	const uint8_t *b = insn->bytes;
 	unsigned n = insn->size, i = 0;
 
-	while (i + 1 < n && is_prefix(b[i]))
-		take_prefix(&shape, b[i++]);
-	if (i + 1 < n && (b[i] & 0xf0) == 0x40)
-		shape.rex_w = b[i++] & 8;
+	for (; i + 1 < n && (is_prefix(b[i]) || (b[i] & 0xf0) == 0x40); i++) {
+		take_prefix(&shape, b[i]);
+		shape.rex_w = !is_prefix(b[i]) && b[i] & 8; /* it counts as the last one only */
+	}
 	shape.opcode = b[i];
 	if (b[i] == 0xc4 || b[i] == 0xc5 || b[i] == 0x62 ||
 		(b[i] == 0x8f && i + 1 < n && (b[i + 1] & 0x38))) {

@@ -126,15 +126,18 @@ static bool falls_through(const struct search *s)
 	return true;
 }
 
-/* The start of the instruction that ends at ip, by decoding from the function's start. */
-static bool sweep(const struct search *s, uint64_t *start)
+/*
+ * The start of the instruction that ends at ip, by decoding from the function's start. `*unknown`:
+ * what capstone does not know of it.
+ */
+static bool sweep(const struct search *s, uint64_t *start, struct cul_x86_vector *unknown)
 {
 	uint64_t at = s->code->addr;
 
 	if (!s->code->from_entry || s->ip - at > SWEEP)
 		return false;
 	while (at < s->ip) {
-		unsigned len = cul_x86_length(s->dec, s->code, at);
+		unsigned len = cul_x86_step(s->dec, s->code, at, unknown);
 
 		if (!len)
 			return false;
@@ -154,7 +157,8 @@ static void vote(const struct search *s, uint64_t from, unsigned votes[WINDOW + 
 
 	memset(votes, 0, (WINDOW + 1) * sizeof(votes[0]));
 	for (unsigned i = 0; i < n; i++) {
-		unsigned len = cul_x86_length(s->dec, s->code, from + i);
+		struct cul_x86_vector unknown;
+		unsigned len = cul_x86_step(s->dec, s->code, from + i, &unknown);
 
 		votes[i]++;
 		if (len && i + len <= n)
@@ -172,32 +176,77 @@ static bool judge_at(const struct search *s, uint64_t start, struct cul_insn *ou
 	return out->certainty != CUL_UNKNOWN;
 }
 
+/* What only its form is known of: whether it stores, not where. Its bytes stand for its text. */
+static void judge_unknown(const struct search *s, uint64_t start, const struct cul_x86_vector *v,
+	struct cul_insn *out)
+{
+	bool stores = cul_x86_vector_stores(v);
+	const uint8_t *bytes = s->code->bytes + (start - s->code->addr);
+	int at;
+
+	if (!v->map || v->modrm >> 6 == 3 || (!stores && s->trap->watch == CUL_ACCESS_WRITE))
+		return;
+	out->addr = start;
+	out->len = v->len;
+	out->access = stores ? CUL_ACCESS_WRITE : CUL_ACCESS_READ;
+	out->certainty = CUL_LIKELY;
+	at = snprintf(out->text, sizeof(out->text),
+		"(a %s of a kind not known here:", stores ? "store" : "load");
+	for (unsigned i = 0; i < v->len; i++)
+		at += snprintf(out->text + at, sizeof(out->text) - (size_t)at, " %02x%s", bytes[i],
+			i + 1 == v->len ? ")" : "");
+}
+
+/* The instruction at `start`, if one ends at ip and may have made the access. */
+static bool judge_any(const struct search *s, uint64_t start, const struct cul_x86_vector *unknown,
+	struct cul_insn *out)
+{
+	if (!unknown->len)
+		return judge_at(s, start, out);
+	memset(out, 0, sizeof(*out));
+	if (start + unknown->len == s->ip)
+		judge_unknown(s, start, unknown, out);
+	return out->certainty != CUL_UNKNOWN;
+}
+
 /*
  * Without a start to decode from: all alignments that end at ip, the verified before the
  * others, then the one with the most votes. Of several verified ones the best is certain only
- * when the votes are clear. An unverified one must have won the vote.
+ * when the votes are clear. An unverified one must have won the vote; one that is known by its form
+ * alone, and has won it, goes before the verified.
  */
 static void search_alignments(const struct search *s, struct cul_insn *out)
 {
 	uint64_t from = s->ip - s->code->addr > WINDOW ? s->ip - WINDOW : s->code->addr;
 	unsigned votes[WINDOW + 1], most = 0, best = 0, verified = 0;
 	unsigned n = (unsigned)(s->ip - from);
-	struct cul_insn found;
+	struct cul_insn found, by_form = {0};
 
 	vote(s, from, votes);
 	for (unsigned back = 1; back <= CUL_X86_INSN_MAX && back <= n; back++) {
 		uint64_t start = s->ip - back;
+		struct cul_x86_vector unknown;
 
-		if (cul_x86_length(s->dec, s->code, start) == back && votes[n - back] > most)
-			most = votes[n - back];
-		if (!judge_at(s, start, &found))
+		if (cul_x86_step(s->dec, s->code, start, &unknown) != back)
 			continue;
+		if (votes[n - back] > most) {
+			most = votes[n - back];
+			by_form.certainty = CUL_UNKNOWN;
+		}
+		if (!judge_any(s, start, &unknown, &found))
+			continue;
+		if (unknown.len && votes[n - back] == most)
+			by_form = found;
 		verified += found.certainty == CUL_CERTAIN;
 		if (found.certainty > out->certainty ||
 			(found.certainty == out->certainty && votes[n - back] > best)) {
 			*out = found;
 			best = votes[n - back];
 		}
+	}
+	if (by_form.certainty != CUL_UNKNOWN && best < most) {
+		*out = by_form;
+		return;
 	}
 	if (out->certainty == CUL_LIKELY && best < most)
 		memset(out, 0, sizeof(*out));
@@ -245,12 +294,16 @@ static void search_transfers(const struct search *s, bool after_call, struct cul
 
 static void find_data(const struct search *s, struct cul_insn *out)
 {
+	struct cul_x86_vector unknown;
 	struct cul_insn working;
 	bool after_call = false, started;
 	uint64_t start = 0;
 
-	if (sweep(s, &start)) {
-		judge_at(s, start, out);
+	if (sweep(s, &start, &unknown)) {
+		if (unknown.len)
+			judge_unknown(s, start, &unknown, out);
+		else
+			judge_at(s, start, out);
 		after_call =
 			cul_x86_insn(s->dec, s->code, start) && s->dec->insn->id == X86_INS_CALL;
 	} else if (s->ip > s->code->addr) {

@@ -133,8 +133,8 @@ static unsigned string_width(const struct touches *t)
 {
 	if (!(t->shape.opcode & 1))
 		return 1;
-	if (t->shape.rex_w && t->shape.opcode > 0x6f) /* there are no ports of 8 bytes */
-		return 8;
+	if (t->shape.rex_w) /* there are no ports of 8 bytes */
+		return t->shape.opcode > 0x6f ? 8 : 4;
 	return t->shape.operand16 ? 2 : 4;
 }
 
@@ -193,8 +193,56 @@ static void add_string(struct touches *t)
 	}
 }
 
-/* Operands that capstone gives a wrong size or none, and those with a part of unknown size. */
-static void set_size(struct cul_x86_touch *touch, const cs_insn *insn)
+/* By opcode, what capstone 4.0.2 gives a wrong size; 0: nothing of it. */
+static unsigned mended_size(const struct touches *t)
+{
+	unsigned reg = t->insn->detail->x86.modrm >> 3 & 7;
+	unsigned word = t->shape.rex_w ? 8 : t->shape.operand16 ? 2 : 4;
+
+	if (t->shape.map == CUL_X86_LEGACY) {
+		if (t->shape.opcode == 0xdd && reg == 7) /* fnstsw */
+			return 2;
+		if (t->shape.opcode == 0xff && (reg == 3 || reg == 5)) /* far calls and jumps */
+			return word + 2;
+		return 0;
+	}
+	if (t->shape.map != CUL_X86_0F)
+		return 0;
+	switch (t->shape.opcode) {
+	case 0x03: /* lsl */
+		return 2;
+	case 0x2f: /* comiss, comisd */
+		return t->shape.operand16 ? 8 : 4;
+	case 0x60 ... 0x62: /* of MMX */
+		return t->shape.operand16 ? 16 : 4;
+	case 0xb2:
+	case 0xb4:
+	case 0xb5: /* lss lfs lgs */
+		return word + 2;
+	}
+	return 0;
+}
+
+/* The forms of AVX and AVX-512: the same. What else EVEX loads has no size to rely on. */
+static void set_vector(struct cul_x86_touch *touch, const cs_insn *insn)
+{
+	struct cul_x86_vector v;
+	unsigned narrowed;
+
+	if (!cul_x86_vector(insn->bytes, insn->size, &v) || v.legacy)
+		return;
+	narrowed = cul_x86_vector_narrowed(&v);
+	if (narrowed)
+		touch->width = narrowed;
+	if (!v.evex && v.map == 1 && v.opcode == 0x2f)
+		touch->width = v.pp ? 8 : 4;
+	if (v.evex && touch->kind == CUL_ACCESS_READ &&
+		!(v.map == 1 && (v.opcode == 0x10 || v.opcode == 0x28 || v.opcode == 0x6f)))
+		touch->known = false;
+}
+
+/* Those that have no size, and those with a part of unknown size. */
+static void set_size(struct cul_x86_touch *touch, const cs_insn *insn, bool operand16)
 {
 	/* SDM volume 1, 13.4: 512 bytes legacy, 64 header; how much follows is up to XCR0. */
 	enum { XSAVE_SURE = 576, XSAVE_MORE = 16384 };
@@ -213,13 +261,19 @@ static void set_size(struct cul_x86_touch *touch, const cs_insn *insn)
 		break;
 	case X86_INS_FNSAVE:
 	case X86_INS_FRSTOR:
-		touch->width = 108;
+		touch->width = operand16 ? 94 : 108;
 		break;
 	case X86_INS_FNSTENV:
 	case X86_INS_FLDENV:
-		touch->width = 28;
+		touch->width = operand16 ? 14 : 28;
 		break;
 	}
+}
+
+/* With F3 these are ptwrite and clrssbsy, which capstone 4.0.2 takes for xsave and xsaveopt. */
+static bool is_prefixed_0fae(const struct touches *t)
+{
+	return t->shape.map == CUL_X86_0F && t->shape.opcode == 0xae && t->shape.rep;
 }
 
 static bool is_cmpxchg(const cs_insn *insn)
@@ -286,6 +340,7 @@ static void add_operand(struct touches *t, unsigned i)
 	enum cul_access_kind kind = cul_x86_operand_access(t->insn, i);
 	uint64_t base = 0, index = 0, segment = 0, addr;
 	struct cul_x86_touch *touch;
+	unsigned mended;
 	bool known;
 
 	if (kind == CUL_ACCESS_NONE)
@@ -298,7 +353,16 @@ static void add_operand(struct touches *t, unsigned i)
 		addr = (uint32_t)addr;
 	touch = add(t, kind, segment + addr, op->size);
 	touch->known = known;
-	set_size(touch, t->insn);
+	mended = mended_size(t);
+	if (mended)
+		touch->width = mended;
+	else if (is_prefixed_0fae(t))
+		touch->width = t->shape.rex_w || kind == CUL_ACCESS_READ_WRITE ? 8 : 4;
+	else
+		set_size(touch, t->insn, t->shape.operand16 && !t->shape.rex_w);
+	if (stack_use(t) == STACK_PUSH || stack_use(t) == STACK_POP)
+		touch->width = stack_width(t);
+	set_vector(touch, t->insn);
 	displace_bit(t, touch);
 	if (kind == CUL_ACCESS_WRITE && stack_use(t) == STACK_NONE)
 		touch->value_known =

@@ -46,6 +46,22 @@ struct cul_x86_shape {
 	bool rep, repne, operand16, addr32, rex_w;
 };
 
+/* vector.c: an instruction of the later opcode maps. */
+struct cul_x86_vector {
+	unsigned len, map, pp; /* map 0: some of 0F, which store nothing; pp: 1 66, 2 F3, 3 F2 */
+	bool evex, legacy, w;  /* legacy: 0F38 and 0F3A */
+	uint8_t length;        /* EVEX: 0, 1, 2 for 16, 32, 64 bytes */
+	uint8_t opcode, modrm; /* without operands as with those in registers: C0 */
+};
+
+/* False: it is of another map, or goes beyond the `n` bytes. True says nothing of its being valid.
+ */
+bool cul_x86_vector(const uint8_t *bytes, unsigned n, struct cul_x86_vector *out);
+/* Whether it writes its operand in memory. */
+bool cul_x86_vector_stores(const struct cul_x86_vector *v);
+/* Bytes that vpmovqb and its like write; 0: it is another. */
+unsigned cul_x86_vector_narrowed(const struct cul_x86_vector *v);
+
 /* A capstone handle for one instruction at a time. All zero is closed. */
 struct cul_x86_decoder {
 	csh handle;
@@ -57,6 +73,12 @@ void cul_x86_decoder_close(struct cul_x86_decoder *dec);
 
 /* Length only: 0 when there is no instruction at `addr` or it leaves `code`. */
 unsigned cul_x86_length(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr);
+/*
+ * Where an instruction is known to begin: also the length of one that capstone does not know,
+ * which is left in `*unknown` (len 0: it does).
+ */
+unsigned cul_x86_step(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr,
+	struct cul_x86_vector *unknown);
 /* The whole of it, into dec->insn. */
 bool cul_x86_insn(struct cul_x86_decoder *dec, const struct cul_code *code, uint64_t addr);
 void cul_x86_text(const cs_insn *insn, char *text, size_t size);

@@ -115,6 +115,42 @@ static void test_stores(void **state)
 	check(&found, &(struct want){CUL_CERTAIN, 9, W, 1, true, 0xab, "movb %ah, (%rdi)"});
 }
 
+/* Zydis and objdump have the lengths and the names. */
+static void test_what_capstone_does_not_know(void **state)
+{
+	struct cul_regs regs = regs_for(10);
+	struct cul_insn found;
+
+	/* vpaddusb %zmm1, %zmm2, %zmm3; movl %eax, 4(%rdi) */
+	regs.r[RAX] = 7;
+	regs.r[RIP] = ENTRY + 9;
+	found = FIND(&regs, true, W, 0x62, 0xf1, 0x6d, 0x48, 0xdc, 0xd9, 0x89, 0x47, 4);
+	check(&found, &(struct want){CUL_CERTAIN, 6, W, 4, true, 7, "movl %eax, 4(%rdi)"});
+
+	/* vpmovdb %xmm1, (%rdi) */
+	regs.r[RIP] = ENTRY + 6;
+	found = FIND(&regs, true, W, 0x62, 0xf2, 0x7e, 0x08, 0x31, 0x0f);
+	check(&found, &(struct want){CUL_LIKELY, 0, W, 0, false, 0,
+			      "(a store of a kind not known here: 62 f2 7e 08 31 0f)"});
+
+	/* vpaddusb (%rdi), %zmm2, %zmm3 stores nothing */
+	found = FIND(&regs, true, W, 0x62, 0xf1, 0x6d, 0x48, 0xdc, 0x1f);
+	assert_int_equal(found.certainty, CUL_UNKNOWN);
+	found = FIND(&regs, true, RW, 0x62, 0xf1, 0x6d, 0x48, 0xdc, 0x1f);
+	check(&found, &(struct want){CUL_LIKELY, 0, CUL_ACCESS_READ, 0, false, 0,
+			      "(a load of a kind not known here: 62 f1 6d 48 dc 1f)"});
+
+	/* fnstsw 2(%rdi) writes two bytes, which are not watched, and vpmovqb 8 of a vector */
+	regs.r[RIP] = ENTRY + 3;
+	regs.r[RDI] = VAR - 4;
+	found = FIND(&regs, true, W, 0xdd, 0x7f, 2);
+	assert_int_equal(found.certainty, CUL_UNKNOWN);
+	regs.r[RIP] = ENTRY + 6;
+	regs.r[RDI] = VAR - 8;
+	found = FIND(&regs, true, W, 0x62, 0xf2, 0x7e, 0x48, 0x32, 0x0f);
+	assert_int_equal(found.certainty, CUL_UNKNOWN);
+}
+
 static void test_rip_relative(void **state)
 {
 	/* movl $1, 0x10(%rip), and the variable is not there */
@@ -355,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_stores),
+		cmocka_unit_test(test_what_capstone_does_not_know),
 		cmocka_unit_test(test_rip_relative),
 		cmocka_unit_test(test_lost_base),
 		cmocka_unit_test(test_per_cpu),
