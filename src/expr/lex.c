@@ -102,6 +102,14 @@ static bool starts_name(const char *s)
 	return is_name_start(*s) || is_anonymous(s);
 }
 
+/* The "6" of "libc.so.6". */
+static uint32_t scan_version(const char *s, uint32_t n)
+{
+	while (s[n] == '.' && is_digit(s[n + 1]))
+		n += 1 + scan_identifier(s + n + 1);
+	return n;
+}
+
 static uint32_t scan_file_name(const char *s)
 {
 	static const char *const endings[] = {"c", "h", "S", "cc", "cpp", "cxx", "so"};
@@ -112,7 +120,7 @@ static uint32_t scan_file_name(const char *s)
 	ending = scan_identifier(s + n + 1);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 		if (strlen(endings[i]) == ending && !memcmp(endings[i], s + n + 1, ending))
-			return n + 1 + ending;
+			return scan_version(s, n + 1 + ending);
 	return n;
 }
 

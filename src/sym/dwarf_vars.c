@@ -36,6 +36,7 @@ struct search {
 	/* Seen: a mere declaration; a definition without a place; one in an unloaded section */
 	bool declared, placeless, unloaded;
 	Dwarf_Die description; /* of the first two */
+	const char *local_of;  /* seen: one on the stack of that function */
 };
 
 static bool file_matches(const char *path, const char *wanted)
@@ -112,6 +113,8 @@ static void add_hit(struct cul_objfile *o, struct search *s, Dwarf_Die *die, con
 
 	if (!location_of(die, &hit.addr, &hit.is_tls)) {
 		s->description = *die;
+		if (s->function && dwarf_hasattr(die, DW_AT_location))
+			s->local_of = s->function;
 		if (dwarf_flag(die, DW_AT_declaration))
 			s->declared = true;
 		else
@@ -315,6 +318,13 @@ static int not_found(struct cul_objfile *o, const struct search *s, struct cul_e
 	if (is_function(o, s))
 		return cul_fail(
 			err, -ENOENT, "%s: \"%s\" is a function, not a variable", o->name, s->name);
+	if (s->local_of)
+		return cul_fail(err, -ENOENT,
+			"%s: \"%s\" is a local variable of %s(): each call has its own, on the "
+			"stack or "
+			"in a register; what is on a stack can be watched by its address "
+			"(0xADDR:SIZE)",
+			o->name, s->name, s->local_of);
 	if (s->placeless)
 		return cul_fail(err, -ENOENT,
 			"%s: \"%s\" has no place in memory: the compiler has optimised it away",

@@ -311,10 +311,10 @@ static int variable_in(struct cul_process_syms *p, struct process_object *object
 		return ret;
 	if (ret == 0 ? v.is_tls : sym.is_tls)
 		return cul_fail(err, -ENOTSUP,
-			"%s: \"%s\" is thread-local: each thread has its own, and where is not "
-			"found "
-			"out yet; give the address of one thread's",
-			base_name(object->map.path), name);
+			"%s: \"%s\" is thread-local: each thread has its own, which can be watched "
+			"by "
+			"its address (0xADDR:SIZE); gdb tells it: thread apply all print &%s",
+			base_name(object->map.path), name, name);
 	*out = (struct cul_process_variable){
 		.type = v.type,
 		.addr = ret == 0 ? v.addr : sym.addr,

@@ -209,8 +209,16 @@ static int untyped(const struct cul_watch_target *t, struct cul_scope *scope, st
 	bool exact = cul_scope_pid(scope) != 0;
 	uint64_t size = likely_size(room, exact);
 	const char *type = size <= 8 && types[size] ? types[size] : "int";
+	const struct cul_expr_env *env = cul_scope_env(scope);
+	struct cul_name name = {0};
 	char bound[64] = "";
 
+	if (!env->name(env->data, t->source, &name, NULL) && name.kind == CUL_NAME_FUNCTION)
+		return cul_fail(err, -EINVAL,
+			"%.100s is a function; to see its executions: --exec, who calls it and "
+			"with what: "
+			"culprit probe %.100s, who writes its code: %.100s:4",
+			t->source, t->source, t->source);
 	if (room)
 		snprintf(bound, sizeof(bound), " (it has %s%" PRIu64 ")", exact ? "" : "at most ",
 			room);
@@ -238,6 +246,10 @@ static int from_expression(struct cul_watch_target *t, struct cul_scope *scope, 
 	r = cul_expr_parse(t->source, cul_scope_env(scope), &t->expr, err);
 	if (r)
 		return r;
+	if (!cul_expr_is_lvalue(t->expr) && t->source[0] == '&')
+		return cul_fail(err, -EINVAL,
+			"%s is an address, not the memory there; to watch that: %s", t->source,
+			t->source + 1);
 	if (!cul_expr_is_lvalue(t->expr))
 		return cul_fail(err, -EINVAL,
 			"%s is a value, not a place in memory; to watch the memory at an address: "
@@ -350,6 +362,14 @@ static int resolve(struct cul_watch_target *t, struct cul_scope *scope, const st
 		return 0;
 	}
 	r = cul_watch_split(t->addr, t->size, arch->watch_max, t->pieces);
+	if (r < 0 && t->size <= (uint64_t)CUL_WATCH_WORDS * arch->watch_max)
+		return cul_fail(err, -E2BIG,
+			"%s has %" PRIu64 " bytes at 0x%" PRIx64
+			", which is not aligned: they take more than %u debug registers; watch a "
+			"part of "
+			"it: %s:%u",
+			t->source, t->size, t->addr, CUL_WATCH_WORDS, t->source,
+			(unsigned)(arch->watch_max - t->addr % arch->watch_max));
 	if (r < 0)
 		return cul_fail(err, -E2BIG,
 			"%s has %" PRIu64 " bytes at 0x%" PRIx64

@@ -234,3 +234,21 @@ def descriptors():
                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48)))
         has(said.errors, "open files", "ulimit")
     ctypes.CDLL(None)
+
+
+@test("refused: what is no variable's place, with what was perhaps meant")
+def no_place():
+    with Victim("globals") as victim:
+        has(fails("-p", str(victim.pid), "main"), "main is a function", "--exec", "culprit probe main")
+        has(fails("-p", str(victim.pid), "&level"), "to watch that: level")
+        for name in ["main::victim", "main()::victim"]:
+            has(fails("-p", str(victim.pid), name), "local variable of main()", "0xADDR:SIZE")
+    has(fails("record.port:31", "--", program("unaligned")), "not aligned", "record.port:7")
+
+
+@test("refused: not, a library by its name with a version")
+def library_version():
+    with Victim("globals") as victim:
+        said = watch("-p", str(victim.pid), "libc.so.6:stdout", "libc.so.6:environ", "--for", "50ms")
+        equal([(a["target"], a["size"]) for a in said.armed],
+              [("libc.so.6:stdout", 8), ("libc.so.6:environ", 8)], "targets")
