@@ -70,7 +70,7 @@ def children():
     for task in pathlib.Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
             try:
-                state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+                state = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
             except OSError:
                 continue
             if state not in "ZX":
@@ -155,7 +155,7 @@ def end_session(leader):
         if not entry.isdigit() or int(entry) == leader:
             continue
         try:
-            fields = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+            fields = pathlib.Path(f"/proc/{entry}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
             if int(fields[3]) == leader:
                 os.kill(int(entry), signal.SIGKILL)
         except OSError:
