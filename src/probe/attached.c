@@ -36,12 +36,47 @@ static const char *say_untyped(struct cul_probe_run *run)
 	       "arg5";
 }
 
+/*
+ * The kernel has its own return address on the stack (a uretprobe), of which the unwinder of C++
+ * and Rust knows nothing. A file with tables for it may have code that is left so; those of the C
+ * library are for threads that are cancelled.
+ */
+static bool may_throw(struct cul_probe_run *run)
+{
+	struct cul_process_syms *names = cul_scope_process_names(run->scope);
+	struct cul_objfile *file;
+	size_t cursor = 0;
+
+	while (names && cul_process_next_object(names, &cursor, &file)) {
+		const char *slash = file ? strrchr(cul_objfile_name(file), '/') : NULL;
+		const char *name = slash ? slash + 1 : file ? cul_objfile_name(file) : "";
+
+		if (file && strncmp(name, "libc.so", 7) != 0 && strncmp(name, "ld-", 3) != 0 &&
+			cul_objfile_has_section(file, ".gcc_except_table"))
+			return true;
+	}
+	return false;
+}
+
+static void say_note(struct cul_probe_run *run, bool returns, struct cul_str *out)
+{
+	const char *untyped = say_untyped(run);
+
+	cul_str_add(out, untyped ? untyped : "");
+	if (returns && run->pid && may_throw(run))
+		cul_str_addf(out,
+			"%san exception or panic that leaves a function whose return is probed "
+			"ends the program (its unwinder does not know the kernel's return "
+			"address); probes of calls alone leave it as it is",
+			untyped ? "; " : "");
+}
+
 int cul_probe_say_attached(struct cul_probe_run *run)
 {
 	enum { KINDS = sizeof(method_names) / sizeof(method_names[0]), REFUSED = 4 };
 	struct cul_probe_method methods[KINDS];
 	struct cul_probe_refused refused[REFUSED];
-	cul_autostr struct cul_str spec = {0}, signature = {0};
+	cul_autostr struct cul_str spec = {0}, signature = {0}, note = {0};
 	struct cul_probe_attached attached = {
 		.methods = methods,
 		.refused = refused,
@@ -94,6 +129,7 @@ int cul_probe_say_attached(struct cul_probe_run *run)
 		cul_str_addf(&signature, "%s (%s)", attached.spec, run->insn.text);
 		attached.signature = cul_str_text(&signature);
 	}
-	attached.note = say_untyped(run);
+	say_note(run, attached.returns, &note);
+	attached.note = note.len ? cul_str_text(&note) : NULL;
 	return run->sink->ops->probe_attached(run->sink, &attached);
 }

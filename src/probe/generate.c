@@ -72,6 +72,10 @@ static int fixed_name(
 			"a tracepoint has no 'caller'; --stack kernel shows who came to it");
 	if (input == IN_RET && g->plan->typed && !g->plan->has_ret)
 		return cul_fail(err, -ENOENT, "'ret': the function returns nothing");
+	if (input == IN_RET && g->plan->signature.ret_unseen)
+		return cul_fail(err, -ENOENT, "'ret' comes back where a probe does not see it");
+	if (input == IN_RET && g->plan->signature.ret_in_memory)
+		return cul_fail(err, -ENOENT, "'ret' is an object in memory, not a value");
 	name.type = fixed_type(g, input);
 	name.is_code_address = input == IN_CALLER;
 	if (!name.type)

@@ -193,7 +193,7 @@ static __u32 ret_kind(const struct cul_signature *s)
 {
 	const struct cul_type *t = s->ret;
 
-	if (!t || s->ret_in_memory || s->ret_is_float)
+	if (!t || s->ret_in_memory || s->ret_is_float || s->ret_unseen)
 		return CUL_RET_NONE;
 	if (t->kind == CUL_KIND_PTR)
 		return CUL_RET_POINTER;
@@ -209,7 +209,8 @@ static void plan_ret(struct cul_plan *p, const struct cul_plan_want *want)
 	p->recipe.ret = ret_kind(&p->signature);
 	p->has_ret = t && t->kind != CUL_KIND_VOID;
 	p->ret = (struct cul_plan_arg){.type = t, .source = -1, .fetch = -1};
-	if (!p->has_ret || p->signature.ret_in_memory || p->signature.ret_is_float)
+	if (!p->has_ret || p->signature.ret_in_memory || p->signature.ret_is_float ||
+		p->signature.ret_unseen)
 		return;
 	p->ret.source = CUL_PROBE_FROM_RET;
 	p->ret.place = (struct cul_arg_place){.where = CUL_ARG_WORDS, .n_words = 1};

@@ -71,6 +71,12 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 	run->plans[i].inside = inside;
 	if (!r && run->inject.every)
 		r = cul_inject_check(site, err);
+	if (!r && run->returns && site->moves_stack && cul_probe_returns(site))
+		r = cul_fail(err, -ENOENT,
+			"what returns from %s cannot be probed: Go moves its stacks and reads the "
+			"return addresses on them, and the program would die of the changed one; "
+			"probe calls alone, without --ret and what needs it",
+			site->name);
 	if (!r && o->errors && cul_probe_returns(site) && !run->plans[i].typed)
 		r = cul_fail(err, -ENOENT,
 			"--errors needs the type of what %s returns, which is not known; "

@@ -16,6 +16,7 @@
 enum {
 	MAX_NESTING = 64,
 	MAX_ORIGINS = 8,    /* of one function */
+	MAX_ADDED = 4,      /* its first parameters */
 	MAX_DIES = 1 << 22, /* looked at in one search */
 };
 
@@ -31,6 +32,36 @@ static void follow_origin(Dwarf_Die *die)
 			return;
 		*die = origin;
 	}
+}
+
+/*
+ * Whether it has parameters that gcc adds to constructors and destructors of classes with virtual
+ * bases (__in_chrg, __vtt_parm): of each of the copies that it makes of them, only its own DIE
+ * tells which of them it has.
+ */
+static bool has_added(Dwarf_Die *die)
+{
+	Dwarf_Die param;
+	unsigned seen = 0;
+
+	if (dwarf_child(die, &param) != 0)
+		return false;
+	do {
+		const char *name = dwarf_diename(&param);
+
+		if (dwarf_tag(&param) == DW_TAG_formal_parameter && name &&
+			dwarf_flag(&param, DW_AT_artificial) && !strncmp(name, "__", 2))
+			return true;
+	} while (dwarf_next(&param) && ++seen < MAX_ADDED);
+	return false;
+}
+
+static bool is_assembler(Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+
+	return dwarf_diecu(die, &unit, NULL, NULL) &&
+	       dwarf_srclang(&unit) == DW_LANG_Mips_Assembler;
 }
 
 /* The address at which it is entered; linked. DW_AT_entry_pc may count from the lowest one. */
@@ -128,8 +159,12 @@ int cul_objfile_function(
 			"%s: the debug information has no function that begins at 0x%llx", o->name,
 			(unsigned long long)addr);
 	die = found->die;
+	if (is_assembler(&die))
+		return cul_fail(err, -ENODATA,
+			"%s: the function at 0x%llx is written in assembler, which tells no types",
+			o->name, (unsigned long long)addr);
 	follow_origin(&die);
-	t = cul_dwarf_type(o, &die);
+	t = cul_dwarf_type(o, has_added(&die) ? &found->die : &die);
 	if (!t || t->kind != CUL_KIND_FUNC)
 		return cul_fail(err, -ENODATA,
 			"%s: the type of the function at 0x%llx cannot be read from DWARF", o->name,

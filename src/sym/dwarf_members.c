@@ -122,39 +122,104 @@ static bool keep(struct cul_objfile *o, const void *list, size_t size, void *to)
 	return true;
 }
 
-/* Of a struct, a union; of a function its parameters. */
+struct members {
+	struct cul_member *data;
+	size_t len, cap;
+};
+
+static void free_members(struct members *v)
+{
+	free(v->data);
+}
+
+static int keep_members(
+	struct cul_objfile *o, struct dwarf_type *t, const struct members *v, struct cul_error *err)
+{
+	if (!keep(o, v->data, v->len * sizeof(*v->data), &t->type.members))
+		return out_of_memory(o, &t->type, err);
+	t->type.n_members = v->len;
+	return 0;
+}
+
+/* Of a struct, a union. */
 static int fill_members(struct cul_objfile *o, struct dwarf_type *t, struct cul_error *err)
 {
-	CUL_VEC(struct cul_member) v = {0};
-	cul_autofree void *owner = NULL;
-	bool is_func = t->type.kind == CUL_KIND_FUNC;
+	cul_cleanup(free_members) struct members v = {0};
 	Dwarf_Die die;
 
 	for (bool more = dwarf_child(&t->definition, &die) == 0; more; more = dwarf_next(&die)) {
 		int tag = dwarf_tag(&die);
 		struct cul_member m = {0}, *slot;
 
-		if (is_func) {
-			if (tag == DW_TAG_unspecified_parameters)
-				t->type.is_variadic = true;
-			if (tag != DW_TAG_formal_parameter)
-				continue;
-			m.name = dwarf_diename(&die) ?: "";
-			m.type = cul_dwarf_type_of(o, &die);
-		} else if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
-			   !read_member(o, &die, &t->type, &m)) {
+		if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
+			!read_member(o, &die, &t->type, &m))
 			continue;
-		}
 		slot = cul_vec_push(&v);
-		owner = v.data;
 		if (!slot)
 			return out_of_memory(o, &t->type, err);
 		*slot = m;
 	}
-	if (!keep(o, v.data, v.len * sizeof(*v.data), &t->type.members))
-		return out_of_memory(o, &t->type, err);
-	t->type.n_members = v.len;
-	return 0;
+	return keep_members(o, t, &v, err);
+}
+
+/* Rust: what is larger than two words. See sym/signature.c. */
+static bool is_by_address(
+	struct cul_objfile *o, const struct dwarf_type *func, const struct cul_type *t)
+{
+	if (func->type.called == CUL_CALLED_AS_RUST)
+		return t->size > 2 * sizeof(uint64_t);
+	return cul_dwarf_by_address(o, t);
+}
+
+/* As it is passed: some objects by their address. False: out of memory. */
+static bool read_parameter(
+	struct cul_objfile *o, const struct dwarf_type *func, Dwarf_Die *die, struct cul_member *m)
+{
+	m->name = dwarf_diename(die) ?: "";
+	m->type = cul_dwarf_type_of(o, die);
+	if (!m->type || !is_by_address(o, func, m->type))
+		return true;
+	m->type = cul_dwarf_address_of(o, m->type);
+	return m->type != NULL;
+}
+
+/* A pack of C++ (f(T... rest)) has its parameters below it. */
+static int fill_parameters_of(struct cul_objfile *o, struct dwarf_type *t, Dwarf_Die *parent,
+	struct members *v, struct cul_error *err)
+{
+	Dwarf_Die die;
+	int r = 0;
+
+	for (bool more = dwarf_child(parent, &die) == 0; !r && more; more = dwarf_next(&die)) {
+		int tag = dwarf_tag(&die);
+		struct cul_member *slot;
+
+		if (tag == DW_TAG_unspecified_parameters)
+			t->type.is_variadic = true;
+		if (tag == DW_TAG_GNU_formal_parameter_pack && parent == &t->definition)
+			r = fill_parameters_of(o, t, &die, v, err);
+		/* Go calls its results so. */
+		if (tag != DW_TAG_formal_parameter || dwarf_flag(&die, DW_AT_variable_parameter))
+			continue;
+		slot = cul_vec_push(v);
+		if (!slot || !read_parameter(o, t, &die, slot))
+			return out_of_memory(o, &t->type, err);
+		if (parent != &t->definition && !*slot->name)
+			slot->name = dwarf_diename(parent) ?: "";
+	}
+	return r;
+}
+
+static int fill_parameters(struct cul_objfile *o, struct dwarf_type *t, struct cul_error *err)
+{
+	cul_cleanup(free_members) struct members v = {0};
+	const struct cul_type *ret = cul_dwarf_type_of(o, &t->die);
+	int r = fill_parameters_of(o, t, &t->definition, &v, err);
+
+	if (r)
+		return r;
+	t->type.ret_by_address = ret && is_by_address(o, t, ret);
+	return keep_members(o, t, &v, err);
 }
 
 static int64_t extend(int64_t value, const struct cul_type *t)
@@ -244,9 +309,10 @@ int cul_dwarf_members_fill(
 		ret = complete(o, t, err);
 	if (ret == 0 && type->kind == CUL_KIND_ENUM)
 		ret = fill_enumerators(o, t, err);
-	else if (ret == 0 && (type->kind == CUL_KIND_STRUCT || type->kind == CUL_KIND_UNION ||
-				     type->kind == CUL_KIND_FUNC))
+	else if (ret == 0 && (type->kind == CUL_KIND_STRUCT || type->kind == CUL_KIND_UNION))
 		ret = fill_members(o, t, err);
+	else if (ret == 0 && type->kind == CUL_KIND_FUNC)
+		ret = fill_parameters(o, t, err);
 	if (ret == 0)
 		type->filled_members = true;
 	return ret;

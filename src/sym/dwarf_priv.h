@@ -55,6 +55,11 @@ const struct cul_type *cul_dwarf_type_of(struct cul_objfile *o, Dwarf_Die *die);
 void cul_dwarf_types_free(struct cul_objfile *o);
 extern const struct cul_type_ops cul_dwarf_type_ops;
 
+/* dwarf_classes.c: whether functions get and return a value of that type by its address. */
+bool cul_dwarf_by_address(struct cul_objfile *o, const struct cul_type *t);
+/* A pointer to it, as such a function gets. NULL: out of memory. */
+const struct cul_type *cul_dwarf_address_of(struct cul_objfile *o, const struct cul_type *t);
+
 /* dwarf_members.c */
 int cul_dwarf_members_fill(
 	struct cul_type_provider *p, struct cul_type *type, struct cul_error *err);

@@ -146,9 +146,13 @@ static bool make_base(struct dwarf_type *t)
 	uint64_t encoding, size = 0;
 
 	if (!dwarf_number(&t->die, DW_AT_encoding, &encoding) ||
-		!dwarf_number(&t->die, DW_AT_byte_size, &size) || size == 0 || size > 16)
+		!dwarf_number(&t->die, DW_AT_byte_size, &size) || size > 16)
 		return false;
 	t->type.size = size;
+	if (!size) { /* Rust's () */
+		t->type.kind = CUL_KIND_STRUCT;
+		return true;
+	}
 	switch (encoding) {
 	case DW_ATE_boolean:
 		t->type.kind = CUL_KIND_BOOL;
@@ -285,14 +289,45 @@ static bool make_array(struct cul_objfile *o, struct dwarf_type *t)
 	       t->type.size <= INT64_MAX / 8;
 }
 
+/* LLVM marks what it calls in a way of its own (DW_CC_nocall). */
+static enum cul_called how_called(Dwarf_Die *func)
+{
+	uint64_t convention;
+	Dwarf_Die unit;
+
+	if (dwarf_number(func, DW_AT_calling_convention, &convention) && convention == DW_CC_nocall)
+		return CUL_CALLED_OTHERWISE;
+	switch (dwarf_diecu(func, &unit, NULL, NULL) ? dwarf_srclang(&unit) : -1) {
+	case DW_LANG_Rust:
+		return CUL_CALLED_AS_RUST;
+	case DW_LANG_D:
+	case DW_LANG_Go:
+	case DW_LANG_Haskell:
+	case DW_LANG_OCaml:
+	case DW_LANG_Swift:
+		return CUL_CALLED_OTHERWISE;
+	default:
+		return CUL_CALLED_AS_C;
+	}
+}
+
+/* std::nullptr_t is a type without a value, which is passed like a pointer. */
+static bool make_unspecified(struct dwarf_type *t)
+{
+	const char *name = dwarf_diename(&t->die);
+
+	t->type.kind = name && strstr(name, "nullptr") ? CUL_KIND_PTR : CUL_KIND_VOID;
+	t->type.size = t->type.kind == CUL_KIND_PTR ? address_size(&t->die) : 0;
+	return true;
+}
+
 static bool make_node(struct cul_objfile *o, struct dwarf_type *t)
 {
 	switch (dwarf_tag(&t->die)) {
 	case DW_TAG_base_type:
 		return make_base(t);
 	case DW_TAG_unspecified_type:
-		t->type.kind = CUL_KIND_VOID;
-		return true;
+		return make_unspecified(t);
 	case DW_TAG_pointer_type:
 	case DW_TAG_reference_type:
 	case DW_TAG_rvalue_reference_type:
@@ -312,6 +347,7 @@ static bool make_node(struct cul_objfile *o, struct dwarf_type *t)
 	case DW_TAG_subroutine_type:
 	case DW_TAG_subprogram:
 		t->type.kind = CUL_KIND_FUNC;
+		t->type.called = how_called(&t->die);
 		return true;
 	default:
 		return false;

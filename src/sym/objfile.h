@@ -92,8 +92,8 @@ const char *cul_objfile_name(const struct cul_objfile *o);
 /* Bytes of the build id, 0 when it has none. `id` stays owned by `o`. */
 size_t cul_objfile_build_id(struct cul_objfile *o, const uint8_t **id);
 bool cul_objfile_has_dwarf(struct cul_objfile *o); /* its own or a separate file's */
-/* Where the DWARF is: the path of the separate debug file, or NULL when it is in the file itself.
- */
+bool cul_objfile_has_section(struct cul_objfile *o, const char *name);
+/* The path of the separate debug file, or NULL when the DWARF is in the file itself. */
 const char *cul_objfile_debug_path(struct cul_objfile *o);
 
 struct cul_elf_symbol {

@@ -20,6 +20,11 @@ static bool has_section(Elf *elf, const char *name)
 	return cul_objfile_elf_section(elf, name, &shdr) && shdr.sh_type != SHT_NOBITS;
 }
 
+bool cul_objfile_has_section(struct cul_objfile *o, const char *name)
+{
+	return has_section(o->elf, name);
+}
+
 static Dwarf_CFI *debug_frame(struct cul_objfile *o)
 {
 	if (o->debug_cfi_sought)

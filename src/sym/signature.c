@@ -17,6 +17,8 @@ struct flat {
 	size_t n;
 	uint64_t align;
 	unsigned seen;
+	bool has_array;
+	bool is_opaque; /* it has a union, or a struct that tells no members */
 };
 
 static bool add_leaf(struct flat *f, uint64_t offset, uint64_t size, bool is_float)
@@ -47,6 +49,7 @@ static bool flatten_array(struct flat *f, const struct cul_type *t, uint64_t off
 {
 	const struct cul_type *element;
 
+	f->has_array = true;
 	if (!t->count)
 		return true;
 	if (cul_type_to(t, &element, NULL) || !element->size)
@@ -78,6 +81,7 @@ static bool flatten_members(
 {
 	if (cul_type_fill(t, NULL))
 		return false;
+	f->is_opaque |= t->kind == CUL_KIND_UNION || (t->size && !t->n_members);
 	for (size_t i = 0; i < t->n_members; i++) {
 		const struct cul_member *m = &t->members[i];
 		bool good;
@@ -133,6 +137,8 @@ static void set_result(struct cul_signature *s, const struct cul_arch *arch)
 	struct cul_arg arg;
 	struct flat flat;
 
+	if (s->ret_in_memory)
+		return;
 	describe(s->ret, &flat, &arg);
 	s->ret_in_memory = arg.size && arch->returns_in_memory(&arg);
 	if (!arg.size || s->ret_in_memory)
@@ -143,12 +149,116 @@ static void set_result(struct cul_signature *s, const struct cul_arch *arch)
 			  (place.where == CUL_ARG_WORDS && place.word >= arch->n_arg_regs);
 }
 
-int cul_signature_of(const struct cul_type *func, const struct cul_arch *arch,
-	struct cul_signature *out, struct cul_error *err)
+/*
+ * Rust has a convention of its own, of which only this is the same in all its versions
+ * (compiler/rustc_ty_utils/src/abi.rs, fn_abi_adjust_for_abi, of 1.60 to 1.95): a scalar goes in a
+ * register, two of them in one each, what is larger than two words by its address (sym/dwarf_
+ * members.c has made it a pointer), and what takes no room not at all. The rest is not seen, nor
+ * where what comes after it is.
+ */
+struct rust {
+	const struct cul_arch *arch;
+	unsigned integer, vector, stack; /* taken */
+	bool known;
+};
+
+enum { RUST_VECTORS = 8 }; /* beyond them floats go on the stack */
+
+static struct cul_arg_place place_rust_word(struct rust *r)
+{
+	struct cul_arg_place place = {.where = CUL_ARG_WORDS, .n_words = 1};
+
+	place.word =
+		r->integer < r->arch->n_arg_regs ? r->integer++ : r->arch->n_arg_regs + r->stack++;
+	return place;
+}
+
+static struct cul_arg_place place_rust_pair(struct rust *r, const struct flat *f)
+{
+	const struct cul_arg_leaf *first = &f->leaves[0], *second = &f->leaves[1];
+	unsigned vector = first->is_float + second->is_float, word = r->integer;
+
+	if (r->integer + 2 - vector > r->arch->n_arg_regs) {
+		r->known = false;
+		return (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+	}
+	r->vector += vector;
+	r->integer += 2 - vector;
+	if (vector)
+		return (struct cul_arg_place){.where = CUL_ARG_FLOAT};
+	/* Each in a register of its own, though they may lie in one word of memory. */
+	if (first->offset != 0 || second->offset != r->arch->word)
+		return (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+	return (struct cul_arg_place){.where = CUL_ARG_WORDS, .word = word, .n_words = 2};
+}
+
+static struct cul_arg_place place_rust(struct rust *r, const struct cul_type *t)
+{
+	struct cul_arg_place place = {.where = CUL_ARG_UNKNOWN};
+	struct cul_arg arg;
+	struct flat f;
+
+	if (t && t->kind == CUL_KIND_STRUCT && !t->size && r->known)
+		return (struct cul_arg_place){.where = CUL_ARG_WORDS};
+	describe(t, &f, &arg);
+	r->known = r->known && arg.size && arg.size <= 2 * r->arch->word && f.n && !f.is_opaque &&
+		   !f.has_array;
+	if (!r->known)
+		return place;
+	if (f.n == 2)
+		place = place_rust_pair(r, &f);
+	else if (f.n == 1 && f.leaves[0].is_float && arg.size <= r->arch->word) {
+		r->vector++;
+		place.where = CUL_ARG_FLOAT;
+	} else if (arg.size <= r->arch->word)
+		place = place_rust_word(r);
+	else
+		r->known = false;
+	r->known = r->known && r->vector <= RUST_VECTORS;
+	return r->known ? place : (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+}
+
+static void place_all_rust(struct cul_signature *s, const struct cul_arch *arch)
+{
+	struct rust back = {.arch = arch, .known = true};
+	struct rust r = {.arch = arch, .integer = s->ret_in_memory, .known = true};
+
+	if (!s->ret_in_memory && s->ret->kind != CUL_KIND_VOID) {
+		struct cul_arg_place place = place_rust(&back, s->ret);
+
+		s->ret_is_float = place.where == CUL_ARG_FLOAT;
+		s->ret_unseen = place.where == CUL_ARG_UNKNOWN;
+		/* Two words may come back in registers or in memory, which takes the first word. */
+		r.known = back.known || (s->ret->size && s->ret->size <= arch->word);
+	}
+	for (size_t i = 0; i < s->n_params; i++)
+		s->params[i].place = place_rust(&r, s->params[i].type);
+}
+
+static void place_nowhere(struct cul_signature *s)
+{
+	s->ret_unseen = !s->ret_in_memory && s->ret->kind != CUL_KIND_VOID;
+	for (size_t i = 0; i < s->n_params; i++)
+		s->params[i].place = (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+}
+
+static void place_all(struct cul_signature *s, const struct cul_arch *arch)
 {
 	struct cul_arg_place places[CUL_SIGNATURE_MOST];
 	struct cul_arg args[CUL_SIGNATURE_MOST];
 	struct flat flat[CUL_SIGNATURE_MOST];
+
+	set_result(s, arch);
+	for (size_t i = 0; i < s->n_params; i++)
+		describe(s->params[i].type, &flat[i], &args[i]);
+	arch->place_args(args, s->n_params, s->ret_in_memory, places);
+	for (size_t i = 0; i < s->n_params; i++)
+		s->params[i].place = places[i];
+}
+
+int cul_signature_of(const struct cul_type *func, const struct cul_arch *arch,
+	struct cul_signature *out, struct cul_error *err)
+{
 	struct cul_signature s = {0};
 	int r;
 
@@ -164,17 +274,19 @@ int cul_signature_of(const struct cul_type *func, const struct cul_arch *arch,
 		return r;
 	s.is_variadic = func->is_variadic || func->n_members > CUL_SIGNATURE_MOST;
 	s.n_params = func->n_members < CUL_SIGNATURE_MOST ? func->n_members : CUL_SIGNATURE_MOST;
-	set_result(&s, arch);
+	s.ret_in_memory = func->ret_by_address;
 	for (size_t i = 0; i < s.n_params; i++) {
 		const struct cul_member *m = &func->members[i];
 
 		s.params[i].name = m->name && *m->name ? m->name : NULL;
 		s.params[i].type = m->type;
-		describe(m->type, &flat[i], &args[i]);
 	}
-	arch->place_args(args, s.n_params, s.ret_in_memory, places);
-	for (size_t i = 0; i < s.n_params; i++)
-		s.params[i].place = places[i];
+	if (func->called == CUL_CALLED_AS_RUST)
+		place_all_rust(&s, arch);
+	else if (func->called == CUL_CALLED_OTHERWISE)
+		place_nowhere(&s);
+	else
+		place_all(&s, arch);
 	*out = s;
 	return 0;
 }

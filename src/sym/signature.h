@@ -27,6 +27,7 @@ struct cul_signature {
 	const struct cul_type *ret; /* VOID: nothing is returned */
 	bool ret_in_memory;         /* a large struct: the first word is its address */
 	bool ret_is_float;          /* in a register that a probe does not see */
+	bool ret_unseen;            /* where it comes back is not known */
 };
 
 /* `func` is KIND_FUNC. What the types do not tell (incomplete ones) has place UNKNOWN. */

@@ -57,6 +57,7 @@ struct cul_site {
 	/* Process: where the instruction is in the file. */
 	const char *path; /* that we can open: /proc/PID/map_files/..., /proc/PID/root/... */
 	uint64_t file_offset;
+	bool moves_stack; /* Go's: a return address that was changed ends the program */
 };
 
 struct cul_site_refused {

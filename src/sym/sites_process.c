@@ -189,6 +189,12 @@ static enum cul_site_kind kind_of(const struct psite *c)
 	return c->form == SITES_PLAIN ? CUL_SITE_FUNCTION : CUL_SITE_CLONE;
 }
 
+static bool is_go(struct cul_objfile *file)
+{
+	return cul_objfile_has_section(file, ".gopclntab") ||
+	       cul_objfile_has_section(file, ".data.rel.ro.gopclntab");
+}
+
 static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind kind,
 	const char *name, const struct cul_type *type)
 {
@@ -212,6 +218,7 @@ static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind
 		.copy = c->copy,
 		.path = cul_objfile_path(c->file),
 		.file_offset = offset,
+		.moves_stack = is_go(c->file),
 	};
 	return 0;
 }

@@ -38,6 +38,13 @@ enum cul_kind {
 	CUL_KIND_FUNC, /* a function; `to` is what it returns (void: KIND_VOID) */
 };
 
+/* How a function finds its arguments. */
+enum cul_called {
+	CUL_CALLED_AS_C,
+	CUL_CALLED_AS_RUST,
+	CUL_CALLED_OTHERWISE, /* in a way that is not written down */
+};
+
 struct cul_type;
 
 struct cul_member {
@@ -75,7 +82,10 @@ struct cul_type {
 	bool filled_to; /* `to` is valid */
 	bool filled_members;
 	bool is_variadic; /* FUNC, once filled: "..." follows the parameters */
-	const char *name; /* tag, base type or typedef name; NULL when it has none */
+	/* FUNC, once filled: an object of C++ that comes back where the caller has room for it */
+	bool ret_by_address;
+	enum cul_called called; /* FUNC */
+	const char *name;       /* tag, base type or typedef name; NULL when it has none */
 	/* The typedef of the declaration ("u64", "atomic_t"); NULL: none. Printed in its place. */
 	const char *alias;
 	uint64_t size;  /* bytes; 0 for VOID and FUNC, and when incomplete (cul_type_fill may

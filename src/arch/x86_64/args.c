@@ -9,6 +9,7 @@ enum {
 	EIGHTBYTE = 8,
 	IN_REGISTERS = 16, /* bytes an argument has at most that goes in registers */
 	VECTOR_REGS = 8,
+	EMPTY = 1, /* an object of C++ without members, which takes no register */
 };
 
 const unsigned cul_x86_arg_regs[CUL_X86_N_ARG_REGS] = {
@@ -92,7 +93,7 @@ static struct cul_arg_place place_one(const struct cul_arg *arg, struct taken *t
 	place.n_words = integer;
 	if (vector)
 		place = (struct cul_arg_place){.where = CUL_ARG_FLOAT};
-	else if (class[0] == NO_CLASS) /* its first half is padding, and in no register */
+	else if (class[0] == NO_CLASS && integer) /* its first half is padding, in no register */
 		place = (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
 	return place;
 }
@@ -104,7 +105,8 @@ void cul_x86_place_args(
 	bool known = true;
 
 	for (size_t i = 0; i < n; i++) {
-		known = known && args[i].size && (args[i].n_leaves || args[i].size > IN_REGISTERS);
+		known = known && args[i].size &&
+			(args[i].n_leaves || args[i].size == EMPTY || args[i].size > IN_REGISTERS);
 		out[i] = known ? place_one(&args[i], &taken)
 			       : (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
 	}

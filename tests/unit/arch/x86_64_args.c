@@ -104,6 +104,11 @@ static void what_follows_the_unknown_is_unknown(void **state)
 	EXPECT(false, "? ?", {8, 8, NULL, 0}, INT);
 }
 
+static void what_is_empty_is_passed_in_nothing(void **state)
+{
+	EXPECT(false, "0+1 1+0 1+1", INT, {1, 1, NULL, 0}, INT);
+}
+
 static void results(void **state)
 {
 	const struct cul_arg in_memory[] = {BIG, PACKED, ARG(17, 1, {0, 1, false})};
@@ -135,6 +140,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_on_the_stack),
 		cmocka_unit_test(stack_words_are_aligned),
 		cmocka_unit_test(what_follows_the_unknown_is_unknown),
+		cmocka_unit_test(what_is_empty_is_passed_in_nothing),
 		cmocka_unit_test(results),
 		cmocka_unit_test(registers_by_name),
 	};

@@ -220,6 +220,72 @@ static void a_variable_is_no_function(void **state)
 	assert_string_equal(err.text, "the type is not that of a function");
 }
 
+/* Types as DWARF would have them, complete. */
+static struct cul_type scalar(enum cul_kind kind, uint64_t size)
+{
+	return (struct cul_type){.kind = kind, .size = size, .filled_to = true};
+}
+
+static struct cul_type compound(struct cul_member *members, size_t n, uint64_t size)
+{
+	return (struct cul_type){.kind = CUL_KIND_STRUCT,
+		.size = size,
+		.filled_members = true,
+		.members = members,
+		.n_members = n};
+}
+
+/*
+ * What programs of rustc 1.95 do, by the registers that gdb had at the first instruction: a pair of
+ * u32 in edi and esi, one of f32 and u32 in xmm0 and edi, () in nothing, (u8, u64) in two.
+ */
+static void rust(void **state)
+{
+	static struct cul_type word, half, real;
+	struct cul_member halves[] = {{.type = &half}, {.type = &half, .bit_offset = 32}};
+	struct cul_member words[] = {{.type = &word}, {.type = &word, .bit_offset = 64}};
+	struct cul_member mixed[] = {{.type = &real}, {.type = &half, .bit_offset = 32}};
+	struct cul_type pair = compound(halves, 2, 8), str = compound(words, 2, 16);
+	struct cul_type unit = compound(NULL, 0, 0), with_float = compound(mixed, 2, 8);
+	struct cul_type option = compound(NULL, 0, 8);
+	struct cul_member params[] = {{.type = &pair}, {.type = &half}, {.type = &unit},
+		{.type = &str}, {.type = &with_float}, {.type = &half}, {.type = &option},
+		{.type = &half}};
+	struct cul_type func = {.kind = CUL_KIND_FUNC,
+		.to = &half,
+		.filled_to = true,
+		.filled_members = true,
+		.members = params,
+		.n_members = sizeof(params) / sizeof(params[0])};
+	struct cul_signature s;
+
+	word = scalar(CUL_KIND_INT, 8);
+	half = scalar(CUL_KIND_INT, 4);
+	real = scalar(CUL_KIND_FLOAT, 4);
+	func.called = CUL_CALLED_AS_RUST;
+	assert_int_equal(cul_signature_of(&func, &cul_arch_x86_64, &s, NULL), 0);
+	is_at(&s.params[0], CUL_ARG_UNKNOWN, 0, 0);
+	is_at(&s.params[1], CUL_ARG_WORDS, 2, 1);
+	is_at(&s.params[2], CUL_ARG_WORDS, 0, 0);
+	is_at(&s.params[3], CUL_ARG_WORDS, 3, 2);
+	is_at(&s.params[4], CUL_ARG_FLOAT, 0, 0);
+	is_at(&s.params[5], CUL_ARG_WORDS, 6, 1);
+	/* An enum tells no members: it may take one register or two. */
+	is_at(&s.params[6], CUL_ARG_UNKNOWN, 0, 0);
+	is_at(&s.params[7], CUL_ARG_UNKNOWN, 0, 0);
+	assert_false(s.ret_unseen || s.ret_in_memory);
+
+	func.to = &option;
+	assert_int_equal(cul_signature_of(&func, &cul_arch_x86_64, &s, NULL), 0);
+	assert_true(s.ret_unseen);
+	is_at(&s.params[1], CUL_ARG_WORDS, 2, 1);
+
+	func.called = CUL_CALLED_OTHERWISE;
+	assert_int_equal(cul_signature_of(&func, &cul_arch_x86_64, &s, NULL), 0);
+	for (size_t i = 0; i < s.n_params; i++)
+		is_at(&s.params[i], CUL_ARG_UNKNOWN, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +297,7 @@ int main(void)
 		cmocka_unit_test_teardown(more_than_fit_are_left_out, reset),
 		cmocka_unit_test_teardown(hostile_and_incomplete_types, reset),
 		cmocka_unit_test(a_variable_is_no_function),
+		cmocka_unit_test(rust),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
