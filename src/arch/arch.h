@@ -104,12 +104,14 @@ enum cul_arg_where {
 	CUL_ARG_UNKNOWN,
 	CUL_ARG_WORDS, /* in words that a probe at the entry can read */
 	CUL_ARG_FLOAT, /* at least part of it in a floating point or vector register */
-	CUL_ARG_GONE,  /* of an inlined copy: left out by the compiler */
+	CUL_ARG_GONE,  /* left out by the compiler */
+	CUL_ARG_CONST, /* not passed: always the same number */
 };
 
 struct cul_arg_place {
 	enum cul_arg_where where;
 	unsigned word, n_words; /* registers 0 .. n_arg_regs-1, then words on the stack */
+	int64_t number;         /* CONST */
 };
 
 struct cul_arch_unwind; /* arch/unwind.h */

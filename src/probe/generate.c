@@ -139,8 +139,9 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 		return cul_fail(err, -ENOENT, "'%s' is %s", a->name ? a->name : "the argument",
 			a->place.where == CUL_ARG_FLOAT
 				? "in a floating point register, which a probe does not see"
-			: a->place.where == CUL_ARG_GONE ? "optimized out of this inlined copy"
-							 : "not where a probe can see it");
+			: a->place.where == CUL_ARG_GONE  ? "optimized out here"
+			: a->place.where == CUL_ARG_CONST ? "the same number in every call"
+							  : "not where a probe can see it");
 	if (g->out->words < (unsigned)a->source + a->place.n_words)
 		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;

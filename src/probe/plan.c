@@ -261,6 +261,18 @@ static void place_copy(struct cul_signature *s, const struct cul_inlined_copy *c
 	}
 }
 
+/* What the debug information says of an entry is nearer than the convention. */
+static void place_entry(struct cul_signature *s, const struct cul_entry_places *entry)
+{
+	for (size_t i = 0; i < s->n_params && i < entry->n; i++) {
+		struct cul_arg_place *to = &s->params[i].place;
+		enum cul_arg_where where = entry->places[i].where;
+
+		if (entry->is_changed || where == CUL_ARG_WORDS || where == CUL_ARG_CONST)
+			*to = entry->places[i];
+	}
+}
+
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err)
 {
@@ -276,6 +288,8 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	out->tracepoint = want->tracepoint;
 	if (want->tracepoint)
 		place_tracepoint(&out->signature);
+	if (want->entry)
+		place_entry(&out->signature, want->entry);
 	if (want->copy)
 		place_copy(&out->signature, want->copy);
 	out->copy = want->copy;

@@ -14,6 +14,7 @@
 #include "expr/scope.h"
 #include "probe/fetches.h"
 #include "report/model.h"
+#include "sym/entry.h"
 #include "sym/signature.h"
 
 enum {
@@ -71,7 +72,8 @@ struct cul_plan_want {
 	bool plain;      /* structs by their members, whatever their familiar form */
 	bool user;       /* a process's function */
 	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
-	const struct cul_inlined_copy *copy; /* arguments are where it has them; NULL */
+	const struct cul_inlined_copy *copy;  /* arguments are where it has them; NULL */
+	const struct cul_entry_places *entry; /* of a function: where they are found; NULL */
 };
 
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */

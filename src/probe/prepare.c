@@ -64,6 +64,7 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 		.user = run->pid != 0,
 		.tracepoint = site->kind == CUL_SITE_TRACEPOINT,
 		.copy = known ? site->copy : NULL,
+		.entry = site->entry,
 	};
 	struct cul_generated *g = &run->generated[i];
 	int r = cul_plan_make(known ? site->type : NULL, &want, &run->plans[i], err);

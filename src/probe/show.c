@@ -185,6 +185,10 @@ static const uint64_t *words_of(
 {
 	const uint64_t *sources = (const uint64_t *)e->in.words;
 
+	if (arg->place.where == CUL_ARG_CONST) {
+		*size = arg->type && arg->type->size <= 8 ? arg->type->size : 8;
+		return (const uint64_t *)&arg->place.number;
+	}
 	if (arg->source < 0 || arg->source + (int)arg->place.n_words > CUL_PROBE_SOURCES)
 		return NULL;
 	*size = arg->type && arg->type->size ? arg->type->size : 8;

@@ -136,12 +136,11 @@ static int index_unit(struct cul_objfile *o, size_t unit)
 	return 0;
 }
 
-int cul_objfile_function(
-	struct cul_objfile *o, uint64_t addr, const struct cul_type **type, struct cul_error *err)
+/* The DIE of the function that begins at `addr`. */
+static int find_function(
+	struct cul_objfile *o, uint64_t addr, struct dwarf_function **out, struct cul_error *err)
 {
 	struct dwarf_function key = {.entry = cul_objfile_linked(o, addr)}, *found = NULL;
-	const struct cul_type *t;
-	Dwarf_Die die;
 	size_t unit;
 	int ret = cul_objfile_debug(o, err);
 
@@ -158,19 +157,53 @@ int cul_objfile_function(
 		return cul_fail(err, -ENOENT,
 			"%s: the debug information has no function that begins at 0x%llx", o->name,
 			(unsigned long long)addr);
-	die = found->die;
-	if (is_assembler(&die))
+	*out = found;
+	return 0;
+}
+
+/* What tells its type: itself, or what it refers to. */
+static const struct cul_type *type_of(struct cul_objfile *o, Dwarf_Die *function)
+{
+	Dwarf_Die die = *function;
+
+	follow_origin(&die);
+	return cul_dwarf_type(o, has_added(&die) ? function : &die);
+}
+
+int cul_objfile_function(
+	struct cul_objfile *o, uint64_t addr, const struct cul_type **type, struct cul_error *err)
+{
+	struct dwarf_function *found;
+	const struct cul_type *t;
+	int ret = find_function(o, addr, &found, err);
+
+	if (ret != 0)
+		return ret;
+	if (is_assembler(&found->die))
 		return cul_fail(err, -ENODATA,
 			"%s: the function at 0x%llx is written in assembler, which tells no types",
 			o->name, (unsigned long long)addr);
-	follow_origin(&die);
-	t = cul_dwarf_type(o, has_added(&die) ? &found->die : &die);
+	t = type_of(o, &found->die);
 	if (!t || t->kind != CUL_KIND_FUNC)
 		return cul_fail(err, -ENODATA,
 			"%s: the type of the function at 0x%llx cannot be read from DWARF", o->name,
 			(unsigned long long)addr);
 	*type = t;
 	return 0;
+}
+
+int cul_objfile_entry_places(struct cul_objfile *o, uint64_t addr, struct cul_entry_places *out)
+{
+	struct dwarf_function *found;
+	const struct cul_type *t;
+	int ret = find_function(o, addr, &found, NULL);
+
+	if (ret != 0)
+		return ret;
+	t = type_of(o, &found->die);
+	if (!t || t->kind != CUL_KIND_FUNC || cul_type_fill(t, NULL))
+		return -ENOENT;
+	return cul_dwarf_entry_places(o, &found->die, found->entry, t, out) ? 0 : -ENOENT;
 }
 
 /* Inlined copies */

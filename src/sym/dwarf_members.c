@@ -204,8 +204,6 @@ static int fill_parameters_of(struct cul_objfile *o, struct dwarf_type *t, Dwarf
 		slot = cul_vec_push(v);
 		if (!slot || !read_parameter(o, t, &die, slot))
 			return out_of_memory(o, &t->type, err);
-		if (parent != &t->definition && !*slot->name)
-			slot->name = dwarf_diename(parent) ?: "";
 	}
 	return r;
 }

@@ -12,6 +12,7 @@
 
 #include <elfutils/libdw.h>
 
+#include "arch/unwind.h"
 #include "base/cleanup.h"
 
 enum { MAX_OPS = 8, MAX_PARAMETERS = 256, MAX_RANGES = 4096 };
@@ -208,4 +209,136 @@ void cul_dwarf_places(struct cul_objfile *o, Dwarf_Die *function, Dwarf_Die *cop
 						? place_of(o, function, &own, pc)
 						: (struct cul_dwarf_place){.where = CUL_DWARF_GONE};
 	} while (dwarf_next(&param) && out->n < CUL_INLINED_MOST && ++seen < MAX_PARAMETERS);
+}
+
+/* Functions at their first instruction */
+
+/* The word that a probe at an entry finds a register in. False: in none. */
+static bool word_of(const struct cul_arch *arch, unsigned reg, unsigned *word)
+{
+	const struct cul_arch_unwind *u = arch->unwind;
+
+	if (reg >= u->n_dwarf_regs || u->dwarf_regs[reg] == CUL_NO_REG)
+		return false;
+	for (*word = 0; *word < arch->n_arg_regs; (*word)++)
+		if (arch->arg_regs[*word] == u->dwarf_regs[reg])
+			return true;
+	return false;
+}
+
+static bool is_reg(const Dwarf_Op *op)
+{
+	return op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31;
+}
+
+/* Registers one after the other, each with a whole word of it: "reg5 piece 8 reg4 piece 8". */
+static bool in_pieces(const struct cul_arch *arch, const Dwarf_Op *ops, size_t n, unsigned *first)
+{
+	unsigned word;
+
+	for (size_t i = 0; i < n; i += 2) {
+		if (i + 1 >= n || !is_reg(&ops[i]) || ops[i + 1].atom != DW_OP_piece ||
+			ops[i + 1].number != arch->word ||
+			!word_of(arch, ops[i].atom - DW_OP_reg0, &word))
+			return false;
+		if (!i)
+			*first = word;
+		else if (word != *first + i / 2)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The caller's part of the stack: above the return address, which the stack pointer points to. What
+ * lies below is written later, whatever the debug information says of the function as a whole, and
+ * a frame base other than the CFA is not set up yet.
+ */
+static bool on_stack(const struct cul_arch *arch, Dwarf_Die *function,
+	const struct cul_dwarf_place *at, unsigned *word)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (!dwarf_attr(function, DW_AT_frame_base, &mem) ||
+		dwarf_getlocation(&mem, &ops, &n) != 0 || n != 1 ||
+		ops[0].atom != DW_OP_call_frame_cfa)
+		return false;
+	if (!at->has_reg || at->reg >= arch->unwind->n_dwarf_regs ||
+		arch->unwind->dwarf_regs[at->reg] != arch->reg_sp || at->number < arch->word ||
+		at->number % arch->word || at->number > INT16_MAX)
+		return false;
+	*word = arch->n_arg_regs + (unsigned)at->number / arch->word - 1;
+	return true;
+}
+
+/* `by_address`: what is passed is the address of what DWARF describes. */
+static struct cul_arg_place entry_place(struct cul_objfile *o, Dwarf_Die *function,
+	Dwarf_Die *param, uint64_t pc, const struct cul_type *t, bool by_address)
+{
+	const struct cul_arch *arch = cul_arch_host();
+	struct cul_arg_place place = {.where = CUL_ARG_UNKNOWN};
+	struct cul_dwarf_place at = place_of(o, function, param, pc);
+	bool is_float = t->kind == CUL_KIND_FLOAT;
+	Dwarf_Attribute mem;
+	Dwarf_Op *ops;
+	unsigned word;
+	size_t n;
+
+	if (at.where == CUL_DWARF_GONE)
+		place.where = CUL_ARG_GONE;
+	else if (by_address && at.where == CUL_DWARF_MEMORY && at.has_reg && !at.number &&
+		 word_of(arch, at.reg, &word))
+		place = (struct cul_arg_place){CUL_ARG_WORDS, word, 1, 0};
+	else if (by_address || is_float)
+		return place;
+	else if (at.where == CUL_DWARF_SUM && !at.has_reg && cul_type_is_scalar(t))
+		place = (struct cul_arg_place){.where = CUL_ARG_CONST, .number = at.number};
+	else if (at.where == CUL_DWARF_SUM && at.has_reg && !at.number && t->size <= arch->word &&
+		 word_of(arch, at.reg, &word))
+		place = (struct cul_arg_place){CUL_ARG_WORDS, word, 1, 0};
+	else if (at.where == CUL_DWARF_MEMORY && on_stack(arch, function, &at, &word))
+		place = (struct cul_arg_place){CUL_ARG_WORDS, word,
+			(unsigned)((t->size + arch->word - 1) / arch->word), 0};
+	else if (dwarf_attr(param, DW_AT_location, &mem) && find_ops(&mem, pc, &ops, &n) &&
+		 n <= MAX_OPS && n / 2 == (t->size + arch->word - 1) / arch->word &&
+		 in_pieces(arch, ops, n, &word))
+		place = (struct cul_arg_place){CUL_ARG_WORDS, word, (unsigned)n / 2, 0};
+	return place;
+}
+
+bool cul_dwarf_entry_places(struct cul_objfile *o, Dwarf_Die *function, uint64_t pc,
+	const struct cul_type *type, struct cul_entry_places *out)
+{
+	Dwarf_Die from = *function, param, own;
+	bool has_origin, known = false;
+	Dwarf_Attribute mem;
+
+	out->n = 0;
+	has_origin =
+		dwarf_attr(function, DW_AT_abstract_origin, &mem) && dwarf_formref_die(&mem, &from);
+	if (!cul_arch_host() || dwarf_child(&from, &param) != 0)
+		return false;
+	do {
+		const struct cul_type *t, *passed;
+
+		if (dwarf_tag(&param) == DW_TAG_GNU_formal_parameter_pack)
+			return false;
+		if (dwarf_tag(&param) != DW_TAG_formal_parameter ||
+			dwarf_flag(&param, DW_AT_variable_parameter))
+			continue;
+		if (out->n >= CUL_ENTRY_MOST || out->n >= type->n_members)
+			break;
+		own = param;
+		t = cul_dwarf_type_of(o, &param);
+		passed = type->members[out->n].type;
+		out->places[out->n] = (struct cul_arg_place){.where = CUL_ARG_UNKNOWN};
+		if (has_origin && !find_copy(function, dwarf_dieoffset(&param), &own))
+			out->places[out->n].where = CUL_ARG_GONE;
+		else if (t && t->size)
+			out->places[out->n] = entry_place(o, function, &own, pc, t, passed != t);
+		known |= out->places[out->n++].where != CUL_ARG_UNKNOWN;
+	} while (dwarf_next(&param));
+	return known && out->n == type->n_members;
 }

@@ -279,7 +279,8 @@ static void print_struct(const struct printer *p, const struct cul_print_value *
 	bool brief, skip, cut = false;
 	size_t shown = 0;
 
-	if (cul_type_fill(v->type, NULL)) {
+	/* What has a size and tells no members is not empty: an enum of Rust. */
+	if (cul_type_fill(v->type, NULL) || (!v->type->n_members && v->type->size > 1)) {
 		print_bytes(out, v);
 		return;
 	}

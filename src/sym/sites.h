@@ -57,6 +57,7 @@ struct cul_site {
 	/* Process: where the instruction is in the file. */
 	const char *path; /* that we can open: /proc/PID/map_files/..., /proc/PID/root/... */
 	uint64_t file_offset;
+	const struct cul_entry_places *entry; /* where its parameters are; NULL: as it is called */
 	bool moves_stack; /* Go's: a return address that was changed ends the program */
 };
 

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "mem/mem.h"
 #include "sym/demangle.h"
+#include "sym/entry.h"
 #include "sym/sites_priv.h"
 
 enum { SHOWN = 4 };
@@ -195,6 +196,22 @@ static bool is_go(struct cul_objfile *file)
 	       cul_objfile_has_section(file, ".data.rel.ro.gopclntab");
 }
 
+/* Of a function that is not called as C's are, or not any more. */
+static const struct cul_entry_places *entry_of(
+	struct psites *ps, const struct psite *c, const struct cul_type *type)
+{
+	bool is_clone = kind_of(c) == CUL_SITE_CLONE;
+	struct cul_entry_places *entry;
+
+	if (!is_clone && type->called == CUL_CALLED_AS_C)
+		return NULL;
+	entry = cul_arena_alloc(&ps->out->arena, sizeof(*entry));
+	if (!entry || cul_objfile_entry_places(c->file, c->addr, entry))
+		return NULL;
+	entry->is_changed = is_clone;
+	return entry;
+}
+
 static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind kind,
 	const char *name, const struct cul_type *type)
 {
@@ -219,6 +236,7 @@ static int add_site(struct psites *ps, const struct psite *c, enum cul_site_kind
 		.path = cul_objfile_path(c->file),
 		.file_offset = offset,
 		.moves_stack = is_go(c->file),
+		.entry = type ? entry_of(ps, c, type) : NULL,
 	};
 	return 0;
 }

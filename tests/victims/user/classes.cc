@@ -63,7 +63,7 @@ struct Branch : virtual Root {
 
 static int calls_of_by_string, calls_of_by_unique, calls_of_by_counted, calls_of_by_holder,
 	calls_of_by_moved, calls_of_by_kept, calls_of_by_empty, calls_of_by_named, calls_of_by_null,
-	calls_of_by_pack, calls_of_give_counted, calls_of_give_unique, calls_of_branch,
+	calls_of_by_pack, calls_of_by_clone, calls_of_give_counted, calls_of_give_unique, calls_of_branch,
 	calls_of_unbranch, calls_of_throws;
 
 VICTIM int by_string(std::string text, int after)
@@ -126,6 +126,14 @@ template <typename... Rest> VICTIM int by_pack(int first, Rest... rest)
 	return first + (int)sizeof...(rest);
 }
 
+// gcc makes a copy of it that gets v alone, as by_clone.constprop.0: no attribute forbids it.
+__attribute__((noinline)) static int by_clone(int dropped, int v, int fixed, int after)
+{
+	CALLED(by_clone);
+	asm volatile("");
+	return v * fixed + after;
+}
+
 VICTIM Counted give_counted(int v, int after)
 {
 	CALLED(give_counted);
@@ -164,6 +172,7 @@ static int all(int v)
 	       by_counted(Counted(v), Mood::ANGRY, 82) + by_holder(Holder{Counted(v)}, 83) +
 	       by_moved(Moved(v), 84) + by_kept(Kept(v), 85) + by_empty(Empty{}, 86) +
 	       by_named(Named{{v, 2}, 3}, 87) + by_null(nullptr, 88) + by_pack(v, 7L, "text") +
+	       by_clone(v + 100, v, 5, 89) +
 	       give_counted(v, 90).v + *give_unique(v, 91) + branch.leaf;
 }
 
@@ -193,6 +202,7 @@ int main(int argc, char **argv)
 	BOOK(by_named);
 	BOOK(by_null);
 	BOOK(by_pack);
+	BOOK(by_clone);
 	BOOK(give_counted);
 	BOOK(give_unique);
 	BOOK(branch);
