@@ -6,8 +6,18 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/vec.h"
+
+enum { TYPES_KEPT = 256 };
+
+struct known_type {
+	enum cul_tag tag;
+	const char *name;
+	const struct cul_type *type; /* NULL: there is none */
+};
 
 struct cul_scope {
 	pid_t pid;
@@ -19,6 +29,11 @@ struct cul_scope {
 	struct cul_expr_env env;
 	uint64_t refreshed_ms;
 	struct cul_error kernel_error; /* why `kernel` is NULL, once tried */
+	/* Each of many functions asks for the same: the last name that is not the kernel's, types.
+	 */
+	char *absent;
+	CUL_VEC(struct known_type) types;
+	struct cul_arena arena; /* their names */
 };
 
 void cul_scope_free(struct cul_scope *s)
@@ -29,6 +44,9 @@ void cul_scope_free(struct cul_scope *s)
 	cul_process_free(s->process);
 	cul_mem_free(s->process_mem);
 	cul_kernel_free(s->kernel);
+	free(s->absent);
+	free(s->types.data);
+	cul_arena_free(&s->arena);
 	free(s);
 }
 
@@ -75,6 +93,15 @@ static int find_kernel_symbol(struct cul_scope *s, const char *text,
 	return cul_kernel_symbol(s->kernel, module, name, found, err);
 }
 
+static int note_absent(struct cul_scope *s, const char *text, int r)
+{
+	if (r == -ENOENT) {
+		free(s->absent);
+		s->absent = cul_strdup(text);
+	}
+	return r;
+}
+
 static int kernel_name(void *data, const char *text, struct cul_name *out, struct cul_error *err)
 {
 	struct cul_scope *s = data;
@@ -82,11 +109,13 @@ static int kernel_name(void *data, const char *text, struct cul_name *out, struc
 	struct cul_name name = {0};
 	int r;
 
+	if (!err && s->absent && !strcmp(s->absent, text))
+		return -ENOENT;
 	r = find_kernel_symbol(s, text, &found, err);
 	if (r) {
 		if (r != -ENOENT || strchr(text, ':') ||
 			cul_kernel_enumerator(s->kernel, text, &name.type, &name.value))
-			return r;
+			return note_absent(s, text, r);
 		name.kind = CUL_NAME_CONSTANT;
 		*out = name;
 		return 0;
@@ -185,13 +214,30 @@ static const enum cul_kind kind_of_tag[] = {
 	[CUL_TAG_ENUM] = CUL_KIND_ENUM,
 };
 
+/* BTF is gone through for each that is not known yet. */
+static const struct cul_type *kernel_type(struct cul_scope *s, enum cul_tag tag, const char *name)
+{
+	const struct cul_type *type;
+	struct known_type *slot;
+
+	for (size_t i = 0; i < s->types.len; i++)
+		if (s->types.data[i].tag == tag && !strcmp(s->types.data[i].name, name))
+			return s->types.data[i].type;
+	type = cul_kernel_type(s->kernel, kind_of_tag[tag], name);
+	name = s->types.len < TYPES_KEPT ? cul_arena_strdup(&s->arena, name) : NULL;
+	slot = name ? cul_vec_push(&s->types) : NULL;
+	if (slot)
+		*slot = (struct known_type){tag, name, type};
+	return type;
+}
+
 static const struct cul_type *find_type(void *data, enum cul_tag tag, const char *name)
 {
 	struct cul_scope *s = data;
 
 	if (s->pid)
 		return process_type(s, kind_of_tag[tag], name);
-	return cul_kernel_type(s->kernel, kind_of_tag[tag], name);
+	return kernel_type(s, tag, name);
 }
 
 /* DWARF has no table of names to go through quickly: a process's types are not offered. */

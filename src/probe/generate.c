@@ -153,7 +153,6 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	struct generating *g = data;
 	const struct cul_plan_arg *a;
 	cul_autostr struct cul_str shown = {0};
-	struct cul_error missing = {0};
 	size_t index;
 	int r;
 
@@ -163,12 +162,12 @@ static int find_name(void *data, const char *text, struct cul_name *out, struct 
 	for (unsigned i = IN_RET; i < INPUTS; i++)
 		if (!strcmp(text, input_names[i]))
 			return fixed_name(g, i, out, err);
-	r = g->scope->name(g->scope->data, text, out, &missing);
-	if (r != -ENOENT) {
-		if (r && err)
-			*err = missing;
-		return r;
-	}
+	/* What is near it in the kernel is no help: it is not looked for. */
+	r = g->scope->name(g->scope->data, text, out, NULL);
+	if (!r)
+		return 0;
+	if (r != -ENOENT)
+		return g->scope->name(g->scope->data, text, out, err);
 	if (g->plan->typed)
 		cul_signature_print(&shown, "", &g->plan->signature);
 	return cul_fail(err, r,
