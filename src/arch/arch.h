@@ -114,6 +114,13 @@ struct cul_arg_place {
 	int64_t number;         /* CONST */
 };
 
+/* The kernel's functions of system calls: their one argument are the caller's registers. */
+struct cul_arch_syscall {
+	const char *prefix;   /* of their names */
+	const unsigned *regs; /* what the call is asked for, six, as indices of pt_regs */
+	bool narrow;          /* the low halves of them alone */
+};
+
 struct cul_arch_unwind; /* arch/unwind.h */
 struct cul_arch_core;   /* arch/core.h */
 
@@ -135,6 +142,7 @@ struct cul_arch {
 	unsigned reg_ret;
 	/* The seven of a system call: its number, then its arguments. NULL: not known here. */
 	const unsigned *syscall_regs;
+	const struct cul_arch_syscall *syscalls; /* ends with a NULL prefix; NULL: none known */
 	/*
 	 * A thread that is stopped in a system call, which it will make again when it goes on, is
 	 * so many bytes in front of where the call returns to. 0: it is moved back as it goes on.

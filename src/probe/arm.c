@@ -37,11 +37,6 @@ static const struct cul_site *site_of(const struct cul_probe_run *run, size_t i)
 	return &run->sites.sites.data[i];
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
 /* Where no function begins, there are registers and nothing else. */
 static enum cul_probe_template entry_of(const struct cul_site *site)
 {
@@ -121,7 +116,7 @@ static int arm_fentry_one(
 		.from = at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY,
 		.site = (int32_t)i,
 		.paired = run->returns,
-		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
+		.args = cul_plan_taken(&run->plans[i], run->words),
 		.direct = cul_generate_direct_words(&run->plans[i]),
 		.scratch = 1 + 2 * (unsigned)i + at_return,
 		.code = code_of(run, i, at_return ? CUL_TEMPLATE_FEXIT : CUL_TEMPLATE_FENTRY),
@@ -323,7 +318,7 @@ static int arm_tracepoint(struct arming *a, size_t i, struct cul_error *err)
 	struct cul_probe_run *run = a->run;
 	const struct cul_probe_instance instance = {.from = CUL_TEMPLATE_TRACEPOINT,
 		.site = (int32_t)i,
-		.args = least((unsigned)run->plans[i].signature.n_params, run->words),
+		.args = cul_plan_taken(&run->plans[i], run->words),
 		.scratch = 1 + 2 * (unsigned)i,
 		.code = code_of(run, i, CUL_TEMPLATE_TRACEPOINT)};
 	struct cul_attachment attachment = CUL_ATTACHMENT_NONE;

@@ -142,7 +142,7 @@ static int argument_name(struct generating *g, const struct cul_plan_arg *a, siz
 			: a->place.where == CUL_ARG_GONE  ? "optimized out here"
 			: a->place.where == CUL_ARG_CONST ? "the same number in every call"
 							  : "not where a probe can see it");
-	if (g->out->words < (unsigned)a->source + a->place.n_words)
+	if (!g->plan->syscall && g->out->words < (unsigned)a->source + a->place.n_words)
 		g->out->words = (unsigned)a->source + a->place.n_words;
 	*out = name;
 	return 0;
@@ -235,6 +235,8 @@ static void begin(struct generating *g, struct cul_bpf_code *code)
 	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
 	if (g->plan->copy)
 		cul_generate_copy_words(g, code);
+	if (g->plan->syscall && code == &g->out->entry)
+		cul_generate_syscall_words(g, code);
 }
 
 /* Another function's --by may have more words. */
@@ -291,7 +293,7 @@ static int add_condition(struct generating *g, struct cul_error *err)
 	early = g->plan->after ? 0
 		: g->returns   ? cul_expr_parts_within(e, ~late_inputs()) & all
 			       : all;
-	gate = g->user || g->plan->copy
+	gate = g->user || g->plan->copy || g->plan->syscall
 		       ? 0
 		       : cul_expr_parts_within(e, cul_generate_gate_inputs(g->plan)) & early;
 	r = add_parts(g, e, gate, &out->entry, err);
@@ -494,7 +496,8 @@ static int add_all(struct generating *g, struct cul_error *err)
 		r = add_by(g, err);
 	if (r)
 		return r;
-	if (g->plan->copy && g->options->view == CUL_VIEW_CALLS)
+	/* The words are there then for all that is asked later. */
+	if (g->plan->syscall || (g->plan->copy && g->options->view == CUL_VIEW_CALLS))
 		begin(g, &out->entry);
 	finish(g, &out->entry);
 	finish(g, &out->back);

@@ -57,3 +57,33 @@ void cul_generate_copy_words(struct generating *g, struct cul_bpf_code *code)
 			(int16_t)(INPUT(words) + p->place.word * 8), 0);
 	}
 }
+
+/* Of what is behind one address: as many registers of the caller's as the arguments lie among. */
+void cul_generate_syscall_words(struct generating *g, struct cul_bpf_code *code)
+{
+	const struct cul_plan *plan = g->plan;
+	const struct cul_arch_syscall *how = plan->syscall->how;
+	size_t n = plan->signature.n_params;
+	unsigned first = CUL_MAX_REGS, last = 0;
+
+	g->out->words = 1;
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 3, 6, INPUT(words), 0);
+	emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 3,
+		(int16_t)(INPUT(words) + CUL_PROBE_REG_WORDS * 8), 0);
+	for (size_t i = 0; i < n; i++) {
+		first = how->regs[i] < first ? how->regs[i] : first;
+		last = how->regs[i] > last ? how->regs[i] : last;
+	}
+	if (!n)
+		return;
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, (int32_t)first * 8);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, REGS_AT);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, (int32_t)(last - first + 1) * 8);
+	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);
+	for (size_t i = 0; i < n; i++) {
+		emit(code, BPF_LDX | BPF_MEM | (how->narrow ? BPF_W : BPF_DW), 1, 10,
+			(int16_t)(REGS_AT + (int)(how->regs[i] - first) * 8), 0);
+		emit(code, BPF_STX | BPF_MEM | BPF_DW, 6, 1, (int16_t)(INPUT(words) + i * 8), 0);
+	}
+}

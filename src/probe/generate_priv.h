@@ -2,7 +2,7 @@
 /*
  * What the files behind probe/generate.h share; nobody else includes this. generate.c leads;
  * generate_gate.c has what is asked before anything is kept, generate_copy.c the arguments of
- * inlined copies.
+ * inlined copies and system calls.
  */
 #ifndef CUL_PROBE_GENERATE_PRIV_H
 #define CUL_PROBE_GENERATE_PRIV_H
@@ -55,5 +55,7 @@ int cul_generate_gate(
 
 /* Of an inlined copy: puts its arguments where those of a function would be. */
 void cul_generate_copy_words(struct generating *g, struct cul_bpf_code *code);
+/* Of a system call: the same; the word that was there is that of `regs`. */
+void cul_generate_syscall_words(struct generating *g, struct cul_bpf_code *code);
 
 #endif

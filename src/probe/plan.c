@@ -273,6 +273,29 @@ static void place_entry(struct cul_signature *s, const struct cul_entry_places *
 	}
 }
 
+/* Expressions know the registers too, in a word behind those of the arguments. */
+static void plan_syscall(struct cul_plan *p, const struct cul_syscall *call)
+{
+	p->syscall = call;
+	p->words = 1;
+	if (call->regs)
+		p->args[p->n_args++] = (struct cul_plan_arg){.name = "regs",
+			.type = call->regs,
+			.form = CUL_FORM_REGS,
+			.place = {.where = CUL_ARG_WORDS,
+				.word = CUL_PROBE_REG_WORDS,
+				.n_words = 1},
+			.source = CUL_PROBE_REG_WORDS,
+			.fetch = -1};
+}
+
+unsigned cul_plan_taken(const struct cul_plan *plan, unsigned words)
+{
+	unsigned most = plan->syscall ? 1 : (unsigned)plan->signature.n_params;
+
+	return words < most ? words : most;
+}
+
 int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	struct cul_plan *out, struct cul_error *err)
 {
@@ -296,6 +319,8 @@ int cul_plan_make(const struct cul_type *type, const struct cul_plan_want *want,
 	out->typed = true;
 	for (size_t i = 0; i < out->signature.n_params; i++)
 		plan_parameter(out, &out->signature.params[i], want);
+	if (want->syscall)
+		plan_syscall(out, want->syscall);
 	plan_ret(out, want);
 	follow(out, out->args, out->n_args, want);
 	follow(out, &out->ret, 1, want);

@@ -13,6 +13,7 @@
 #include "bpf/probe.h"
 #include "expr/scope.h"
 #include "probe/fetches.h"
+#include "probe/syscall.h"
 #include "report/model.h"
 #include "sym/entry.h"
 #include "sym/signature.h"
@@ -23,11 +24,12 @@ enum {
 };
 
 enum cul_plan_form {
-	CUL_FORM_VALUE,  /* the word or words, by type */
-	CUL_FORM_STRING, /* the characters it points to */
-	CUL_FORM_OBJECT, /* what it points to, by type */
-	CUL_FORM_PATH,   /* names from a dentry or file up */
-	CUL_FORM_REGS,   /* the registers at an instruction: no argument, but expressions know it */
+	CUL_FORM_VALUE,    /* the word or words, by type */
+	CUL_FORM_STRING,   /* the characters it points to */
+	CUL_FORM_OBJECT,   /* what it points to, by type */
+	CUL_FORM_PATH,     /* names from a dentry or file up */
+	CUL_FORM_REGS,     /* registers, at an instruction or a system call: no argument, but
+			      expressions know it */
 	CUL_FORM_FAMILIAR, /* a struct that is best told by a few of its members */
 };
 
@@ -59,6 +61,7 @@ struct cul_plan {
 	struct cul_probe_recipe recipe;
 	unsigned words;                      /* that have to be taken at the entry */
 	const struct cul_inlined_copy *copy; /* how its words are found; NULL: as at an entry */
+	const struct cul_syscall *syscall;   /* they are behind the one word that there is; NULL */
 	bool inside;                         /* no entry: there is no caller */
 	bool tracepoint;                     /* nor here */
 	bool after;                          /* of an instruction: told once it has run */
@@ -74,6 +77,7 @@ struct cul_plan_want {
 	bool tracepoint; /* arguments are words one after the other, after one that is not theirs */
 	const struct cul_inlined_copy *copy;  /* arguments are where it has them; NULL */
 	const struct cul_entry_places *entry; /* of a function: where they are found; NULL */
+	const struct cul_syscall *syscall;    /* its type is `type`; NULL */
 };
 
 /* `type`: KIND_FUNC or NULL. Out of fetches or payload, the rest is shown as plain values. */
@@ -89,6 +93,9 @@ uint64_t cul_plan_text(const struct cul_type *type, const char *called);
 
 /* Appends text that was copied, as far as there was `room` for it. */
 void cul_plan_show_text(struct cul_str *out, const uint8_t *bytes, size_t size, size_t room);
+
+/* Argument words that a probe has to take when so many are asked for. */
+unsigned cul_plan_taken(const struct cul_plan *plan, unsigned words);
 
 /* Of an instruction there are registers. `pointer`: to a struct of them. */
 void cul_plan_regs(struct cul_plan *plan, const struct cul_type *pointer, bool fetch);

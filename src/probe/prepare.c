@@ -67,8 +67,16 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 		.entry = site->entry,
 	};
 	struct cul_generated *g = &run->generated[i];
-	int r = cul_plan_make(known ? site->type : NULL, &want, &run->plans[i], err);
+	int r = run->pid ? 0
+			 : cul_syscall_find(site, run->arch, cul_scope_env(run->scope),
+				   &run->sites.arena, &want.syscall);
 
+	if (r)
+		return cul_fail(err, r, "out of memory");
+	r = cul_plan_make(want.syscall ? want.syscall->type
+			  : known      ? site->type
+				       : NULL,
+		&want, &run->plans[i], err);
 	run->plans[i].inside = inside;
 	if (!r && run->inject.every)
 		r = cul_inject_check(site, err);
@@ -90,7 +98,7 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 			"--after shows one instruction, and %s is a whole function; write %s+OFF, "
 			"or --ret for what it returns",
 			site->name, site->name);
-	if (r || (!has_expressions(o) && !run->plans[i].copy))
+	if (r || (!has_expressions(o) && !run->plans[i].copy && !run->plans[i].syscall))
 		return r;
 	r = cul_generate(o, &run->plans[i], cul_probe_returns(site) && !run->inject.every,
 		run->scope, g, err);

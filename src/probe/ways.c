@@ -5,6 +5,13 @@
  */
 #include "probe/run.h"
 
+/* BTF may have a function's name with another one's type: those that stand in for a system call
+ * that this kernel lacks take nothing. */
+static bool takes_one(const struct cul_type *func)
+{
+	return func && !cul_type_fill(func, NULL) && func->n_members == 1;
+}
+
 /* One whose arguments are where such a program finds them: a register each. */
 static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 {
@@ -14,6 +21,8 @@ static bool fits_fentry(const struct cul_probe_run *run, size_t i)
 	if (site->kind != CUL_SITE_FUNCTION || !site->btf_id || !site->traceable || !plan->typed ||
 		plan->signature.is_variadic || plan->signature.ret_in_memory)
 		return false;
+	if (plan->syscall)
+		return takes_one(site->type);
 	for (size_t a = 0; a < plan->signature.n_params; a++) {
 		const struct cul_arg_place *place = &plan->signature.params[a].place;
 

@@ -95,6 +95,9 @@ static const char *const reg_names[CUL_ARM64_N_REGS] = {
 
 static const unsigned syscall_regs[] = {8, 0, 1, 2, 3, 4, 5};
 
+/* arch/arm64/include/asm/syscall_wrapper.h (v6.12): SC_ARM64_REGS_TO_ARGS. */
+static const struct cul_arch_syscall syscalls[] = {{"__arm64_sys_", syscall_regs + 1, false}, {0}};
+
 const struct cul_arch cul_arch_aarch64 = {
 	.name = "aarch64",
 	.word = 8,
@@ -105,6 +108,7 @@ const struct cul_arch cul_arch_aarch64 = {
 	.reg_sp = CUL_ARM64_SP,
 	.reg_flags = CUL_ARM64_PSTATE,
 	.syscall_regs = syscall_regs,
+	.syscalls = syscalls,
 	.syscall_back = 4, /* do_signal() of arch/arm64/kernel/signal.c, before it stops */
 	.stub = cul_arm64_stub,
 	.unwind = &unwind,

@@ -20,6 +20,13 @@ static const char *const reg_names[CUL_X86_N_REGS] = {
 static const unsigned syscall_regs[] = {CUL_X86_ORIG_RAX, CUL_X86_RDI, CUL_X86_RSI, CUL_X86_RDX,
 	CUL_X86_R10, CUL_X86_R8, CUL_X86_R9};
 
+/* arch/x86/include/asm/syscall_wrapper.h (v6.12): SC_X86_64_REGS_TO_ARGS, SC_IA32_REGS_TO_ARGS. */
+static const unsigned ia32_syscall_regs[] = {
+	CUL_X86_RBX, CUL_X86_RCX, CUL_X86_RDX, CUL_X86_RSI, CUL_X86_RDI, CUL_X86_RBP};
+
+static const struct cul_arch_syscall syscalls[] = {
+	{"__x64_sys_", syscall_regs + 1, false}, {"__ia32_sys_", ia32_syscall_regs, true}, {0}};
+
 /* CPUID.1:ECX[31]: 0 on every processor (Intel SDM, volume 2, CPUID), set by hypervisors. */
 static bool in_virtual_machine(void)
 {
@@ -54,6 +61,7 @@ const struct cul_arch cul_arch_x86_64 = {
 	.n_arg_regs = CUL_X86_N_ARG_REGS,
 	.reg_ret = CUL_X86_RAX,
 	.syscall_regs = syscall_regs,
+	.syscalls = syscalls,
 	.place_args = cul_x86_place_args,
 	.returns_in_memory = cul_x86_returns_in_memory,
 	.own_trap = 0xf1, /* exc_debug_user(): an empty DR6 is taken for int1 */
