@@ -49,6 +49,8 @@ uint32_t cul_generate_direct_words(const struct cul_plan *plan)
 {
 	uint32_t set = 0;
 
+	if (plan->syscall)
+		return 1; /* its registers */
 	for (size_t i = 0; plan->typed && i < plan->n_args; i++)
 		if (fits_gate(&plan->args[i]) && is_direct(plan->args[i].type))
 			set |= 1u << plan->args[i].source;

@@ -216,6 +216,15 @@ static void find_offsets(struct cul_probe_run *run, struct cul_probe_offsets *o)
 		   offset_of(run, "mount", "mnt_mountpoint", &o->mount_mountpoint);
 }
 
+/* The words of arguments that a return may still ask for: more than were taken, if code made some.
+ */
+static unsigned kept_words(const struct cul_plan *plan, unsigned taken)
+{
+	if (plan->copy)
+		return CUL_PROBE_WORDS;
+	return plan->syscall ? CUL_PROBE_REG_WORDS + 1 : taken;
+}
+
 /* What programs have to find out of a call, besides that there was one. */
 static void find_needs(struct cul_probe_run *run, struct cul_probe_program_config *config)
 {
@@ -237,13 +246,14 @@ static void find_needs(struct cul_probe_run *run, struct cul_probe_program_confi
 		config->by_words = g->by_words > config->by_words ? g->by_words : config->by_words;
 		config->keep |= g->keeps;
 		run->words = words > run->words ? words : run->words;
+		words = kept_words(&run->plans[i], words);
+		config->words = words > config->words ? words : config->words;
 		for (size_t v = 0; v < g->n_values; v++)
 			if (g->values[v].at + g->values[v].n > config->values)
 				config->values = g->values[v].at + g->values[v].n;
 		if (fetches > config->most_fetches)
 			config->most_fetches = fetches;
 	}
-	config->words = run->words;
 	config->carry = calls && config->returns && config->most_fetches;
 }
 

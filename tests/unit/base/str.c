@@ -112,7 +112,7 @@ static void text_in_quotes_is_utf8_where_it_is(void **state)
 	quoted("j\xc3\xb6rg \xe4\xb8\xad \xf0\x9f\x98\x80", 15,
 		"j\xc3\xb6rg \xe4\xb8\xad \xf0\x9f\x98\x80");
 	quoted("\xc2\x9b\x7f", 3, "\\xc2\\x9b\\x7f"); /* controls of a terminal */
-	quoted("\xe4\xb8\xad", 2, "\\xe4\\xb8");       /* cut off */
+	quoted("\xe4\xb8\xad", 2, "\\xe4\\xb8");      /* cut off */
 	quoted("\xe4\xb8\0\xad", 4, "\\xe4\\xb8");
 	quoted("\xc0\xaf\xed\xa0\x80\xff", 6, "\\xc0\\xaf\\xed\\xa0\\x80\\xff"); /* none */
 	quoted("ab", 0, "");
