@@ -187,6 +187,24 @@ static const struct cul_type *find_type(void *data, enum cul_tag tag, const char
 	return g->scope->type(g->scope->data, tag, name);
 }
 
+static bool is_struct(const struct cul_type *t)
+{
+	return t && (t->kind == CUL_KIND_STRUCT || t->kind == CUL_KIND_UNION);
+}
+
+/* A struct comes back in this register when it fits, and no part of it is floating point. */
+static void lay_out_ret(const struct cul_plan *plan, struct cul_bpf_input *at)
+{
+	const struct cul_type *t = plan->ret.type;
+
+	if (!t || !t->size || t->size > 8)
+		return;
+	if (!is_struct(t))
+		at->size = (uint8_t)t->size;
+	else if (plan->ret.source == CUL_PROBE_FROM_RET)
+		at->bytes = (uint16_t)t->size;
+}
+
 static void lay_out(struct generating *g)
 {
 	static const struct cul_bpf_input fixed[INPUTS] = {
@@ -211,14 +229,12 @@ static void lay_out(struct generating *g)
 		if (a->source < 0)
 			continue;
 		at->offset = (int16_t)(INPUT(words) + a->source * 8);
-		if (a->type &&
-			(a->type->kind == CUL_KIND_STRUCT || a->type->kind == CUL_KIND_UNION))
+		if (is_struct(a->type))
 			at->bytes = (uint16_t)size;
 		else
 			at->size = (uint8_t)(size == 1 || size == 2 || size == 4 ? size : 8);
 	}
-	if (g->plan->ret.type && g->plan->ret.type->size && g->plan->ret.type->size < 8)
-		g->at[IN_RET].size = (uint8_t)g->plan->ret.type->size;
+	lay_out_ret(g->plan, &g->at[IN_RET]);
 	g->layout = (struct cul_bpf_layout){.inputs = g->at,
 		.n_inputs = INPUTS,
 		.inputs_reg = 6,
