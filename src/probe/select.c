@@ -181,22 +181,41 @@ static bool are_inlined(const struct cul_probe_run *run, size_t from)
 	return true;
 }
 
-/* `bodiless`: whether of some spec there are inlined copies only. */
-static int select_process(struct cul_probe_run *run, bool *bodiless, struct cul_error *err)
+/* The dynamic linker has functions of the C library's names for its own use. */
+static bool are_linkers(const struct cul_probe_run *run, size_t from, const char *spec)
+{
+	for (size_t i = from; i < run->sites.sites.len; i++) {
+		const char *module = run->sites.sites.data[i].module;
+
+		if (strncmp(module, "ld-", 3) != 0 || !strncmp(spec, module, strlen(module)))
+			return false;
+	}
+	return from < run->sites.sites.len;
+}
+
+/* What may be otherwise once there is more of the process. */
+struct unsettled {
+	bool bodiless; /* of some spec there are inlined copies only, */
+	bool linkers;  /* or functions of the dynamic linker that it does not name */
+};
+
+static int select_process(
+	struct cul_probe_run *run, struct unsettled *unsettled, struct cul_error *err)
 {
 	int r;
 
-	*bodiless = false;
+	*unsettled = (struct unsettled){0};
 	if (run->scope)
 		r = cul_scope_refresh(run->scope, err);
 	else
 		r = cul_scope_process(run->pid, run->options->debug_paths, &run->scope, err);
 	for (size_t i = 0; !r && i < run->options->n_specs; i++) {
+		const char *spec = run->options->specs[i];
 		size_t before = run->sites.sites.len;
 
-		r = cul_sites_process(cul_scope_process_names(run->scope), run->options->specs[i],
-			&run->sites, err);
-		*bodiless |= !r && are_inlined(run, before);
+		r = cul_sites_process(cul_scope_process_names(run->scope), spec, &run->sites, err);
+		unsettled->bodiless |= !r && are_inlined(run, before);
+		unsettled->linkers |= !r && are_linkers(run, before, spec);
 	}
 	return r;
 }
@@ -239,21 +258,30 @@ static int try_kernel(struct cul_probe_run *run, struct cul_error *err)
  * The process's functions if it has them, else the kernel's. A command stands at its first
  * instruction, where it has its own and none of its libraries: what the kernel does not have either
  * is looked for again when they are there, at its entry point. So is what it has inlined copies of:
- * the dynamic linker has some of malloc(), which itself is in a library.
+ * the dynamic linker has some of malloc(), which itself is in a library; and what was refused, as
+ * which one an ifunc has chosen is known when the library is relocated.
  */
 static int select_either(struct cul_probe_run *run, struct cul_error *err)
 {
 	struct cul_error kernel = {0}, step = {0};
-	bool at_entry = run->options->command == NULL, bodiless;
-	int r = select_process(run, &bodiless, err);
+	bool at_entry = run->options->command == NULL, at_once, later;
+	struct unsettled unsettled;
+	int r = select_process(run, &unsettled, err);
 
 	if (is_missing(r) && !try_kernel(run, &kernel))
 		return 0;
-	while ((is_missing(r) || (!r && bodiless)) && !at_entry) {
-		if (cul_child_step(&run->child, &at_entry, &step))
-			return cul_fail(err, step.code, "%s", step.text);
+	for (;;) {
+		at_once = is_missing(r) || (!r && unsettled.bodiless);
+		later = r == -EADDRNOTAVAIL ||
+			(!r && (unsettled.linkers || run->sites.refused.len));
+		if (at_entry || (!at_once && !later))
+			break;
+		do {
+			if (cul_child_step(&run->child, &at_entry, &step))
+				return cul_fail(err, step.code, "%s", step.text);
+		} while (!at_once && !at_entry);
 		forget_sites(run);
-		r = select_process(run, &bodiless, err);
+		r = select_process(run, &unsettled, err);
 	}
 	if (!is_missing(r))
 		return r;

@@ -79,3 +79,14 @@ def go(test):
     done = culprit.text("probe", "call_numbers", "--ret", "--", program, "1")
     test.same((done.returncode, done.stdout), (1, ""), "status, stdout")
     test.matches(done.stderr, "call_numbers.*Go", "stderr")
+
+
+@case("probe, languages: of a command the library's ifunc, not the dynamic linker's function", on="debian-6.12")
+def ifunc(test):
+    for spec in "strlen", "libc.so.6:strlen":
+        run = culprit.Probe(test, spec, "--", CLASSES + "_O2", "2").wait()
+        test.same((run.status, run.probing["refused"]), (0, 0), f"{spec}: status, refused")
+        calls = [c for c in run.calls() if c["where"]["module"] == "libc.so.6"]
+        books = [line for line in run.said if line.startswith("books ")]
+        # printf() asks for the length of each name.
+        test.check(len(calls) >= len(books) > 10, f"{spec}: {len(calls)} calls, {len(books)} names printed")
