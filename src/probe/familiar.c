@@ -60,6 +60,20 @@ static bool print_qstr(const struct cul_familiar_bytes *b, struct cul_str *out)
 	return print_quoted(&name, out);
 }
 
+/* Characters and their number, which need no NUL behind them: of C++ and Rust. */
+static bool print_counted(const struct cul_familiar_bytes *b, struct cul_str *out)
+{
+	uint64_t len = number(b, 1);
+	size_t there = b->bytes[0] ? strnlen((const char *)b->bytes[0], b->size[0]) : 0;
+
+	if (!b->bytes[1] || (len && !b->bytes[0]))
+		return false;
+	cul_str_add(out, "\"");
+	cul_familiar_text(out, b->bytes[0], len < there ? len : there);
+	cul_str_add(out, len > there ? "\"..." : "\"");
+	return true;
+}
+
 /* comm, pid */
 static bool print_task(const struct cul_familiar_bytes *b, struct cul_str *out)
 {
@@ -309,7 +323,22 @@ static bool print_vma(const struct cul_familiar_bytes *b, struct cul_str *out)
 			OPTIONAL(p "sk_type")                                                      \
 	}
 
+#define COUNTED(chars, count)                                                                      \
+	{                                                                                          \
+		{.path = (chars), .size = 128, .text = true},                                      \
+		{                                                                                  \
+			.path = (count)                                                            \
+		}                                                                                  \
+	}
+
 static const struct cul_familiar all[] = {
+	/* As libstdc++ and Rust's library (1.85) lay them out; gcc and clang write ">>" in two
+	   ways. */
+	{"basic_string<char, std::char_traits<char>, std::allocator<char> >", true,
+		COUNTED("_M_dataplus._M_p->", "_M_string_length"), print_counted},
+	{"basic_string<char, std::char_traits<char>, std::allocator<char>>", true,
+		COUNTED("_M_dataplus._M_p->", "_M_string_length"), print_counted},
+	{"String", true, COUNTED("vec.buf.inner.ptr.pointer.pointer->", "vec.len"), print_counted},
 	{"task_struct", false, {{.path = "comm", .size = 16, .text = true}, {.path = "pid"}},
 		print_task},
 	{"pid", false, {{.path = "numbers.nr"}}, print_pid},

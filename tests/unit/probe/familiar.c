@@ -288,6 +288,35 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void strings_that_know_their_length(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t there, len;
+		const char *wanted;
+	} cases[] = {
+		{"joe and more", 12, 3, "\"joe\""},
+		{"joe", 4, 3, "\"joe\""},
+		{"joe", 4, 9, "\"joe\"..."}, /* a NUL in it, or more than was copied */
+		{NULL, 0, 0, "\"\""},
+		{NULL, 0, 7, NULL},
+	};
+	const struct cul_type t = {.kind = CUL_KIND_STRUCT, .name = "String"};
+	const struct cul_familiar *f = cul_familiar_find(&t, true);
+
+	assert_non_null(f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cul_familiar_bytes bytes = {
+			.bytes = {(const uint8_t *)cases[i].text, (const uint8_t *)&cases[i].len},
+			.size = {cases[i].there, sizeof(cases[i].len)}};
+		cul_autostr struct cul_str out = {0};
+
+		assert_int_equal(f->print(&bytes, &out), cases[i].wanted != NULL);
+		if (cases[i].wanted)
+			assert_string_equal(cul_str_text(&out), cases[i].wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +329,7 @@ int main(void)
 		cmocka_unit_test_teardown(pointers_are_followed, reset),
 		cmocka_unit_test_teardown(deep_is_bounded, reset),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(strings_that_know_their_length),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
