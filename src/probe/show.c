@@ -123,7 +123,7 @@ static bool show_familiar(
 }
 
 static void print(const struct telling *t, struct cul_str *out, const struct cul_type *type,
-	const void *bytes, size_t size);
+	const void *bytes, size_t size, const char *called);
 
 /* What a pointer points to, from what was fetched for it. False: nothing was. */
 static bool show_pointee(
@@ -148,7 +148,7 @@ static bool show_pointee(
 		/* A scalar behind a pointer is told from one that is given itself. */
 		if (cul_type_is_scalar(arg->object))
 			cul_str_add(out, "&");
-		print(t, out, arg->object, bytes, size);
+		print(t, out, arg->object, bytes, size, NULL);
 	}
 	return true;
 }
@@ -170,11 +170,15 @@ static bool follow(void *data, const struct cul_print_value *pointer, struct cul
 }
 
 static void print(const struct telling *t, struct cul_str *out, const struct cul_type *type,
-	const void *bytes, size_t size)
+	const void *bytes, size_t size, const char *called)
 {
-	const struct cul_print_names names = {
-		.name = name_pointer, .follow = follow, .data = (void *)t, .brief = true};
-	const struct cul_print_value value = {.type = type, .bytes = bytes, .size = size};
+	const struct cul_print_names names = {.name = name_pointer,
+		.follow = follow,
+		.data = (void *)t,
+		.brief = true,
+		.addresses = true};
+	const struct cul_print_value value = {
+		.type = type, .bytes = bytes, .size = size, .called = called};
 
 	cul_print_value(out, &value, &names);
 }
@@ -221,8 +225,12 @@ static void show_value(const struct telling *t, const struct cul_plan_arg *arg, 
 		*why = "unreadable";
 		return;
 	}
-	print(t, out, arg->type, words, size);
-	shown->is_number = cul_print_is_number(arg->type, size);
+	print(t, out, arg->type, words, size, arg->name);
+	shown->is_number = cul_print_is_number(arg->type, size) &&
+			   !cul_print_is_address(&(struct cul_print_value){.type = arg->type,
+				   .bytes = (const uint8_t *)words,
+				   .size = size,
+				   .called = arg->name});
 	shown->text = cul_str_text(out);
 }
 
@@ -245,7 +253,7 @@ void cul_plan_show(const struct cul_plan *plan, const struct cul_plan_arg *arg,
 	} else if (!show_pointee(&t, arg, out)) {
 		/* The pointer at least. */
 		if (!is_fault(arg, e))
-			print(&t, out, arg->type, words, words ? 8 : 0);
+			print(&t, out, arg->type, words, words ? 8 : 0, NULL);
 		*why = "unreadable";
 	}
 	shown->text = out->len ? cul_str_text(out) : NULL;

@@ -146,7 +146,8 @@ static void name_values(
 	struct cul_probe_run *run, const struct cul_probe_tally_key *key, struct naming *out)
 {
 	const struct cul_generated *g = &run->generated[key->site];
-	const struct cul_print_names names = {.name = name_pointer, .data = run->scope};
+	const struct cul_print_names names = {
+		.name = name_pointer, .data = run->scope, .addresses = true};
 	uint8_t text[CUL_PROBE_TEXT];
 
 	for (size_t i = 0; i < g->n_by && i < CUL_PROBE_BY; i++) {
@@ -155,7 +156,8 @@ static void name_values(
 		unsigned word = v->at - CUL_PROBE_BY_AT;
 		struct cul_print_value value = {.type = v->type,
 			.bytes = (const uint8_t *)&key->by[word],
-			.size = v->type->size < v->n * 8u ? v->type->size : v->n * 8u};
+			.size = v->type->size < v->n * 8u ? v->type->size : v->n * 8u,
+			.called = v->text};
 
 		arg->name = v->text;
 		out->n_by++;
@@ -173,7 +175,8 @@ static void name_values(
 		else
 			cul_print_value(&out->texts[out->n_by - 1], &value, &names);
 		arg->value.text = cul_str_text(&out->texts[out->n_by - 1]);
-		arg->value.is_number = cul_print_is_number(v->type, value.size);
+		arg->value.is_number =
+			cul_print_is_number(v->type, value.size) && !cul_print_is_address(&value);
 	}
 }
 

@@ -49,6 +49,47 @@ bool cul_print_is_number(const struct cul_type *type, size_t size)
 	       size <= 8;
 }
 
+/* The last word of a name, also of a member's. NULL: it is a sum, or the like. */
+static const char *last_word(const char *called)
+{
+	const char *at = called + strlen(called);
+
+	for (const char *c = called; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_.>*()[]:", *c) &&
+			!(*c == '-' && c[1] == '>'))
+			return NULL;
+	while (at > called && isalnum((unsigned char)at[-1]))
+		at--;
+	return at;
+}
+
+static bool is_called_address(const char *called)
+{
+	static const char *const words[] = {
+		"addr", "address", "uaddr", "vaddr", "start", "end", "ip", "pc", "sp", "brk"};
+	const char *word = called ? last_word(called) : NULL;
+
+	for (size_t i = 0; word && i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(word, words[i]))
+			return true;
+	return false;
+}
+
+bool cul_print_is_address(const struct cul_print_value *v)
+{
+	/* Documentation/arch/x86/x86_64/mm.rst, with five levels too; the last page is of errors */
+	static const uint64_t kernel = 0xff00000000000000, errors = 0xfffffffffffff000;
+	const struct cul_type *t = v->type;
+	uint64_t bits;
+
+	if (!t || t->kind != CUL_KIND_INT || t->size != 8 || v->size != 8 || t->is_signed ||
+		t->alias || v->bit_size || !t->name || !strstr(t->name, "long") ||
+		strstr(t->name, "long long"))
+		return false;
+	bits = cul_print_bits(v);
+	return is_called_address(v->called) || (bits >= kernel && bits < errors);
+}
+
 static void print_bytes(struct cul_str *out, const struct cul_print_value *v)
 {
 	size_t n = v->size < MAX_BYTES ? v->size : MAX_BYTES;
@@ -303,6 +344,7 @@ static void print_struct(const struct printer *p, const struct cul_print_value *
 			cul_str_add(out, ", ");
 		if (m->name && *m->name)
 			cul_str_addf(out, "%s = ", m->name);
+		one.called = m->name;
 		print(p, &one, depth + 1);
 	}
 	if (cut)
@@ -338,7 +380,9 @@ static void print_scalar(const struct printer *p, const struct cul_print_value *
 		print_float(out, v);
 		break;
 	default:
-		if (v->size <= 8)
+		if (p->names && p->names->addresses && cul_print_is_address(v))
+			cul_str_addf(out, "0x%" PRIx64, cul_print_bits(v));
+		else if (v->size <= 8)
 			print_integer(out, v);
 		else
 			print_bytes(out, v);

@@ -30,6 +30,7 @@ struct cul_print_names {
 	 * zero are left out, and after CUL_PRINT_BRIEF characters nothing more is begun.
 	 */
 	bool brief;
+	bool addresses; /* also where the type is a number: cul_print_is_address() */
 };
 
 enum { CUL_PRINT_LONG = 8, CUL_PRINT_BRIEF = 160 };
@@ -41,6 +42,7 @@ struct cul_print_value {
 	const uint8_t *bytes; /* little endian */
 	size_t size;
 	uint32_t bit_offset, bit_size; /* bit_size 0: all of it */
+	const char *called;            /* its name, or the expression it is of; NULL */
 };
 
 /*
@@ -53,6 +55,12 @@ void cul_print_value(struct cul_str *out, const struct cul_print_value *value,
 
 /* Whether that text is a plain decimal integer. */
 bool cul_print_is_number(const struct cul_type *type, size_t size);
+
+/*
+ * Whether it is an `unsigned long`, by no other name, that holds an address: it is called so
+ * ("addr", "vm_start", "regs->ip"), or that is where the kernel's are, and no error's number.
+ */
+bool cul_print_is_address(const struct cul_print_value *value);
 
 /* The integer in at most 8 bytes, isolated and extended by its type. */
 uint64_t cul_print_bits(const struct cul_print_value *value);

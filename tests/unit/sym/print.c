@@ -379,6 +379,50 @@ static void what_is_a_number(void **state)
 	assert_false(cul_print_is_number(NULL, 3));
 }
 
+static void address(const char *type, const char *called, uint64_t value, const char *expected)
+{
+	const struct cul_print_names names = {.addresses = true}, without = {0};
+	const struct cul_print_value v = {.type = cul_ctypes_find(basic, type),
+		.bytes = (const uint8_t *)&value,
+		.size = 8,
+		.called = called};
+	cul_autostr struct cul_str s = {0}, other = {0};
+
+	assert_non_null(v.type);
+	cul_print_value(&s, &v, &names);
+	if (strcmp(cul_str_text(&s), expected) != 0)
+		fail_msg("%s: \"%s\" instead of \"%s\"", called ? called : "-", cul_str_text(&s),
+			expected);
+	assert_int_equal(cul_print_is_address(&v), !strncmp(expected, "0x", 2));
+	cul_print_value(&other, &v, &without);
+	assert_null(strstr(cul_str_text(&other), "0x"));
+}
+
+static void numbers_that_are_addresses(void **state)
+{
+	static const char plain[] = "unsigned long";
+
+	address(plain, "addr", 4096, "0x1000");
+	address(plain, "vma->vm_start", 4096, "0x1000");
+	address(plain, "regs->ip", 0, "0x0");
+	address(plain, "(*vma).vm_end", 4096, "0x1000");
+	address(plain, "len", 4096, "4096");
+	address(plain, "strip", 4096, "4096");
+	address(plain, "start_pfn", 4096, "4096");
+	address(plain, "end - start", 4096, "4096");
+	address(plain, "end-start", 4096, "4096");
+	address(plain, "", 4096, "4096");
+	address(plain, NULL, 4096, "4096");
+	address(plain, NULL, 0xffff888100000000, "0xffff888100000000");
+	address(plain, "len", 0xff11000012345678, "0xff11000012345678");
+	address(plain, "len", UINT64_MAX, "18446744073709551615");
+	address(plain, "len", (uint64_t)-4095, "18446744073709547521");
+	address("long", "addr", 4096, "4096");
+	address("u64", "start", 4096, "4096");
+	address("size_t", "end", 4096, "4096");
+	address("unsigned long long", "start", 0xffff888100000000, "18446612686364999680");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +439,7 @@ int main(void)
 		cmocka_unit_test(endless_types_end),
 		cmocka_unit_test(types_that_cannot_be_read),
 		cmocka_unit_test(what_is_a_number),
+		cmocka_unit_test(numbers_that_are_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -160,3 +160,25 @@ def narrow(test):
               "arguments")
     test.same([c["ret"] for c in run.calls()], [0, -errno.EBADF], "results")
     test.same(results[0], 0, "access")
+
+
+@case("probe: numbers that are addresses are told as such, others are not", on=TWO)
+def addresses(test):
+    libc = ctypes.CDLL(None, use_errno=True)
+    page = mmap.mmap(-1, 8192, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    at = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    kernel = 0xffff888000001000
+    run = culprit.probe(test, "__x64_sys_mprotect", "__x64_sys_munmap", "-p", str(os.getpid()), "--kernel",
+                        "--if", f"(void *)arg0 == (void *){at} || arg1 == {kernel}")
+    libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(8192), 3)
+    libc.munmap(ctypes.c_void_p(4096), ctypes.c_size_t(kernel))
+    run.end()
+    test.same([[(a["name"], a["value"]) for a in c["args"]] for c in run.calls()],
+              [[("start", f"{at:#x}"), ("len", 8192), ("prot", 3)], [("addr", "0x1000"), ("len", kernel)]],
+              "arguments")
+    run = culprit.probe(test, "__x64_sys_mprotect", "--count", "--by", "start, len", "-p", str(os.getpid()),
+                        "--kernel", "--if", f"start == {at}")
+    libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(8192), 3)
+    run.end()
+    test.same([[(a["name"], a["value"]) for a in g["by"]] for g in run.of("group")],
+              [[("start", f"{at:#x}"), ("len", 8192)]], "groups")
