@@ -10,7 +10,7 @@ import time
 import culprit
 import machine
 import victim
-from harness import TWO, case
+from harness import OTHER_TWO, case
 
 
 def comm():
@@ -21,7 +21,7 @@ def by(group):
     return tuple(a["value"] for a in group["by"])
 
 
-@case("probe, views: --count by stack: as many groups as ways to call it", on=TWO)
+@case("probe, views: --count by stack: as many groups as ways to call it", on=OTHER_TWO)
 def stacks(test):
     run = culprit.probe(test, "victim:victim_args_nest", "--count")
     victim.perform("call_args", 25)
@@ -34,7 +34,7 @@ def stacks(test):
     test.same((run.loss["calls"], run.loss["shown"], run.loss["ungrouped"]), (100, 0, 0), "ledger")
 
 
-@case("probe, views: --count --by: groups of values, their sums by the book", on=TWO)
+@case("probe, views: --count --by: groups of values, their sums by the book", on=OTHER_TWO)
 def groups(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_errno", "--count", "--by", "comm, ret")
@@ -60,7 +60,7 @@ def bars(histogram):
     return {b["low"]: b["calls"] for b in histogram["bars"] if b["calls"]}
 
 
-@case("probe, views: --hist of known values: each bar by the book", on=TWO)
+@case("probe, views: --hist of known values: each bar by the book", on=OTHER_TWO)
 def histogram(test):
     run = culprit.probe(test, "victim:victim_calls_flags", "--hist", "flags")
     linear = culprit.probe(test, "victim:victim_calls_flags", "--hist", "flags", "--linear", "0,32,4")
@@ -81,7 +81,7 @@ def histogram(test):
     test.check(all(b["high"] == b["low"] + 4 for b in h["bars"] if b["low"] < 32), "a bar's width")
 
 
-@case("probe, views: --hist of numbers below and above zero", on=TWO)
+@case("probe, views: --hist of numbers below and above zero", on=OTHER_TWO)
 def negative(test):
     run = culprit.probe(test, "victim:exec_me", "--hist", "a - 10", "--linear", "-12,12,4")
     victim.perform("exec_me", 20)
@@ -91,7 +91,7 @@ def negative(test):
     test.same((h["calls"], h["min"], h["max"]), (20, -9, 10), "calls, min, max")
 
 
-@case("probe, views: --hist: bars of equal width are exact, far from zero too", on=TWO)
+@case("probe, views: --hist: bars of equal width are exact, far from zero too", on=OTHER_TWO)
 def narrow(test):
     run = culprit.probe(test, "victim:exec_me", "--hist", "a + 1000000", "--linear", "1000003,1000033,1")
     victim.perform("exec_me", 40)
@@ -103,7 +103,7 @@ def narrow(test):
     test.same((h["calls"], h["min"], h["max"]), (40, 1000001, 1000040), "calls, min, max")
 
 
-@case("probe, views: what could not be read is no 0", on=TWO)
+@case("probe, views: what could not be read is no 0", on=OTHER_TWO)
 def unreadable(test):
     victim.reset()
     by_value = culprit.probe(test, "victim:victim_calls_find", "--count", "--by", "ret->level, which % 3")
@@ -131,7 +131,7 @@ def is_there(path):
         return False
 
 
-@case("probe, views: --by of a string: one group for each text, wherever it lies", on=TWO)
+@case("probe, views: --by of a string: one group for each text, wherever it lies", on=OTHER_TWO)
 def texts(test):
     long = "/no/" + "x" * 200
     wanted = collections.Counter()
@@ -159,7 +159,7 @@ def texts(test):
     test.same([(g["by"][0]["value"], g["calls"]) for g in run.of("group")], [(f'"{comm()}"', 3)], "an array")
 
 
-@case("probe, views: --by of a name in unsigned bytes, as a dentry has it: by its text", on=TWO)
+@case("probe, views: --by of a name in unsigned bytes, as a dentry has it: by its text", on=OTHER_TWO)
 def names(test):
     run = culprit.probe(test, "vfs_unlink", "--count", "--by", "dentry->d_name.name", "--if", f'comm == "{comm()}"')
     shown = culprit.probe(test, "vfs_unlink", "--args", "dentry->d_name.name", "--if", f'comm == "{comm()}"')
@@ -177,7 +177,7 @@ def names(test):
     test.same([c["args"][0]["value"] for c in shown.calls()], ['"other"', '"a name"'] * 2 + ['"other"'], "calls")
 
 
-@case("probe, views: --by of a string: what is filtered at the return takes no room in the table", on=TWO)
+@case("probe, views: --by of a string: what is filtered at the return takes no room in the table", on=OTHER_TWO)
 def many_texts(test):
     condition = f'comm == "{comm()}" && filename ~ "/tmp/many/*"'
     run = culprit.probe(test, "do_sys_openat2", "--count", "--by", "filename", "--if", condition, "--errors")
@@ -214,7 +214,7 @@ def same_key():
     raise RuntimeError("no such pair")
 
 
-@case("probe, views: --by of strings that are made to have one key: neither is taken for the other", on=TWO)
+@case("probe, views: --by of strings that are made to have one key: neither is taken for the other", on=OTHER_TWO)
 def clash(test):
     first, second = same_key()
     run = culprit.probe(test, "do_sys_openat2", "--count", "--by", "filename", "--if",
@@ -226,7 +226,7 @@ def clash(test):
     test.same((run.loss["matched"], run.loss["ungrouped"]), (6, 2), "ledger")
 
 
-@case("probe, views: several functions: each by its own argument of that name, whatever its type", on=TWO)
+@case("probe, views: several functions: each by its own argument of that name, whatever its type", on=OTHER_TWO)
 def several(test):
     run = culprit.probe(test, "victim:victim_args_*", "--count", "--by", "arg0")
     victim.perform("call_args", 2)
@@ -250,7 +250,7 @@ def several(test):
     test.check(all("unknown name 'a'" in r["why"] for r in run.probing["refusals"]), "reasons")
 
 
-@case("probe, views: user stacks of several processes are named, though they end before the run", on=TWO)
+@case("probe, views: user stacks of several processes are named, though they end before the run", on=OTHER_TWO)
 def processes(test):
     run = culprit.probe(test, "kernel_clone", "--count", "--stack", "user", "--if", 'comm ~ "victim_*"')
     started = [subprocess.Popen([os.path.join(os.path.dirname(victim.USER_CALLS), f"victim_{name}"), "--wait", "2", "2"], text=True,
@@ -268,7 +268,7 @@ def processes(test):
                    f"{g['comm']}: {g['stack'][:1]}")
 
 
-@case("probe, views: --hist of a result by another value, and of times", on=TWO)
+@case("probe, views: --hist of a result by another value, and of times", on=OTHER_TWO)
 def histograms(test):
     victim.reset()
     by_ret = culprit.probe(test, "victim:victim_calls_errno", "--hist", "which", "--by", "ret")
@@ -292,7 +292,7 @@ def histograms(test):
     test.check(h["max"] >= 0.0188, f"the longest took {h['max']} s")
 
 
-@case("probe, views: --rate: lines a second whose sum is the book's", on=TWO)
+@case("probe, views: --rate: lines a second whose sum is the book's", on=OTHER_TWO)
 def rate(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_errno", "--rate")
@@ -310,7 +310,7 @@ def rate(test):
     test.same(sum(r["calls"] for r in rates), book["calls"], "the sum of the rates")
 
 
-@case("probe, views: --errors: every failing call, none of the others", on=TWO)
+@case("probe, views: --errors: every failing call, none of the others", on=OTHER_TWO)
 def errors(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_errno", "--errors")
@@ -325,7 +325,7 @@ def errors(test):
               "errors")
 
 
-@case("probe, views: --count N ends a run; --for too", on=TWO)
+@case("probe, views: --count N ends a run; --for too", on=OTHER_TWO)
 def limits(test):
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_errno", "--count", "4", "--stack", "kernel")
