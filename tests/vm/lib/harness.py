@@ -16,6 +16,7 @@ CASES = []
 LAST_CASES = []
 SLOTS = os.environ.get("CULPRIT_TEST_SLOTS", "slots")
 MOST_TOLD = 12  # differences of one case
+PATIENCE = 20  # seconds for what comes by itself: a CPU may get no time for as long
 MOST_AGAIN = 3  # cases that get a second try: emulated CPUs are not always to be relied on
 
 
@@ -125,7 +126,7 @@ def perform(test, function, seconds):
                 cleanup()
             except Exception as error:
                 test.differences.append(f"cleaning up: {error}")
-    if not wait_for(lambda: free_slots() == all_free(), 2):
+    if not wait_for(lambda: free_slots() == all_free(), PATIENCE):
         test.differences.append(f"debug registers were left behind: free are {free_slots()}")
 
 

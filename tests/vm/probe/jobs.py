@@ -12,7 +12,7 @@ import time
 import culprit
 import machine
 import victim
-from harness import case, wait_for
+from harness import PATIENCE, case, wait_for
 
 O_LARGEFILE = 0o100000  # what the kernel adds for a 64-bit process
 # Opens of all kinds: modes, directories, what is not there, what may not be, relative to a directory.
@@ -168,7 +168,7 @@ def waiting_opens(test):
     def waiting():
         return sum("wait_for_partner" in machine.read(f"/proc/self/task/{r.native_id}/stack")
                    for r in readers)
-    test.check(wait_for(lambda: waiting() == len(readers), 10), "the readers do not wait")
+    test.check(wait_for(lambda: waiting() == len(readers), PATIENCE), "the readers do not wait")
     for i in range(3):
         try:
             os.open(f"{base}/missing{i}", os.O_RDONLY)

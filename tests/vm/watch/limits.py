@@ -7,7 +7,7 @@ import time
 
 import culprit
 import victim
-from harness import SLOTS, all_free, case, free_slots, wait_for
+from harness import PATIENCE, SLOTS, all_free, case, free_slots, wait_for
 
 
 def watch(test, *args, targets=1):
@@ -259,7 +259,7 @@ def unload(test):
     # The new one may come to the same place: then its store is seen too.
     test.check([w["hits"] in (2, 3) for w in run.writers("set_level")][:1] == [True],
                "what was seen before is gone")
-    test.check(wait_for(lambda: free_slots() == all_free(), 5), "registers are taken")
+    test.check(wait_for(lambda: free_slots() == all_free(), PATIENCE), "registers are taken")
     run = watch(test, "victim:victim_level")
     victim.perform("set_level", 2)
     run.end()

@@ -37,7 +37,7 @@ def perf_events():
 
 
 def nothing_left(test, before):
-    test.check(wait_for(lambda: free_slots() == all_free(), 10), f"free are {free_slots()}")
+    test.check(wait_for(lambda: free_slots() == all_free(), PATIENCE), f"free are {free_slots()}")
     test.check(wait_for(lambda: programs() == before, 20, 1), f"BPF programs left: {programs()}")
     test.same(perf_events(), [], "processes with perf events")
     victim.reset()
