@@ -69,7 +69,7 @@ static bool print_counted(const struct cul_familiar_bytes *b, struct cul_str *ou
 	if (!b->bytes[1] || (len && !b->bytes[0]))
 		return false;
 	cul_str_add(out, "\"");
-	cul_familiar_text(out, b->bytes[0], len < there ? len : there);
+	cul_str_add_quoted(out, b->bytes[0], len < there ? len : there);
 	cul_str_add(out, len > there ? "\"..." : "\"");
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sym/print.h"
 
+#include <ctype.h>
 #include <float.h>
 #include <inttypes.h>
 #include <string.h>
