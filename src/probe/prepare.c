@@ -91,6 +91,11 @@ static int plan_site(struct cul_probe_run *run, size_t i, struct cul_error *err)
 			"--errors needs the type of what %s returns, which is not known; "
 			"--ret --if '(int)ret < 0' shows what returns a negative int",
 			site->name);
+	if (!r && o->errors && run->plans[i].signature.ret_unseen)
+		r = cul_fail(err, -ENOENT,
+			"--errors needs what %s returns, which comes back where a probe does not "
+			"see it: it is not called as functions of C are",
+			site->name);
 	if (!r && site->kind == CUL_SITE_INSIDE)
 		r = plan_instruction(run, i, err);
 	else if (!r && run->after)
