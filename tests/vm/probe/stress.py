@@ -16,7 +16,7 @@ from victim import USER_CALLS as CALLS
 
 SOME_KILLS, KILLS, ROUNDS = 11, 50, 200
 SOME_CALLS, CALLS_OF_A_SOAK = 50000, 1000000
-IN_A_ROW, ROWS = 200000, 10  # calls on each of two CPUs, so many times
+IN_A_ROW, ROWS = 200000, 20  # calls on each of two CPUs; with a probe so many times as much
 WORKERS = 2
 READS = 200
 
@@ -139,14 +139,14 @@ def rate(test):
     free = max(calls_a_second(IN_A_ROW) for _ in range(3))
     victim.reset()
     run = culprit.probe(test, "victim:victim_calls_both", "--count", "--stack", "none")
-    rates = [calls_a_second(IN_A_ROW) for _ in range(ROWS)]
+    rate = calls_a_second(IN_A_ROW * ROWS)
     run.end()
     f = run.function("victim_calls_both")
     test.same((f["calls"], f["matched"]), (2 * IN_A_ROW * ROWS,) * 2, "calls, matched")
     test.same((run.loss["missed"], run.loss["recursion"]), (0, 0), "ledger")
-    test.say(f"{max(rates) / 1e6:.2f} million calls a second, {free / 1e6:.2f} million without a probe")
+    test.say(f"{rate / 1e6:.2f} million calls a second, {free / 1e6:.2f} million without a probe")
     # A slow machine's share: a tenth of what it does without.
-    test.check(max(rates) >= min(1e6, free / 10), f"{rates} calls a second, {free} without a probe")
+    test.check(rate >= min(1e6, free / 10), f"{rate} calls a second, {free} without a probe")
     still_works(test)
 
 
