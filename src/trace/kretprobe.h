@@ -35,7 +35,11 @@ int cul_kretprobe_attach(struct cul_kretprobes *k, const char *place, unsigned m
 	int prog_fd, uint64_t cookie, size_t *number, struct cul_attachment *out,
 	struct cul_error *err);
 
-/* Calls whose return was not seen, since all instances were in use: tracefs' kprobe_profile. */
+/*
+ * Calls whose return was not seen, since all instances were in use: tracefs' kprobe_profile. The
+ * kernel counts without a lock (nmissed++ in pre_handler_kretprobe(), kernel/kprobes.c, v6.12):
+ * two CPUs that miss one at once may count one.
+ */
 int cul_kretprobe_missed(struct cul_kretprobes *k, size_t number, uint64_t *out);
 
 struct cul_uprobe_place {
