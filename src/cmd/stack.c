@@ -129,10 +129,10 @@ static int set(void *request, int id, const char *value)
 		return set_methods(r, value);
 	case OPT_EXE:
 		r->stack.exe = value;
-		return cul_value_path(&cul_cmd_stack, "exe", value);
+		return 0;
 	case OPT_SYSROOT:
 		r->stack.sysroot = value;
-		return cul_value_path(&cul_cmd_stack, "sysroot", value);
+		return 0;
 	case OPT_DEBUG:
 		r->debug[r->n_debug++] = value;
 		return cul_value_path(&cul_cmd_stack, "debug", value);
@@ -182,7 +182,9 @@ static int check(struct request *r)
 	if (!s->core && (s->exe || s->sysroot))
 		return cul_cmd_usage(&cul_cmd_stack, "--%s goes with a core, not with a process",
 			s->exe ? "exe" : "sysroot");
-	return 0;
+	status = s->exe ? cul_value_path(&cul_cmd_stack, "exe", s->exe) : 0;
+	return status || !s->sysroot ? status
+				     : cul_value_path(&cul_cmd_stack, "sysroot", s->sysroot);
 }
 
 /* 0 or an exit status that is not. */
