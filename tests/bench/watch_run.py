@@ -101,10 +101,13 @@ class KernelTarget:
         """The module stays."""
 
 
-def run_in_chunks(target, count):
-    """Per store: (wall over all of them, median of the chunks' cpu, the lowest of those)."""
+def run_in_chunks(target, count, before=lambda: None):
+    """Per store: (wall over all of them, median of the chunks' cpu, the lowest of those). `before`: each chunk."""
     each = max(count // CHUNKS, 1)
-    ran = [target.run(each) for _ in range(CHUNKS)]
+    ran = []
+    for _ in range(CHUNKS):
+        before()
+        ran.append(target.run(each))
     cpu = [cpu for _, cpu in ran]
     return (sum(wall for wall, _ in ran) / (each * CHUNKS), measure.median(cpu) / each,
             min(cpu) / each)
