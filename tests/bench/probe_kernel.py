@@ -18,8 +18,8 @@ LISTED = f"{probe_tools.TRACING}/available_filter_functions"
 PATIENCE = 100
 # The function is patched before a tool's last program is, and before it counts.
 SETTLE = 1
-CATCH_UP = 2
-IDLE_NS = 500000  # in 10 ms
+CATCH_UP, PAUSE = 2, 0.01
+IDLE_NS = 500000  # in a pause
 
 
 def expected(prober):
@@ -65,13 +65,14 @@ def let_it_print(pid):
         if 0 <= now - last < IDLE_NS and last >= 0:
             return
         last = now
-        time.sleep(0.01)
+        time.sleep(PAUSE)
 
 
 def measure_once(prober, target, count, scratch):
     """Runs `prober`; the figures as a dict."""
     name = f"{prober.view}/{prober.tool}"
-    _, _, free = watch_run.run_in_chunks(target, count)
+    prints = prober.view == probe_tools.PRINTED_VIEW
+    _, _, free = watch_run.run_in_chunks(target, count, (lambda: time.sleep(PAUSE)) if prints else None)
     n = expected(prober)
     started = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     if prober.setup:
@@ -79,7 +80,8 @@ def measure_once(prober, target, count, scratch):
     tool = measure.Tool(prober.argv, os.path.join(scratch, "out"))
     armed = wait_for(tool, n)
     time.sleep(SETTLE)
-    _, median, low = watch_run.run_in_chunks(target, count, lambda: let_it_print(tool.pid))
+    _, median, low = watch_run.run_in_chunks(
+        target, count, (lambda: let_it_print(tool.pid)) if prints else None)
     tool.look()
     ended = time.monotonic()
     memory = tool.end()

@@ -7,6 +7,7 @@ FUNCTION = "do_prlimit"
 # Together about a thousand functions of a kernel of Debian's; the first has FUNCTION.
 GLOBS = ["do_*", "tcp_*", "skb_*", "dev_*"]
 MANY = "many: count"
+PRINTED_VIEW = "a line a call"
 
 # view: what it is asked; tool: who, with * when it does less than culprit; setup and undo: shell commands
 # before and after.
@@ -88,12 +89,12 @@ def _single(scratch):
         _culprit("by value", "--count", "--by", "resource"),
         *_both("by value", f"kfunc:{FUNCTION} {{ @[args->resource] = count(); }}",
                f"kprobe:{FUNCTION} {{ @[arg1] = count(); }}"),
-        _culprit("a line a call", "--depth", "0"),
-        *_both("a line a call", f"kfunc:{FUNCTION} {{ printf({BY_BTF}); }}",
+        _culprit(PRINTED_VIEW, "--depth", "0"),
+        *_both(PRINTED_VIEW, f"kfunc:{FUNCTION} {{ printf({BY_BTF}); }}",
                f"kprobe:{FUNCTION} {{ printf({BY_REGISTERS}); }}"),
-        _perf("a line a call", "perf record", "record", "-o", data, *event, kprobe=KPROBE_ALL),
-        _perf("a line a call", "perf trace", "trace", *event, kprobe=KPROBE_ALL),
-        Prober("a line a call", "trace-cmd function",
+        _perf(PRINTED_VIEW, "perf record", "record", "-o", data, *event, kprobe=KPROBE_ALL),
+        _perf(PRINTED_VIEW, "perf trace", "trace", *event, kprobe=KPROBE_ALL),
+        Prober(PRINTED_VIEW, "trace-cmd function",
                ["trace-cmd", "record", "-o", dat, "-p", "function", "-l", FUNCTION]),
         _culprit("filtered out", "--if", "resource == 77"),
         _bpftrace("filtered out", "kfunc", _counting(f"printf({BY_BTF});")),

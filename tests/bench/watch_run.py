@@ -101,12 +101,13 @@ class KernelTarget:
         """The module stays."""
 
 
-def run_in_chunks(target, count, before=lambda: None):
+def run_in_chunks(target, count, before=None):
     """Per store: (wall over all of them, median of the chunks' cpu, the lowest of those). `before`: each chunk."""
     each = max(count // CHUNKS, 1)
     ran = []
     for _ in range(CHUNKS):
-        before()
+        if before:
+            before()
         ran.append(target.run(each))
     cpu = [cpu for _, cpu in ran]
     return (sum(wall for wall, _ in ran) / (each * CHUNKS), measure.median(cpu) / each,
