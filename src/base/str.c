@@ -252,3 +252,14 @@ void cul_str_add_quoted(struct cul_str *s, const uint8_t *bytes, size_t size)
 			cul_str_addf(s, "\\x%02x", bytes[i]);
 	}
 }
+
+char *cul_str_prefix_end(char *text)
+{
+	for (char *p = text; *p; p++) {
+		if (p[0] == ':' && p[1] == ':')
+			p++;
+		else if (p[0] == ':')
+			return p;
+	}
+	return NULL;
+}

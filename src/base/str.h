@@ -54,6 +54,9 @@ int cul_parse_u64(const char *s, uint64_t *value);
 /* "10s", "0.5s", "250ms", "5us", "2m", "1h". Nanoseconds out; -EINVAL, -ERANGE. */
 int cul_parse_duration(const char *s, uint64_t *ns);
 
+/* The colon behind a prefix ("module:name"), which is no part of a "::". NULL: there is none. */
+char *cul_str_prefix_end(char *text);
+
 /*
  * Bytes of the UTF-8 sequence (RFC 3629) that begins at `s`, of which there are `size`, 1 at least,
  * or fewer up to a NUL; its code point in `code`. 0 when it is none.

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/vec.h"
 
 enum { TYPES_KEPT = 256 };
@@ -59,18 +60,6 @@ struct cul_kernel *cul_scope_kernel_names(struct cul_scope *s, struct cul_error 
 	return s->kernel;
 }
 
-/* The first colon that is no part of a "::". */
-static char *prefix_end(char *text)
-{
-	for (char *p = text; *p; p++) {
-		if (p[0] == ':' && p[1] == ':')
-			p++;
-		else if (p[0] == ':')
-			return p;
-	}
-	return NULL;
-}
-
 /* "name", "module:name", "file.c:name" or "module:file.c:name": no module has a dot in its name. */
 static int find_kernel_symbol(struct cul_scope *s, const char *text,
 	struct cul_kernel_symbol *found, struct cul_error *err)
@@ -80,7 +69,7 @@ static int find_kernel_symbol(struct cul_scope *s, const char *text,
 
 	if (!copy)
 		return cul_fail(err, -ENOMEM, "out of memory");
-	while ((colon = prefix_end(name)) && !file) {
+	while ((colon = cul_str_prefix_end(name)) && !file) {
 		*colon = '\0';
 		if (strchr(name, '.') || module)
 			file = name;

@@ -34,18 +34,6 @@ void cul_sites_spec_free(struct sites_spec *s)
 	free(s->copy);
 }
 
-/* The first colon that is no part of C++'s "::". */
-static char *module_end(char *text)
-{
-	for (char *p = text; *p; p++) {
-		if (p[0] == ':' && p[1] == ':')
-			p++;
-		else if (p[0] == ':')
-			return p;
-	}
-	return NULL;
-}
-
 static int split_offset(struct sites_spec *s, char *name)
 {
 	char *plus = strrchr(name, '+');
@@ -76,7 +64,7 @@ int cul_sites_spec_parse(const char *text, struct sites_spec *out, struct cul_er
 	if (!s.copy)
 		return cul_fail(err, -ENOMEM, "'%s': out of memory", text);
 	name = s.copy;
-	colon = module_end(s.copy);
+	colon = cul_str_prefix_end(s.copy);
 	if (colon) {
 		*colon = '\0';
 		s.module = s.copy;

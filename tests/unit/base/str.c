@@ -132,6 +132,18 @@ static void distances_are_bounded(void **state)
 	assert_int_equal(cul_edit_distance(longer, longer, 3), 4);
 }
 
+static void a_prefix_ends_at_a_single_colon(void **state)
+{
+	char plain[] = "schedule", module[] = "victim:exec_me", source[] = "libx.so:ns::f(a::b)",
+	     method[] = "Acc::deposit";
+
+	(void)state;
+	assert_null(cul_str_prefix_end(plain));
+	assert_ptr_equal(cul_str_prefix_end(module), module + 6);
+	assert_ptr_equal(cul_str_prefix_end(source), source + 7);
+	assert_null(cul_str_prefix_end(method));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +152,7 @@ int main(void)
 		cmocka_unit_test_teardown(numbers_are_parsed_whole, reset),
 		cmocka_unit_test_teardown(durations_have_units, reset),
 		cmocka_unit_test_teardown(text_in_quotes_is_utf8_where_it_is, reset),
+		cmocka_unit_test(a_prefix_ends_at_a_single_colon),
 		cmocka_unit_test_teardown(distances_are_bounded, reset),
 	};
 
